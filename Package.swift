@@ -1,0 +1,136 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Settings that every Swift target shares: memory safety is checked strictly, a use of an unsafe
+/// construct without `unsafe` in front of it does not build, and imports say what they expose.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatWarning("StrictMemorySafety", as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "millrace",
+    products: [
+        .library(name: "Millrace", targets: ["Millrace"]),
+        .executable(name: "millrace", targets: ["MillraceTool"]),
+    ],
+    dependencies: [
+        // The command line: sub-commands, help, completions. Writing our own would be worse.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // YAML with line and column marks, which the pipeline file's error messages need.
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // Levels and structured fields that a host application can redirect.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // Leaves: C, because Swift 6.3 has no per-function target features and cannot see GNU-only
+        // calls; and module maps for the two system libraries.
+        .target(name: "CMillraceLinux"),
+        .target(name: "CMillraceKernels"),
+        .systemLibrary(
+            name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+
+        // The log and who reads it.
+        .target(
+            name: "MillraceSystem", dependencies: ["CMillraceLinux", "CMillraceKernels"],
+            swiftSettings: strict),
+        .target(
+            name: "MillraceLog", dependencies: ["MillraceSystem", "CLZ4"],
+            swiftSettings: strict),
+        .target(name: "MillraceGroups", dependencies: ["MillraceLog"], swiftSettings: strict),
+
+        // Text to numbers.
+        .target(
+            name: "MillraceInput", dependencies: ["MillraceSystem", "CLZ4"],
+            swiftSettings: strict),
+        .target(name: "MillraceFeatures", dependencies: ["MillraceInput"], swiftSettings: strict),
+
+        // Numbers to predictions.
+        .target(
+            name: "MillraceCompute", dependencies: ["CMillraceKernels", "COpenBLAS"],
+            swiftSettings: strict),
+        .target(name: "MillraceModels", dependencies: ["MillraceCompute", "MillraceSystem"],
+            swiftSettings: strict),
+        .target(
+            name: "MillraceRepository",
+            dependencies: ["MillraceModels", "MillraceCompute", "MillraceSystem"],
+            swiftSettings: strict),
+
+        // Everything together.
+        .target(name: "MillraceReport", swiftSettings: strict),
+        .target(
+            name: "MillracePipeline",
+            dependencies: [
+                "MillraceSystem", "MillraceLog", "MillraceGroups", "MillraceInput",
+                "MillraceFeatures", "MillraceCompute", "MillraceModels", "MillraceRepository",
+                "MillraceReport",
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Millrace",
+            dependencies: [
+                "MillraceCompute", "MillraceLog", "MillraceGroups", "MillraceFeatures", "MillraceModels",
+                "MillraceRepository", "MillracePipeline",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "MillraceTool",
+            dependencies: [
+                "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
+                "MillraceSystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
+        // Tests, one target for each room.
+        .target(
+            name: "MillraceTestSupport", dependencies: ["MillraceSystem"],
+            path: "Tests/MillraceTestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "MillraceLogTests", dependencies: ["MillraceLog", "MillraceTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceGroupsTests", dependencies: ["MillraceGroups", "MillraceSystem", "MillraceTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceFeaturesTests",
+            dependencies: [
+                "MillraceFeatures", "MillraceInput", "MillraceSystem", "CLZ4",
+                "MillraceTestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceModelsTests",
+            dependencies: [
+                "MillraceCompute", "MillraceModels", "MillraceRepository", "MillraceSystem",
+                "MillraceTestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillracePipelineTests",
+            dependencies: [
+                "Millrace", "MillracePipeline", "MillraceReport", "MillraceLog", "MillraceGroups",
+                "MillraceCompute", "MillraceFeatures", "MillraceModels", "MillraceRepository",
+                "MillraceSystem", "MillraceTestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceToolTests",
+            dependencies: [
+                "MillraceTool", "Millrace", "MillracePipeline", "MillraceSystem",
+                "MillraceTestSupport",
+            ],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

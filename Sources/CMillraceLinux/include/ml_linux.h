@@ -1,0 +1,42 @@
+#ifndef ML_LINUX_H
+#define ML_LINUX_H
+
+/// GNU-only system calls that Swift's Glibc module does not show. Each returns what the call
+/// returns, or a negative errno, so that the Swift side need not read `errno` separately.
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Binds the calling thread to one CPU. 0 or -errno.
+int ml_pin_to_cpu(int cpu);
+
+/// Fills `mask` (`words` x 64 bits) with the CPUs the calling thread may use. 0 or -errno.
+int ml_allowed_cpus(uint64_t *mask, size_t words);
+
+/// The CPU the calling thread runs on now.
+int ml_current_cpu(void);
+
+/// Kernel thread id of the calling thread.
+int ml_thread_id(void);
+
+/// Names the calling thread; the kernel keeps the first 15 bytes.
+void ml_name_thread(const char *name);
+
+/// Reserves blocks for [offset, offset + length) and extends the file. 0 or -errno.
+int ml_allocate(int fd, int64_t offset, int64_t length);
+
+/// Takes an exclusive open-file-description lock on one byte without waiting.
+/// 0 when taken, 1 when another description holds it, -errno otherwise.
+int ml_try_lock(int fd, int64_t offset);
+
+/// Gives the lock on one byte back, also for a child that inherited the description. 0 or -errno.
+int ml_unlock(int fd, int64_t offset);
+
+/// Sleeps while `*word == expected`, at most `nanoseconds`. Shared between processes.
+/// 0 when woken, or -errno (-EAGAIN: the value differed; -ETIMEDOUT).
+int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);
+
+/// Wakes every sleeper on `word`. Number woken or -errno.
+int ml_futex_wake_all(const uint32_t *word);
+
+#endif

@@ -1,0 +1,72 @@
+#define _GNU_SOURCE
+#include "ml_linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int ml_pin_to_cpu(int cpu) {
+    if (cpu < 0 || cpu >= CPU_SETSIZE) return -EINVAL;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+}
+
+int ml_allowed_cpus(uint64_t *mask, size_t words) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return -errno;
+    memset(mask, 0, words * sizeof *mask);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE && cpu < words * 64; cpu++)
+        if (CPU_ISSET(cpu, &set)) mask[cpu / 64] |= UINT64_C(1) << (cpu % 64);
+    return 0;
+}
+
+int ml_current_cpu(void) { return sched_getcpu(); }
+
+int ml_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+void ml_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int ml_allocate(int fd, int64_t offset, int64_t length) {
+    while (fallocate(fd, 0, offset, length) != 0)
+        if (errno != EINTR) return -errno;
+    return 0;
+}
+
+int ml_try_lock(int fd, int64_t offset) {
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+    while (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+        if (errno == EAGAIN || errno == EACCES) return 1;
+        if (errno != EINTR) return -errno;
+    }
+    return 0;
+}
+
+int ml_unlock(int fd, int64_t offset) {
+    struct flock lock = {
+        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+    while (fcntl(fd, F_OFD_SETLK, &lock) != 0)
+        if (errno != EINTR) return -errno;
+    return 0;
+}
+
+int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds) {
+    struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    long woken = syscall(SYS_futex, word, FUTEX_WAIT, expected, &limit, NULL, 0);
+    return woken == 0 ? 0 : -errno;
+}
+
+int ml_futex_wake_all(const uint32_t *word) {
+    long woken = syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    return woken >= 0 ? (int)woken : -errno;
+}

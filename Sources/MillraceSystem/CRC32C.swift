@@ -1,0 +1,13 @@
+internal import CMillraceKernels
+
+/// CRC-32C (Castagnoli), by carry-less multiplication where the processor has it.
+///
+/// - Source: RFC 3720, appendix B.4. Check value: `"123456789"` gives `0xE3069283`.
+package enum CRC32C {
+    /// The checksum of `bytes`, continuing from `seed`.
+    ///
+    /// - Complexity: O(bytes).
+    package static func checksum(_ bytes: RawSpan, seed: UInt32 = 0) -> UInt32 {
+        unsafe bytes.withUnsafeBytes { unsafe cm_crc32c(seed, $0.baseAddress, $0.count) }
+    }
+}

@@ -1,0 +1,31 @@
+internal import Glibc
+
+/// An exclusive lock, held for the life of the value.
+///
+/// The kernel releases it when its holder dies. Its file names the holder's process, for messages.
+package struct FileLock: ~Copyable, Sendable {
+    private let file: FileHandle
+
+    private init(file: consuming FileHandle) { self.file = file }
+
+    deinit {
+        // Closing is not enough while a child that was just forked still has the descriptor. Should
+        // this fail, the lock goes when the last descriptor does.
+        do { try file.unlock(byte: 0) } catch {}
+    }
+
+    /// Takes the lock, or returns nil at once when somebody else holds it.
+    package static func acquire(_ path: String) throws(SystemError) -> FileLock? {
+        let file = try FileHandle(path, .openOrCreate)
+        guard try file.tryLock(byte: 0) else { return nil }
+        try file.truncate(to: 0)
+        try file.write(Array("\(getpid())\n".utf8), at: 0)
+        return FileLock(file: file)
+    }
+
+    /// The process that says it holds the lock; nil when the file does not tell.
+    package static func holder(_ path: String) throws(SystemError) -> Int? {
+        let text = try Files.read(path, maxBytes: 32)
+        return Int(String(decoding: text.prefix { $0 != 10 }, as: UTF8.self))
+    }
+}
