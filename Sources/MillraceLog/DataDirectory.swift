@@ -1,0 +1,153 @@
+internal import MillraceSystem
+
+/// The directory that holds all topics: what Kafka users know as a broker.
+///
+/// **Thread-safety**: any thread, any number of processes at once.
+public struct DataDirectory: Sendable {
+    /// Where it is.
+    public let path: String
+
+    private static let format = "millrace data, format 1\n"
+    private var topicsPath: String { path + "/topics" }
+
+    /// Opens a data directory, making it when `create` is set and it is not there.
+    ///
+    /// - Throws: `LogError` with code `notFound`, or `unsupportedFormat` when another version of
+    ///   the format made it; nothing is written then.
+    public init(_ path: String, create: Bool) throws(LogError) {
+        self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        let marker = self.path + "/format"
+        if try Self.read(marker) == nil {
+            guard create else {
+                throw LogError(
+                    .notFound, "there is no data directory here; give another with --data",
+                    path: path)
+            }
+            try Self.create(self.path, marker: marker)
+        }
+        let found = try Self.read(marker)
+        guard found == Self.format else {
+            throw LogError(
+                .unsupportedFormat,
+                "expected '\(Self.format.dropLast())', found '\((found ?? "").prefix(40))': "
+                    + "written by another version of this program",
+                path: marker, position: 0)
+        }
+    }
+
+    private static func read(_ marker: String) throws(LogError) -> String? {
+        guard Files.exists(marker) else { return nil }
+        return try wrapping("cannot read the format") { () throws(SystemError) in
+            String(decoding: try Files.read(marker, maxBytes: 4096), as: UTF8.self)
+        }
+    }
+
+    private static func create(_ path: String, marker: String) throws(LogError) {
+        guard !Files.exists(path + "/topics") else {
+            throw LogError(
+                .unsupportedFormat, "has topics but no format marker; nothing was written",
+                path: path)
+        }
+        try wrapping("cannot create the data directory") { () throws(SystemError) in
+            try Files.createDirectory(path)
+            try Files.writeDurably(marker, Array(format.utf8))
+        }
+    }
+
+    /// Names of all topics, sorted.
+    public func topicNames() throws(LogError) -> [String] {
+        guard Files.isDirectory(topicsPath) else { return [] }
+        return try wrapping("cannot list the topics") { () throws(SystemError) in
+            try Files.list(topicsPath).filter { Files.exists("\(topicsPath)/\($0)/topic.json") }
+        }
+    }
+
+    /// Opens a topic.
+    ///
+    /// - Throws: `LogError` with code `notFound`.
+    public func topic(_ name: String) throws(LogError) -> Topic {
+        try Names.check(name, "topic")
+        return try Topic(name: name, directory: "\(topicsPath)/\(name)")
+    }
+
+    /// Opens a topic, or makes it when it is not there.
+    ///
+    /// - Throws: `LogError` with code `alreadyExists` when it is there with another configuration.
+    public func topic(
+        _ name: String, creating configuration: TopicConfiguration
+    ) throws(LogError) -> Topic {
+        try Names.check(name, "topic")
+        let directory = "\(topicsPath)/\(name)"
+        try wrapping("cannot create the topics directory") { () throws(SystemError) in
+            try Files.createDirectory(topicsPath)
+        }
+        let lockPath = path + "/topics.lock"
+        let lock = try Self.lock(lockPath)
+        return try withExtendedLifetime(lock) { () throws(LogError) -> Topic in
+            if !Files.exists(directory + "/topic.json") {
+                try Topic.create(name: name, directory: directory, configuration: configuration)
+            }
+            let topic = try Topic(name: name, directory: directory)
+            try check(topic, against: configuration)
+            return topic
+        }
+    }
+
+    private static func lock(_ path: String) throws(LogError) -> FileLock {
+        for _ in 0..<5_000 {
+            if let lock = try wrapping(
+                "cannot lock the topics",
+                { () throws(SystemError) in try FileLock.acquire(path) })
+            {
+                return lock
+            }
+            PinnedThread.sleep(nanoseconds: 1_000_000)
+        }
+        throw LogError(.busy, "another process has been creating a topic for 5 s", path: path)
+    }
+
+    /// Opens a topic that must be there with this configuration; nothing is written.
+    ///
+    /// - Throws: `LogError` with code `notFound` or `alreadyExists`.
+    public func topic(
+        _ name: String, matching configuration: TopicConfiguration
+    ) throws(LogError) -> Topic {
+        let topic = try topic(name)
+        try check(topic, against: configuration)
+        return topic
+    }
+
+    /// Throws unless an existing topic is what the caller needs.
+    private func check(
+        _ topic: Topic, against wanted: TopicConfiguration
+    ) throws(LogError) {
+        let found = topic.configuration
+        var differences: [String] = []
+        func compare(_ what: String, _ found: some Equatable, _ wanted: some Equatable) {
+            if "\(found)" != "\(wanted)" {
+                differences.append("\(what) is \(found), wanted \(wanted)")
+            }
+        }
+        compare("the kind", found.kind.rawValue, wanted.kind.rawValue)
+        compare("the number of partitions", found.partitions, wanted.partitions)
+        compare("the number of features", found.features, wanted.features)
+        compare("having labels", found.label, wanted.label)
+        guard differences.isEmpty else {
+            throw LogError(
+                .alreadyExists,
+                "topic '\(topic.name)' exists with another schema: "
+                    + differences.joined(separator: "; ")
+                    + ". Use another topic name or another data directory",
+                path: "\(topicsPath)/\(topic.name)")
+        }
+    }
+
+    /// Removes a topic and its rows.
+    public func deleteTopic(_ name: String) throws(LogError) {
+        try Names.check(name, "topic")
+        let lock = try Self.lock(path + "/topics.lock")
+        try withExtendedLifetime(lock) { () throws(LogError) in
+            try Topic.delete(name: name, directory: "\(topicsPath)/\(name)")
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// Walks the batch headers of one segment, front to back.
+struct BatchWalk: ~Copyable {
+    let segment: Segment
+    /// Log position of the next batch.
+    private(set) var position: UInt64
+    /// Log position at which the walk ends.
+    let limit: UInt64
+
+    init(_ segment: consuming Segment, limit: UInt64) throws(LogError) {
+        position = segment.header.basePosition
+        self.limit = max(limit, position)
+        try segment.extend(to: self.limit)
+        self.segment = segment
+    }
+
+    /// The next header; nil at the end.
+    mutating func next() throws(LogError) -> BatchHeader? {
+        guard position < limit else { return nil }
+        do throws(BatchHeaderFault) {
+            let header = try BatchHeader(segment.bytes(from: position, to: limit))
+            position += UInt64(header.batchBytes)
+            return header
+        } catch {
+            throw LogError.corrupt(
+                segment.path, at: segment.fileOffset(position) + error.byte,
+                expected: error.expected, found: error.found)
+        }
+    }
+
+    /// Whether the stored payload of the batch before `position` matches its checksum.
+    func payloadMatches(_ header: BatchHeader) -> Bool {
+        let start = position - UInt64(header.batchBytes)
+        let bytes = segment.bytes(from: start, to: position)
+        let payload = bytes.extracting(
+            header.headerBytes..<header.headerBytes + header.storedBytes)
+        return checksumOfPayload(payload) == header.payloadChecksum
+    }
+}

@@ -1,0 +1,101 @@
+internal import FoundationEssentials
+
+/// What a topic holds and how it is stored.
+///
+/// Fixed when the topic is created.
+public struct TopicConfiguration: Sendable, Codable, Equatable {
+    /// What a row is.
+    public enum Kind: String, Sendable, Codable {
+        /// A row is a string of bytes.
+        case bytes
+        /// A row is a fixed number of float32 features and perhaps a label.
+        case features
+        /// A row is the output of a model for one source row.
+        case predictions
+    }
+
+    /// Number of partitions, 1 to 1,024.
+    public var partitions: Int
+    /// What a row is.
+    public var kind: Kind
+    /// Features a row, for feature topics; 0 for others.
+    public var features: Int
+    /// Whether rows of a feature topic carry a label.
+    public var label: Bool
+    /// How batches are compressed.
+    public var codec: Codec
+    /// LZ4 level: 0 is the fast compressor, 3 to 12 the high-compression one.
+    public var level: Int
+    /// Size in bytes at which a segment is closed and the next begun.
+    public var segmentBytes: Int
+
+    /// Largest number of partitions.
+    public static let maxPartitions = 1024
+    /// Largest number of features.
+    public static let maxFeatures = 65_536
+
+    /// A configuration; it is checked when a topic is created with it.
+    public init(
+        partitions: Int = 1, kind: Kind, features: Int = 0, label: Bool = false,
+        codec: Codec = .lz4, level: Int = 0, segmentBytes: Int = 256 << 20
+    ) {
+        self.partitions = partitions
+        self.kind = kind
+        self.features = features
+        self.label = label
+        self.codec = codec
+        self.level = level
+        self.segmentBytes = segmentBytes
+    }
+
+    func validate() throws(LogError) {
+        func require(_ holds: Bool, _ message: String) throws(LogError) {
+            if !holds { throw LogError(.invalidArgument, message) }
+        }
+        try require(
+            (1...Self.maxPartitions).contains(partitions),
+            "a topic has 1 to \(Self.maxPartitions) partitions, not \(partitions)")
+        try require(
+            kind == .features ? (1...Self.maxFeatures).contains(features) : features == 0,
+            "a feature topic has 1 to \(Self.maxFeatures) features a row, other topics none; "
+                + "found \(features)")
+        try require((0...12).contains(level), "an LZ4 level is 0 to 12, not \(level)")
+        try require(
+            (1 << 16...1 << 40).contains(segmentBytes),
+            "a segment has 64 KiB to 1 TiB, not \(segmentBytes) bytes")
+    }
+}
+
+/// The content of a topic's `topic.json`.
+struct TopicDescription: Codable {
+    let format: Int
+    let id: UInt64
+    let configuration: TopicConfiguration
+
+    func json() throws(LogError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        do { return Array(try encoder.encode(self)) } catch {
+            throw LogError(.invalidArgument, "cannot encode the topic's configuration: \(error)")
+        }
+    }
+
+    init(id: UInt64, configuration: TopicConfiguration) {
+        format = 1
+        self.id = id
+        self.configuration = configuration
+    }
+
+    init(json bytes: [UInt8], path: String) throws(LogError) {
+        do { self = try JSONDecoder().decode(Self.self, from: Data(bytes)) } catch {
+            throw LogError(
+                .corrupt, "not a topic description: \(error)", path: path, position: 0)
+        }
+        guard format == 1 else {
+            throw LogError(
+                .unsupportedFormat, "topic format \(format); this program reads format 1",
+                path: path)
+        }
+        try configuration.validate()
+    }
+}
