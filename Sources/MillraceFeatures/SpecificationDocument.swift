@@ -1,0 +1,104 @@
+internal import FoundationEssentials
+
+extension FeatureSpecification {
+    /// Reads what `json()` wrote.
+    ///
+    /// - Throws: `FeatureError` with the codes `malformedSpecification`, `unsupportedVersion`,
+    ///   `unknownColumn` or `invalidDefinition`.
+    public init(json: String) throws(FeatureError) {
+        let document = try SpecificationDocument(json: json)
+        try self.init(
+            columns: document.columns,
+            features: document.features.map { (feature) throws(FeatureError) in
+                try feature.frozen()
+            },
+            label: document.label?.rule(),
+            routes: document.routes.map { (route) throws(FeatureError) in
+                try route.condition()
+            },
+            missingValues: document.missing)
+    }
+}
+
+/// A specification as it is stored.
+struct SpecificationDocument: Codable {
+    var format = "millrace-features"
+    var version = FeatureSpecification.formatVersion
+    var columns: [String]
+    var features: [FeatureDocument]
+    var label: LabelDocument?
+    var routes: [RouteDocument]
+    var missing: [String]
+
+    init(
+        columns: [String], features: [FrozenFeature], label: LabelRule?, routes: [Condition?],
+        missingValues: [String]
+    ) {
+        self.columns = columns
+        self.features = features.map(FeatureDocument.init)
+        self.label = label.map(LabelDocument.init)
+        self.routes = routes.map(RouteDocument.init)
+        self.missing = missingValues
+    }
+
+    init(json: String) throws(FeatureError) {
+        struct Heading: Codable {
+            var format: String
+            var version: Int
+        }
+        let data = Data(json.utf8)
+        do {
+            let heading = try JSONDecoder().decode(Heading.self, from: data)
+            guard heading.format == "millrace-features" else {
+                throw Self.malformed("format", "not a feature specification")
+            }
+            guard heading.version == FeatureSpecification.formatVersion else {
+                throw FeatureError(
+                    .unsupportedVersion, at: "version",
+                    "format version \(heading.version), but this program reads version "
+                        + "\(FeatureSpecification.formatVersion): use the program that wrote it")
+            }
+            self = try JSONDecoder().decode(Self.self, from: data)
+        } catch let error as FeatureError {
+            throw error
+        } catch let error as DecodingError {
+            throw Self.describe(error)
+        } catch {
+            throw Self.malformed("", "not JSON")
+        }
+    }
+
+    /// The document as text, in the one form that it has.
+    func encoded() throws(FeatureError) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        } catch {
+            throw Self.malformed("", "not representable as JSON")
+        }
+    }
+
+    static func malformed(_ location: String, _ message: String) -> FeatureError {
+        FeatureError(.malformedSpecification, at: location, message)
+    }
+
+    private static func describe(_ error: DecodingError) -> FeatureError {
+        func path(_ context: DecodingError.Context) -> String {
+            context.codingPath.reduce("") { path, key in
+                if let index = key.intValue { return path + "[\(index)]" }
+                return path.isEmpty ? key.stringValue : path + "." + key.stringValue
+            }
+        }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return malformed(path(context), "'\(key.stringValue)' is not there")
+        case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+            return malformed(path(context), "not a value of type \(type)")
+        case .dataCorrupted(let context):
+            return malformed(path(context), context.debugDescription)
+        @unknown default:
+            return malformed("", "cannot be read")
+        }
+    }
+}

@@ -1,0 +1,155 @@
+/// One field of a line: where its value stands, the enclosing quotes left out.
+public struct CSVField: Sendable, Equatable {
+    /// The value's bytes in the line.
+    public let range: Range<Int>
+    /// Whether the value holds doubled quotes, each of which stands for one.
+    public let hasDoubledQuotes: Bool
+
+    @usableFromInline
+    init(range: Range<Int>, hasDoubledQuotes: Bool) {
+        self.range = range
+        self.hasDoubledQuotes = hasDoubledQuotes
+    }
+}
+
+/// Why a line is not CSV.
+public enum CSVFault: Error, Sendable, Equatable {
+    /// A quoted field does not end. Fields with line breaks inside look like this too.
+    case unclosedQuote
+    /// A closing quote is followed by something other than a separator.
+    case textAfterQuote
+}
+
+/// Splits lines into fields, reusing its memory from line to line.
+///
+/// A field that begins with `"` ends at the closing quote; inside, `""` is one quote and separators
+/// are text. Elsewhere a quote is an ordinary character and spaces belong to the value. A record is
+/// one line: quoted line breaks are not supported. An empty line is one empty field.
+///
+/// **Allocation**: none once a line with as many fields has been split.
+///
+/// - Source: RFC 4180, section 2, but for rule 6's line breaks.
+public struct CSVFields: Sendable {
+    /// The last line's fields, and room for more.
+    @usableFromInline
+    var fields = [CSVField](repeating: CSVField(range: 0..<0, hasDoubledQuotes: false), count: 16)
+    /// How many fields the last line has.
+    public private(set) var count = 0
+    /// Whether a field of the last line has to be unescaped before its bytes are its value.
+    public private(set) var needUnescaping = false
+    private let separator: UInt8
+
+    /// A splitter for fields between separators, an ASCII character.
+    public init(separator: UInt8 = 0x2C) {
+        precondition(separator < 0x80 && separator != Self.quote, "no separator for fields")
+        self.separator = separator
+    }
+
+    private static let quote: UInt8 = 0x22
+
+    /// A field of the last line.
+    @inlinable
+    public subscript(index: Int) -> CSVField {
+        precondition(index < count, "the line has no such field")
+        return fields[index]
+    }
+
+    /// Splits `line`.
+    ///
+    /// - Throws: `CSVFault`; the fields before the fault, `count` of them, can still be read.
+    /// - Complexity: O(line).
+    public mutating func split(_ line: Span<UInt8>) throws(CSVFault) {
+        count = 0
+        needUnescaping = false
+        var at = 0
+        while try !splitAsRoomAllows(line, from: &at) {
+            fields.append(contentsOf: fields)
+        }
+    }
+
+    /// Takes fields from `at` on; false where the room for them ran out before the line did.
+    private mutating func splitAsRoomAllows(
+        _ line: Span<UInt8>, from at: inout Int
+    ) throws(CSVFault) -> Bool {
+        let separator = self.separator
+        // Counted here: the span holds on to all of `self`.
+        var taken = count
+        var hasDoubledQuotes = false
+        var room = fields.mutableSpan
+        let roomCount = room.count
+        let fault: CSVFault?
+        var isAtEnd = false
+        do throws(CSVFault) {
+            while taken < roomCount, !isAtEnd {
+                let field = try Self.field(line, from: &at, separator)
+                if field.hasDoubledQuotes { hasDoubledQuotes = true }
+                room[taken] = field
+                taken += 1
+                isAtEnd = at == line.count
+                at += 1
+            }
+            fault = nil
+        } catch {
+            fault = error
+        }
+        count = taken
+        if hasDoubledQuotes { needUnescaping = true }
+        if let fault { throw fault }
+        return isAtEnd
+    }
+
+    /// The field that begins at `at`, which moves to where it ends: a separator or the end.
+    @inline(__always)
+    private static func field(
+        _ line: Span<UInt8>, from at: inout Int, _ separator: UInt8
+    ) throws(CSVFault) -> CSVField {
+        if at < line.count, line[at] == quote { return try quotedField(line, from: &at, separator) }
+        let begin = at
+        var end = at
+        while end < line.count, line[end] != separator { end += 1 }
+        at = end
+        return CSVField(range: begin..<end, hasDoubledQuotes: false)
+    }
+
+    private static func quotedField(
+        _ line: Span<UInt8>, from at: inout Int, _ separator: UInt8
+    ) throws(CSVFault) -> CSVField {
+        let begin = at + 1
+        var end = begin
+        var hasDoubledQuotes = false
+        while end < line.count {
+            guard line[end] == quote else {
+                end += 1
+                continue
+            }
+            at = end + 1
+            if at < line.count, line[at] == quote {
+                hasDoubledQuotes = true
+                end += 2
+                continue
+            }
+            guard at == line.count || line[at] == separator else { throw .textAfterQuote }
+            return CSVField(range: begin..<end, hasDoubledQuotes: hasDoubledQuotes)
+        }
+        throw .unclosedQuote
+    }
+
+    /// Copies the values of `line`'s fields into `text`, doubled quotes made single; from then on
+    /// the fields' ranges refer to `text`, where values follow each other without separators.
+    ///
+    /// - Complexity: O(line).
+    public mutating func unescape(_ line: Span<UInt8>, into text: inout [UInt8]) {
+        text.removeAll(keepingCapacity: true)
+        for index in 0..<count {
+            let field = fields[index]
+            let begin = text.count
+            var at = field.range.lowerBound
+            while at < field.range.upperBound {
+                text.append(line[at])
+                at += field.hasDoubledQuotes && line[at] == Self.quote ? 2 : 1
+            }
+            fields[index] = CSVField(range: begin..<text.count, hasDoubledQuotes: false)
+        }
+        needUnescaping = false
+    }
+}

@@ -1,0 +1,157 @@
+/// Reads a text file line by line in bounded memory: plain, or compressed as LZ4 frames.
+///
+/// Compression is recognised by the file's first bytes. A line ends with `\n`, `\r\n` or the end of
+/// the input; a UTF-8 byte order mark is dropped. Lines' byte ranges follow each other without gaps
+/// from 0 to the end of the *decoded* text (the mark is part of the first line's range), so that
+/// together with `runningChecksum()` they say exactly how far a file was read.
+///
+/// **Memory**: at most twice a read block and `maxLineBytes` together.
+/// **Thread-safety**: one owner.
+public struct LineReader: ~Copyable, Sendable {
+    /// The path that was opened; `-` is standard input.
+    public let path: String
+    /// The longest line, without its newline, whose text is kept.
+    public let maxLineBytes: Int
+
+    private var source: ByteSource
+    private var isAtEnd = false
+    private var buffer: [UInt8]
+    /// How many bytes of `buffer` hold text.
+    private var filled = 0
+    /// Where the unread text begins in `buffer`.
+    private var cursor = 0
+    /// The current line's text in `buffer`.
+    private var current = 0..<0
+    /// The position of `buffer`'s first byte in the decoded text.
+    private var base = 0
+    private var lines = 0
+    /// The checksum of all text before `buffer[checksummed]`.
+    private var checksum: UInt32 = 0
+    private var checksummed = 0
+
+    /// How many bytes are asked for at a time, at least.
+    private let blockBytes: Int
+
+    /// Opens `path`, or standard input where it is `-`.
+    ///
+    /// - Throws: `InputError` with the codes `notFound`, `unreadable`, `truncatedFrame` (a file
+    ///   called `.lz4` that is too short for a frame), `corruptFrame` (one that holds something
+    ///   else) or `unsupportedCompression`.
+    public init(path: String, maxLineBytes: Int = 1 << 20) throws(InputError) {
+        try self.init(path: path, maxLineBytes: maxLineBytes, blockBytes: 256 << 10)
+    }
+
+    /// The same, with blocks of a size that tests choose.
+    package init(path: String, maxLineBytes: Int, blockBytes: Int) throws(InputError) {
+        precondition(maxLineBytes > 0, "a line may have at least one byte")
+        precondition(blockBytes >= ByteSource.headBytes, "a block holds at least a file's head")
+        self.path = path
+        self.maxLineBytes = maxLineBytes
+        self.blockBytes = blockBytes
+        self.source = try ByteSource(path: path)
+        self.buffer = [UInt8](repeating: 0, count: 2 * blockBytes)
+    }
+
+    /// The text of the line that `next()` returned last, without its newline; empty where the line
+    /// was too long.
+    ///
+    /// Valid until the next call.
+    public var text: Span<UInt8> {
+        @_lifetime(borrow self)
+        get { buffer.span.extracting(current) }
+    }
+
+    /// Moves to the next line; nil at the end of the input.
+    ///
+    /// The end is final: what is appended to the file afterwards is not seen.
+    ///
+    /// - Throws: `InputError` with the codes `unreadable`, `truncatedFrame` or `corruptFrame`; from
+    ///   then on every call throws the same.
+    /// - Complexity: O(line).
+    public mutating func next() throws(InputError) -> InputLine? {
+        current = 0..<0
+        let begin = base + cursor
+        if begin == 0 { try skipByteOrderMark() }
+        var unsearched = cursor
+        while true {
+            if let newline = ByteSearch.firstIndex(of: 0x0A, in: buffer.span, unsearched..<filled) {
+                return finishLine(from: begin, textEnd: newline, next: newline + 1)
+            }
+            let unfinished = filled - cursor
+            // One more than the limit may still turn out to be a carriage return.
+            if unfinished > maxLineBytes + 1 { return try skipLongLine(from: begin) }
+            if try !fill() {
+                guard filled > cursor else { return nil }
+                return finishLine(from: begin, textEnd: filled, next: filled)
+            }
+            unsearched = cursor + unfinished
+        }
+    }
+
+    /// The CRC-32C of the decoded text from its first byte to the end of the current line.
+    ///
+    /// - Complexity: O(text since the last call).
+    public mutating func runningChecksum() -> UInt32 {
+        extendChecksum()
+        return checksum
+    }
+
+    private mutating func finishLine(from begin: Int, textEnd: Int, next: Int) -> InputLine {
+        let hasReturn = textEnd > cursor && buffer[textEnd - 1] == 0x0D
+        let text = cursor..<(hasReturn ? textEnd - 1 : textEnd)
+        let isTooLong = text.count > maxLineBytes
+        if !isTooLong { current = text }
+        return makeLine(from: begin, next: next, isTooLong: isTooLong)
+    }
+
+    /// Drops text up to and including the next newline without keeping it.
+    private mutating func skipLongLine(from begin: Int) throws(InputError) -> InputLine {
+        while true {
+            cursor = filled
+            guard try fill() else {
+                return makeLine(from: begin, next: filled, isTooLong: true)
+            }
+            if let newline = ByteSearch.firstIndex(of: 0x0A, in: buffer.span, 0..<filled) {
+                return makeLine(from: begin, next: newline + 1, isTooLong: true)
+            }
+        }
+    }
+
+    private mutating func makeLine(from begin: Int, next: Int, isTooLong: Bool) -> InputLine {
+        cursor = next
+        lines += 1
+        return InputLine(number: lines, begin: begin, end: base + next, isTooLong: isTooLong)
+    }
+
+    private mutating func skipByteOrderMark() throws(InputError) {
+        while filled < 3 { guard try fill() else { return } }
+        if buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { cursor = 3 }
+    }
+
+    /// Drops what has been read from the buffer and reads more; false at the end of the input.
+    private mutating func fill() throws(InputError) -> Bool {
+        if isAtEnd { return false }
+        if cursor > 0 {
+            extendChecksum()
+            buffer.replaceSubrange(0..<(filled - cursor), with: buffer[cursor..<filled])
+            base += cursor
+            filled -= cursor
+            cursor = 0
+            checksummed = 0
+        }
+        if buffer.count - filled < blockBytes {
+            buffer.append(contentsOf: repeatElement(0, count: buffer.count))
+        }
+        let count = try source.read(into: &buffer, from: filled)
+        filled += count
+        isAtEnd = count == 0
+        return count > 0
+    }
+
+    private mutating func extendChecksum() {
+        let seed = checksum
+        let unseen = checksummed..<cursor
+        checksum = TextChecksum.crc32c(buffer.span.extracting(unseen), seed: seed)
+        checksummed = cursor
+    }
+}
