@@ -1,0 +1,24 @@
+#include "cm_kernels.h"
+
+#if defined(__x86_64__)
+#include <string.h>
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#define CM_LANES 16
+#define CM_VECTORS 4
+#define CM_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#include "cm_body.h"
+#pragma clang attribute pop
+
+const cm_kernel_set *cm_kernels_avx512(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("fma")
+               ? &kernel_set
+               : NULL;
+}
+#else
+const cm_kernel_set *cm_kernels_avx512(void) { return NULL; }
+#endif

@@ -1,0 +1,30 @@
+/// What was asked of the arithmetic that this processor or this build cannot give.
+public struct ComputeError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Why it failed.
+    public enum Code: String, Sendable {
+        /// No kernel set has that name.
+        case unknownKernels
+        /// The processor lacks the instructions of that kernel set.
+        case unavailableKernels
+    }
+
+    /// Why it failed.
+    public let code: Code
+    /// The kernel set asked for.
+    public let requested: String
+    /// Whether the environment variable `MILLRACE_KERNELS` asked for it.
+    public let fromEnvironment: Bool
+
+    /// What failed and what to choose instead.
+    public var description: String {
+        let origin = fromEnvironment ? " (from MILLRACE_KERNELS)" : ""
+        let usable = (["auto"] + KernelSet.available.map(\.rawValue)).joined(separator: ", ")
+        switch code {
+        case .unknownKernels:
+            return "there are no '\(requested)' kernels\(origin); choose one of \(usable)"
+        case .unavailableKernels:
+            return "this processor cannot run the '\(requested)' kernels\(origin); "
+                + "choose one of \(usable)"
+        }
+    }
+}

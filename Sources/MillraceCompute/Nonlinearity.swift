@@ -1,0 +1,13 @@
+/// What a layer applies to each element of its output.
+///
+/// Raw values are those of the C kernels.
+package enum Nonlinearity: Int32, Sendable {
+    case identity = 0
+    case relu = 1
+    /// Slope 0.01 below zero.
+    case leakyReLU = 2
+    case tanh = 3
+    case sigmoid = 4
+    /// x times the normal distribution function.
+    case gelu = 5
+}

@@ -1,0 +1,35 @@
+internal import MillraceCompute
+
+/// What a hidden layer applies to each of its sums.
+public enum Activation: String, Codable, Sendable, CaseIterable {
+    /// The larger of x and 0.
+    case relu
+    /// x, or x / 100 below zero.
+    case leakyReLU
+    /// The hyperbolic tangent.
+    case tanh
+    /// 1 / (1 + exp(-x)).
+    case sigmoid
+    /// x times the normal distribution function of x.
+    case gelu
+
+    var nonlinearity: Nonlinearity {
+        switch self {
+        case .relu: .relu
+        case .leakyReLU: .leakyReLU
+        case .tanh: .tanh
+        case .sigmoid: .sigmoid
+        case .gelu: .gelu
+        }
+    }
+}
+
+/// What becomes of the last layer's sums.
+public enum Head: String, Codable, Sendable, CaseIterable {
+    /// Nothing: they are the predictions.
+    case identity
+    /// The probability of the positive class, from one sum.
+    case sigmoid
+    /// The probabilities of all classes, which add up to 1.
+    case softmax
+}

@@ -1,0 +1,71 @@
+public import MillraceCompute
+
+/// A model packed for one kernel set, ready to score.
+///
+/// **Thread-safety**: constant; any number of threads, each with a workspace of its own.
+public final class PreparedModel: Sendable {
+    /// The kernels that score, to be recorded with the predictions.
+    public let kernels: KernelSet
+    /// How many features a row has.
+    public let inputWidth: Int
+    /// How many numbers a prediction has; see `Model.outputWidth`.
+    public let outputWidth: Int
+    let network: PackedNetwork
+
+    /// Packs the weights of `model`.
+    ///
+    /// - Complexity: O(weights).
+    /// - Precondition: the processor can run `kernels`; see `KernelSet.choose`.
+    public init(_ model: Model, kernels: KernelSet = .best) {
+        self.kernels = kernels
+        inputWidth = model.inputWidth
+        outputWidth = model.outputWidth
+        network = PackedNetwork(
+            conditioning: Conditioning(
+                impute: model.input.impute, mean: model.input.mean, limit: model.input.limit,
+                scale: model.input.scale),
+            layers: model.packed, softmax: model.head == .softmax, kernels: kernels)
+    }
+
+    /// Scores rows of raw features; the outputs are those after the head.
+    ///
+    /// A row's output has the same bits whatever `rows` is and wherever the row stands. Allocates
+    /// nothing.
+    /// **Shape**: `features` holds `rows` rows of `inputWidth` numbers, `stride` floats apart, NaN
+    /// where missing; `output` becomes `[rows, outputWidth]`, row-major without gaps.
+    ///
+    /// - Complexity: O(rows · weights).
+    public func predict(
+        _ features: Span<Float>, rows: Int, stride: Int, into output: inout MutableSpan<Float>,
+        workspace: inout ScoringWorkspace
+    ) {
+        network.forward(
+            features, rows: rows, stride: stride, into: &output, scratch: &workspace.scratch)
+    }
+
+    /// Scores a few rows `[rows, inputWidth]`, for the edges of a program: allocates.
+    public func predict(_ features: [Float]) -> [Float] {
+        precondition(features.count % inputWidth == 0, "whole rows are scored")
+        let rows = features.count / inputWidth
+        var workspace = ScoringWorkspace(for: self)
+        var output = [Float](repeating: 0, count: rows * outputWidth)
+        var target = output.mutableSpan
+        predict(
+            features.span, rows: rows, stride: inputWidth, into: &target, workspace: &workspace)
+        return output
+    }
+}
+
+/// Memory for one thread that scores; it fits every model that needs no more than the one it was
+/// made for.
+public struct ScoringWorkspace: ~Copyable, Sendable {
+    var scratch: FloatBuffer
+
+    /// Room for the activations of a tile of rows.
+    public init(for model: PreparedModel) {
+        scratch = FloatBuffer(count: model.network.scratchCount)
+    }
+
+    /// Whether it is large enough for `model`.
+    public func fits(_ model: PreparedModel) -> Bool { scratch.count >= model.network.scratchCount }
+}

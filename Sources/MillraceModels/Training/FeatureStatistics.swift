@@ -1,0 +1,69 @@
+internal import MillraceCompute
+
+/// Mean and variance of each feature over the rows so far, missing ones left out.
+///
+/// - Source: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
+///   Sample Variances", 1979.
+struct FeatureStatistics: Sendable, Equatable {
+    private(set) var count: [Double]
+    private(set) var mean: [Double]
+    private(set) var squares: [Double]
+
+    init(features: Int) {
+        count = [Double](repeating: 0, count: features)
+        mean = count
+        squares = count
+    }
+
+    mutating func merge(_ batch: ColumnMoments) {
+        for i in count.indices where batch.count[i] > 0 {
+            let total = count[i] + batch.count[i]
+            let difference = batch.mean[i] - mean[i]
+            mean[i] += difference * (batch.count[i] / total)
+            squares[i] +=
+                batch.squares[i] + difference * difference * (count[i] * batch.count[i] / total)
+            count[i] = total
+        }
+    }
+
+    /// What these statistics make of the features, by the options.
+    func inputStage(_ options: TrainingOptions) -> InputStage {
+        var stage = InputStage(identity: count.count)
+        for i in count.indices {
+            if case .constant(let value) = options.imputation[i] {
+                stage.impute[i] = value
+            } else {
+                stage.impute[i] = Float(mean[i])
+            }
+            guard options.scaledFeatures[i] else { continue }
+            stage.mean[i] = Float(mean[i])
+            // A feature that never changed, or by less than floats can tell, keeps its unit.
+            let deviation = count[i] > 0 ? (squares[i] / count[i]).squareRoot() : 0
+            let scale = Float(1 / deviation)
+            if scale.isNormal { stage.scale[i] = scale }
+            if let clip = options.clip { stage.limit[i] = Float(clip / Double(stage.scale[i])) }
+        }
+        return stage
+    }
+
+    func encode(into writer: inout ByteWriter) {
+        writer.append(count)
+        writer.append(mean)
+        writer.append(squares)
+    }
+
+    init(features: Int, from reader: inout ByteReader) throws(ModelError) {
+        count = try reader.doubles(features, "the counts of the features")
+        mean = try reader.doubles(features, "the means of the features")
+        squares = try reader.doubles(features, "the variances of the features")
+        guard count.allSatisfy({ $0 >= 0 }), squares.allSatisfy({ $0 >= 0 }) else {
+            throw reader.malformed("a negative count or variance of a feature")
+        }
+    }
+}
+
+extension InputStage {
+    var conditioning: Conditioning {
+        Conditioning(impute: impute, mean: mean, limit: limit, scale: scale)
+    }
+}

@@ -1,0 +1,177 @@
+internal import FoundationEssentials
+internal import MillraceCompute
+public import MillraceModels
+internal import MillraceSystem
+
+/// A model as it was published.
+public struct LoadedModel: Sendable {
+    /// The weights, checked.
+    public let model: Model
+    /// What is known about it.
+    public let manifest: Manifest
+
+    /// Its version.
+    public var version: Int { manifest.version }
+}
+
+/// Versions of models below a directory: `NAME/VERSION/model.safetensors` and `manifest.json`.
+///
+/// A version never changes and its number is never given twice. Any number of processes may read
+/// and publish; a version is there as a whole or not at all, also after a loss of power.
+public struct ModelRepository: Sendable {
+    /// The directory; it need not exist before the first version is published.
+    public let path: String
+
+    static let manifestName = "manifest.json"
+    static let weightsName = "model.safetensors"
+    static let maxManifestBytes = 256 << 20
+    static let maxWeightsBytes = 8 << 30
+
+    /// The repository in a directory.
+    public init(path: String) { self.path = path }
+
+    /// The names of models that have a version, in order.
+    ///
+    /// - Throws: `RepositoryError` with `storage`.
+    public func names() throws(RepositoryError) -> [String] {
+        var names: [String] = []
+        for name in try list(path) where Self.isValid(name) {
+            if try !versions(of: name).isEmpty { names.append(name) }
+        }
+        return names
+    }
+
+    /// The versions of a model, ascending; none when there is no such model.
+    ///
+    /// - Throws: `RepositoryError` with `invalidName` or `storage`.
+    public func versions(of name: String) throws(RepositoryError) -> [Int] {
+        let directory = try directory(of: name)
+        return try list(directory).compactMap(Self.version).filter {
+            Files.exists("\(directory)/\($0)/\(Self.manifestName)")
+        }.sorted()
+    }
+
+    /// The newest version of a model; nil when there is none.
+    ///
+    /// - Throws: `RepositoryError` with `invalidName` or `storage`.
+    public func latest(of name: String) throws(RepositoryError) -> Int? {
+        try versions(of: name).last
+    }
+
+    /// What is known about a version.
+    ///
+    /// - Throws: `RepositoryError` with `invalidName`, `notFound`, `malformedFile`,
+    ///   `unsupportedVersion` or `storage`.
+    public func manifest(_ name: String, version: Int) throws(RepositoryError) -> Manifest {
+        let file = try directory(of: name) + "/\(version)/\(Self.manifestName)"
+        let bytes = try read(file, maxBytes: Self.maxManifestBytes)
+        let manifest: Manifest
+        do {
+            let format = try JSONDecoder().decode(Format.self, from: Data(bytes)).formatVersion
+            guard format == Manifest.currentFormatVersion else {
+                throw RepositoryError(
+                    .unsupportedVersion, path: file,
+                    "format version \(format), where \(Manifest.currentFormatVersion) can be read")
+            }
+            manifest = try JSONDecoder().decode(Manifest.self, from: Data(bytes))
+        } catch let error as RepositoryError {
+            throw error
+        } catch {
+            throw RepositoryError(.malformedFile, path: file, "no manifest: \(error)")
+        }
+        guard manifest.name == name, manifest.version == version else {
+            throw RepositoryError(
+                .invalidModel, path: file,
+                "the manifest is of \(manifest.name)@\(manifest.version): was it copied here?")
+        }
+        return manifest
+    }
+
+    /// The version of a model that was published with `key`; nil when there is none.
+    ///
+    /// - Throws: `RepositoryError` as `manifest`.
+    /// - Complexity: O(versions), newest first.
+    public func find(publication key: String, in name: String) throws(RepositoryError) -> Int? {
+        for version in try versions(of: name).reversed()
+        where try manifest(name, version: version).publication.key == key {
+            return version
+        }
+        return nil
+    }
+
+    /// A version with its weights: checksum, shapes and numbers checked, and the golden rows
+    /// predicted as they were when it was published.
+    ///
+    /// - Throws: `RepositoryError` with `invalidName`, `notFound`, `malformedFile`,
+    ///   `unsupportedVersion`, `checksumMismatch`, `invalidModel`, `wrongPredictions` or `storage`.
+    public func load(_ name: String, version: Int) throws(RepositoryError) -> LoadedModel {
+        let manifest = try manifest(name, version: version)
+        let file = try directory(of: name) + "/\(version)/\(Self.weightsName)"
+        let bytes = try read(file, maxBytes: Self.maxWeightsBytes)
+        let checksum = Self.checksum(bytes)
+        guard bytes.count == manifest.weights.bytes, checksum == manifest.weights.crc32c else {
+            throw RepositoryError(
+                .checksumMismatch, path: file,
+                "\(bytes.count) bytes with CRC-32C \(checksum), where the manifest says "
+                    + "\(manifest.weights.bytes) with \(manifest.weights.crc32c)")
+        }
+        let model = try Model(Safetensors(bytes, path: file), manifest, path: file)
+        let error = manifest.golden.error(of: PreparedModel(model))
+        guard error <= manifest.golden.tolerance else {
+            throw RepositoryError(
+                .wrongPredictions, path: file,
+                "the golden rows are predicted with an error of \(error), where "
+                    + "\(manifest.golden.tolerance) is allowed")
+        }
+        return LoadedModel(model: model, manifest: manifest)
+    }
+
+    private struct Format: Decodable { let formatVersion: Int }
+
+    private static func isValid(_ name: String) -> Bool {
+        (1...249).contains(name.utf8.count) && name != "." && name != ".."
+            && name.utf8.allSatisfy {
+                switch $0 {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                    UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    /// The version of a directory's name; nil for other names, such as `007` and `.tmp-3`.
+    static func version(_ text: String) -> Int? {
+        guard let number = Int(text), number > 0, String(number) == text else { return nil }
+        return number
+    }
+
+    func directory(of name: String) throws(RepositoryError) -> String {
+        guard Self.isValid(name) else {
+            throw RepositoryError(
+                .invalidName, path: path,
+                "'\(name)' cannot be a model's name: use 1 to 249 letters, digits, '.', '_' or '-'")
+        }
+        return "\(path)/\(name)"
+    }
+
+    /// The names in a directory; none when it does not exist.
+    func list(_ directory: String) throws(RepositoryError) -> [String] {
+        do { return try Files.list(directory) } catch {
+            if error.isNotFound { return [] }
+            throw RepositoryError(error)
+        }
+    }
+
+    static func checksum(_ bytes: [UInt8]) -> UInt32 {
+        // SAFETY: bytes have no padding between them.
+        unsafe CRC32C.checksum(bytes.span.bytes)
+    }
+
+    private func read(_ file: String, maxBytes: Int) throws(RepositoryError) -> [UInt8] {
+        do { return try Files.read(file, maxBytes: maxBytes) } catch {
+            throw RepositoryError(error)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/// A named array of float32 in a file of tensors.
+package struct Tensor: Sendable, Equatable {
+    package var name: String
+    package var shape: [Int]
+    /// Row-major.
+    package var values: [Float]
+
+    package init(name: String, shape: [Int], values: [Float]) {
+        precondition(
+            shape.reduce(1, *) == values.count, "a tensor has as many values as its shape says")
+        self.name = name
+        self.shape = shape
+        self.values = values
+    }
+}
+
+/// The content of a safetensors file: float32 tensors, and text about them.
+///
+/// Layout: the header's length (8 bytes, little-endian), the header (JSON, filled up with spaces so
+/// that the data begin at a multiple of 64 bytes), the tensors' bytes without gaps.
+/// - Source: the safetensors format, github.com/huggingface/safetensors.
+package struct Safetensors: Sendable, Equatable {
+    package var tensors: [Tensor]
+    package var metadata: [String: String]
+
+    package init(tensors: [Tensor], metadata: [String: String] = [:]) {
+        self.tensors = tensors
+        self.metadata = metadata
+    }
+
+    package subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
+
+    /// The file's bytes; equal content gives equal bytes.
+    package func encoded() -> [UInt8] {
+        var entries: [String] = []
+        if !metadata.isEmpty {
+            let pairs = metadata.sorted { $0.key < $1.key }
+                .map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
+            entries.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+        }
+        var end = 0
+        for tensor in tensors {
+            let start = end
+            end += tensor.values.count * 4
+            let shape = tensor.shape.map(String.init).joined(separator: ",")
+            entries.append(
+                "\(Self.quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
+                    + "\"data_offsets\":[\(start),\(end)]}")
+        }
+        var header = Array("{\(entries.joined(separator: ","))}".utf8)
+        while (8 + header.count) % 64 != 0 { header.append(UInt8(ascii: " ")) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(8 + header.count + end)
+        Self.append(UInt64(header.count), to: &bytes)
+        bytes += header
+        for tensor in tensors {
+            for value in tensor.values { Self.append(value.bitPattern, to: &bytes) }
+        }
+        return bytes
+    }
+
+    private static func append(
+        _ value: some FixedWidthInteger & UnsignedInteger, to bytes: inout [UInt8]
+    ) {
+        for shift in stride(from: 0, to: value.bitWidth, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
