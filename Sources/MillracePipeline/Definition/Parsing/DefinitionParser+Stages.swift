@@ -1,0 +1,173 @@
+internal import MillraceCompute
+internal import MillraceFeatures
+internal import MillraceGroups
+
+extension DefinitionParser {
+    /// The keys that every stage has; `kind` decides which others.
+    private enum CommonKey: String, CaseIterable {
+        case kind, group, cores, assignor, after
+    }
+
+    enum Kind: String, CaseIterable {
+        case preprocess, train, score
+    }
+
+    enum PreprocessKey: String, CaseIterable {
+        case kind, from, to, label, features, fitRows, badRows, missingValues
+        case group, cores, assignor, after
+    }
+
+    enum ScoreKey: String, CaseIterable {
+        case kind, from, to, model, kernels, group, cores, assignor, after
+    }
+
+    private static let maxFitRows = 100_000_000
+    private static let maxCore = 4095
+
+    /// Reads the stages into `pipeline`, in the order of the file; those that train come last to be
+    /// read, since what they learn may follow from the label that another stage makes.
+    func stages(
+        _ entries: [YAMLValue.Entry], into pipeline: inout PipelineDefinition
+    ) throws(PipelineError) {
+        var kinds: [Kind] = []
+        for entry in entries {
+            kinds.append(try kind(of: entry, "stage \(quote(entry.key))"))
+        }
+        var stages: [(order: Int, stage: StageDefinition)] = []
+        for training in [false, true] {
+            for (order, entry) in entries.enumerated() where (kinds[order] == .train) == training {
+                stages.append((order, try stage(entry, kinds[order], in: pipeline)))
+            }
+            pipeline.stages = stages.sorted { $0.order < $1.order }.map(\.stage)
+        }
+    }
+
+    private func stage(
+        _ entry: YAMLValue.Entry, _ kind: Kind, in pipeline: PipelineDefinition
+    ) throws(PipelineError) -> StageDefinition {
+        let what = "stage \(quote(entry.key))"
+        let work: StageDefinition.Work
+        switch kind {
+        case .preprocess:
+            let fields = try Fields<PreprocessKey>(entry.value, of: what, decoder)
+            work = .preprocess(try preprocess(fields))
+        case .train:
+            let fields = try Fields<TrainKey>(
+                entry.value, of: what, decoder, reserved: Self.reservedTrainKeys)
+            work = .train(try train(fields, in: pipeline))
+        case .score:
+            let fields = try Fields<ScoreKey>(entry.value, of: what, decoder)
+            work = .score(try score(fields))
+        }
+        return try common(entry, what, work)
+    }
+
+    private func kind(
+        of entry: YAMLValue.Entry, _ what: String
+    ) throws(PipelineError) -> Kind {
+        let given = try decoder.entries(entry.value, what).first { $0.key == "kind" }
+        guard let given else {
+            throw decoder.error(
+                "\(what) lacks the key \"kind\"", at: entry.keyPosition,
+                advice: "It is preprocess, train or score.")
+        }
+        return try decoder.choice(given.value, "kind", among: Kind.allCases)
+    }
+
+    private func common(
+        _ entry: YAMLValue.Entry, _ what: String, _ work: StageDefinition.Work
+    ) throws(PipelineError) -> StageDefinition {
+        let known = Set(CommonKey.allCases.map(\.rawValue))
+        var value = entry.value
+        value.content = .map(
+            try decoder.entries(entry.value, what).filter { known.contains($0.key) })
+        let fields = try Fields<CommonKey>(value, of: what, decoder)
+        let group = try fields.optionalText(.group)
+        if let group, let position = fields[.group]?.position {
+            try decoder.name(group, "group", at: position)
+        }
+        return StageDefinition(
+            name: entry.key, work: work, group: group, cores: try cores(fields[.cores]),
+            assignor: try fields.choice(
+                .assignor, default: .sticky, among: Assignor.allCases),
+            after: try fields.optionalReference(.after), position: entry.keyPosition)
+    }
+
+    private func cores(_ value: YAMLValue?) throws(PipelineError) -> [Int]? {
+        guard let value else { return nil }
+        var cores: [Int] = []
+        for element in try decoder.list(value, "cores", of: "core numbers") {
+            let core = try decoder.integer(element, "cores", in: 0...Self.maxCore)
+            guard !cores.contains(core) else {
+                throw decoder.error("cores: \(core) is listed twice", at: element.position)
+            }
+            cores.append(core)
+        }
+        guard !cores.isEmpty else {
+            throw decoder.error(
+                "cores: the list is empty", at: value.position,
+                advice: "Leave the key out to use every core.")
+        }
+        return cores
+    }
+
+    private func preprocess(
+        _ fields: Fields<PreprocessKey>
+    ) throws(PipelineError) -> PreprocessStage {
+        let (to, routes) = try self.routes(fields.required(.to))
+        let features = try self.features(fields.required(.features))
+        var definition = PreprocessDefinition(features: features, routes: routes)
+        if let value = fields[.label] { definition.label = try label(value) }
+        definition.fitRows = try fields.integer(
+            .fitRows, default: definition.fitRows, in: 1...Self.maxFitRows)
+        definition.onBadRow = try fields.choice(
+            .badRows, default: definition.onBadRow, among: [.skip, .fail])
+        if let value = fields[.missingValues] {
+            definition.missingValues = try missingValues(value)
+        }
+        return PreprocessStage(
+            from: try fields.reference(.from), to: to, definition: definition)
+    }
+
+    /// Texts that mean a missing value; unlike other texts they may be empty.
+    private func missingValues(_ value: YAMLValue) throws(PipelineError) -> [String] {
+        var texts: [String] = []
+        for element in try decoder.list(value, "missingValues", of: "texts") {
+            switch element.content {
+            case .scalar(let text, _): texts.append(text)
+            default: throw decoder.mismatch("missingValues", "text", element)
+            }
+        }
+        return texts
+    }
+
+    private func score(_ fields: Fields<ScoreKey>) throws(PipelineError) -> ScoreStage {
+        let (model, version) = try modelReference(fields.required(.model))
+        return ScoreStage(
+            from: try fields.reference(.from), to: try fields.reference(.to), model: model,
+            version: version, kernels: try kernels(fields[.kernels]))
+    }
+
+    private func modelReference(
+        _ value: YAMLValue
+    ) throws(PipelineError) -> (name: String, version: Int?) {
+        let text = try decoder.text(value, "model")
+        guard let at = text.firstIndex(of: "@") else {
+            try decoder.name(text, "model", at: value.position)
+            return (text, nil)
+        }
+        let name = String(text[..<at])
+        try decoder.name(name, "model", at: value.position)
+        guard let version = Int(text[text.index(after: at)...]), version > 0 else {
+            throw decoder.mismatch(
+                "model", "a name, or a name and a version as in flights-delay@7", value)
+        }
+        return (name, version)
+    }
+
+    private func kernels(_ value: YAMLValue?) throws(PipelineError) -> KernelSet? {
+        guard let value else { return nil }
+        if case .scalar("auto", quoted: false) = value.content { return nil }
+        return try decoder.choice(value, "kernels", among: KernelSet.allCases)
+    }
+}

@@ -1,0 +1,81 @@
+extension DefinitionParser {
+    enum TopicKey: String, CaseIterable {
+        case partitions, bytes, features, predictions, dtype, label, codec, level
+    }
+
+    private enum CodecName: String, CaseIterable {
+        case lz4, none
+    }
+
+    /// Element types that the log's format knows and this version does not read or write yet.
+    private static let reservedElements = ["float16", "bfloat16", "uint8", "int8"]
+
+    func topic(_ entry: YAMLValue.Entry) throws(PipelineError) -> TopicDefinition {
+        let fields = try Fields<TopicKey>(
+            entry.value, of: "topic \(quote(entry.key))", decoder,
+            reserved: ["retentionBytes", "retentionHours", "filter", "scale", "zeroPoint"])
+        return TopicDefinition(
+            name: entry.key,
+            partitions: try fields.integer(
+                .partitions, default: 1, in: 1...TopicDefinition.maxPartitions),
+            content: try content(fields), codec: try codec(fields), position: entry.keyPosition)
+    }
+
+    private func content(
+        _ fields: Fields<TopicKey>
+    ) throws(PipelineError) -> TopicDefinition.Content {
+        let key = try fields.oneOf([.bytes, .features, .predictions])
+        if key != .features {
+            let value = try fields.required(key)
+            guard try decoder.boolean(value, key.rawValue) else {
+                throw decoder.mismatch(key.rawValue, "true", value)
+            }
+            for other in [TopicKey.dtype, .label] where fields[other] != nil {
+                throw decoder.error(
+                    "\(quote(other.rawValue)) belongs to a topic of features, and "
+                        + "\(fields.what) holds \(key.rawValue)", at: fields.keyPosition(other))
+            }
+            return key == .bytes ? .bytes : .predictions
+        }
+        return .features(
+            width: try width(fields.required(.features)), element: try element(fields),
+            labelled: try fields.boolean(.label, default: false))
+    }
+
+    private func width(_ value: YAMLValue) throws(PipelineError) -> TopicDefinition.Width {
+        let expected = "the name of a preprocess stage or a number of features"
+        let text = try decoder.text(value, "features", expected: expected)
+        if text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+            return .fixed(
+                try decoder.integer(value, "features", in: 1...TopicDefinition.maxFeatures))
+        }
+        return .stage(Reference(text, position: value.position))
+    }
+
+    private func element(
+        _ fields: Fields<TopicKey>
+    ) throws(PipelineError) -> TopicDefinition.Element {
+        guard let value = fields[.dtype] else { return .float32 }
+        if let text = try fields.optionalText(.dtype), Self.reservedElements.contains(text) {
+            throw decoder.error(
+                "dtype: \(text) is not supported in this version", at: value.position,
+                advice: "Use float32.")
+        }
+        return try decoder.choice(
+            value, "dtype", among: TopicDefinition.Element.allCases)
+    }
+
+    private func codec(_ fields: Fields<TopicKey>) throws(PipelineError) -> TopicDefinition.Codec {
+        let level = try fields.optionalInteger(.level, in: 0...12)
+        let name = try fields.choice(.codec, default: .lz4, among: CodecName.allCases)
+        if name == .none {
+            guard level == nil else {
+                throw decoder.error(
+                    "\(fields.what) is not compressed, so it has no level",
+                    at: fields.keyPosition(.level))
+            }
+            return .none
+        }
+        return .lz4(level: level ?? 0)
+    }
+}

@@ -1,0 +1,181 @@
+internal import MillraceFeatures
+internal import MillraceModels
+
+extension DefinitionParser {
+    enum TrainKey: String, CaseIterable {
+        case kind, from, model, regression, logistic, softmax, mlp
+        case optimizer, schedule, batch, epochs, seed, l2, publish, checkpoint
+        case group, cores, assignor, after
+    }
+
+    /// Keys of the command line's contract that this version refuses rather than ignores.
+    static let reservedTrainKeys = ["loss", "holdOut", "l1", "sync"]
+
+    private enum SoftmaxKey: String, CaseIterable {
+        case classes
+    }
+
+    private enum MLPKey: String, CaseIterable {
+        case hidden, activation, classes
+    }
+
+    private enum OptimizerKey: String, CaseIterable {
+        case adam
+    }
+
+    private enum AdamKey: String, CaseIterable {
+        case rate, beta1, beta2, epsilon
+    }
+
+    private enum ScheduleKey: String, CaseIterable {
+        case cosine, inverseSquareRoot
+    }
+
+    private enum StepsKey: String, CaseIterable {
+        case steps
+    }
+
+    private enum IntervalKey: String, CaseIterable {
+        case everyRows
+    }
+
+    private static let reservedOptimizers = ["sgd", "momentum", "adamw", "adagrad", "ftrl"]
+    private static let classCounts = 2...TopicDefinition.maxFeatures
+    private static let layerSizes = 1...65_536
+    private static let maxLayers = 32
+
+    /// Reads a train stage; `pipeline` has the topics and preprocess stages already.
+    func train(
+        _ fields: Fields<TrainKey>, in pipeline: PipelineDefinition
+    ) throws(PipelineError) -> TrainStage {
+        let model = try fields.text(.model)
+        try decoder.name(model, "model", at: try fields.required(.model).position)
+        let from = try fields.reference(.from)
+        let label = pipeline.topic(named: from.name).flatMap(pipeline.encoder(of:))?.1
+            .definition.label
+        return TrainStage(
+            from: from, model: model, learner: try learner(fields, label),
+            optimizer: try optimizer(fields[.optimizer]),
+            schedule: try schedule(fields[.schedule]),
+            batchRows: try fields.integer(
+                .batch, default: TrainStage.defaultBatchRows, in: 1...65_536),
+            epochs: try fields.integer(.epochs, default: 1, in: 1...100_000),
+            seed: UInt64(try fields.integer(.seed, default: 1, in: 0...Int.max)),
+            l2: try fields.number(.l2, default: 0, expected: "a number of at least 0") { $0 >= 0 },
+            publishEveryRows: try interval(fields, .publish),
+            checkpointEveryRows: try interval(fields, .checkpoint))
+    }
+
+    private func learner(
+        _ fields: Fields<TrainKey>, _ label: LabelRule?
+    ) throws(PipelineError) -> LearnerDefinition {
+        let key = try fields.oneOf([.regression, .logistic, .softmax, .mlp])
+        let value = try fields.required(key)
+        switch key {
+        case .softmax:
+            let softmax = try Fields<SoftmaxKey>(value, of: "softmax", decoder)
+            let classes = try classes(softmax, .classes, label)
+            guard let classes else {
+                throw decoder.error(
+                    "softmax needs the number of \"classes\"", at: fields.keyPosition(.softmax))
+            }
+            return LearnerDefinition(objective: .softmax(classes: classes))
+        case .mlp:
+            return try mlp(value, label)
+        default:
+            guard try decoder.entries(value, key.rawValue).isEmpty else {
+                throw decoder.error(
+                    "\(key.rawValue): expected no settings, as in \"\(key.rawValue): {}\"",
+                    at: value.position)
+            }
+            return LearnerDefinition(objective: key == .logistic ? .logistic : .regression)
+        }
+    }
+
+    /// The number of classes that is written, or else as many as the label names.
+    private func classes<Key>(
+        _ fields: Fields<Key>, _ key: Key, _ label: LabelRule?
+    ) throws(PipelineError) -> Int? {
+        let written = try fields.optionalInteger(key, in: Self.classCounts)
+        guard case .classes(let names) = label?.rule else { return written }
+        if let written, written != names.count {
+            throw decoder.error(
+                "classes: \(written) are asked for, and the label has \(names.count)",
+                at: fields.keyPosition(key))
+        }
+        return names.count
+    }
+
+    /// What an MLP predicts follows from `classes`, or else from the label: a test is logistic, a
+    /// list of classes softmax, and the value itself a regression.
+    private func mlp(
+        _ value: YAMLValue, _ label: LabelRule?
+    ) throws(PipelineError) -> LearnerDefinition {
+        let mlp = try Fields<MLPKey>(value, of: "mlp", decoder)
+        let hidden = try mlp.required(.hidden)
+        var sizes: [Int] = []
+        for size in try decoder.list(hidden, "hidden", of: "layer sizes") {
+            sizes.append(try decoder.integer(size, "hidden", in: Self.layerSizes))
+        }
+        guard (1...Self.maxLayers).contains(sizes.count) else {
+            throw decoder.error(
+                "hidden: expected 1 to \(Self.maxLayers) layers, found \(sizes.count)",
+                at: hidden.position)
+        }
+        let objective: Objective
+        if let classes = try classes(mlp, .classes, label) {
+            objective = classes == 2 ? .logistic : .softmax(classes: classes)
+        } else if let label {
+            objective = label.rule == .value ? .regression : .logistic
+        } else {
+            throw decoder.error(
+                "mlp needs the number of \"classes\", since nothing says what its labels are",
+                at: mlp.position)
+        }
+        return LearnerDefinition(
+            hidden: sizes,
+            activation: try mlp.choice(.activation, default: .relu, among: Activation.allCases),
+            objective: objective)
+    }
+
+    private func optimizer(_ value: YAMLValue?) throws(PipelineError) -> AdamDefinition {
+        guard let value else { return AdamDefinition() }
+        if case .scalar("adam", quoted: false) = value.content { return AdamDefinition() }
+        let optimizer = try Fields<OptimizerKey>(
+            value, of: "optimizer", decoder, reserved: Self.reservedOptimizers)
+        let adam = try Fields<AdamKey>(optimizer.required(.adam), of: "adam", decoder)
+        let standard = AdamDefinition()
+        let positive = "a number above 0"
+        let decay = "a number of at least 0 and below 1"
+        return AdamDefinition(
+            rate: try adam.number(.rate, default: standard.rate, expected: positive) { $0 > 0 },
+            beta1: try adam.number(.beta1, default: standard.beta1, expected: decay) {
+                (0..<1).contains($0)
+            },
+            beta2: try adam.number(.beta2, default: standard.beta2, expected: decay) {
+                (0..<1).contains($0)
+            },
+            epsilon: try adam.number(.epsilon, default: standard.epsilon, expected: positive) {
+                $0 > 0
+            })
+    }
+
+    private func schedule(_ value: YAMLValue?) throws(PipelineError) -> RateSchedule {
+        guard let value else { return .constant }
+        if case .scalar("constant", quoted: false) = value.content { return .constant }
+        let schedule = try Fields<ScheduleKey>(value, of: "schedule", decoder)
+        let key = try schedule.oneOf([.cosine, .inverseSquareRoot])
+        let fields = try Fields<StepsKey>(schedule.required(key), of: key.rawValue, decoder)
+        let steps = try decoder.integer(fields.required(.steps), "steps", in: 1...(1 << 40))
+        return key == .cosine ? .cosine(steps: steps) : .inverseSquareRoot(steps: steps)
+    }
+
+    private func interval(
+        _ fields: Fields<TrainKey>, _ key: TrainKey
+    ) throws(PipelineError) -> Int? {
+        guard let value = fields[key] else { return nil }
+        let interval = try Fields<IntervalKey>(value, of: key.rawValue, decoder)
+        return try decoder.integer(
+            interval.required(.everyRows), "everyRows", in: 1...(1 << 50))
+    }
+}

@@ -1,0 +1,72 @@
+/// How far a stage is, as a terminal or a report shows it.
+///
+/// A plain snapshot: whoever runs the stage makes one when asked, and nothing is shared.
+public struct StageProgress: Sendable, Equatable {
+    /// What a stage is doing.
+    public enum State: String, Sendable, CaseIterable {
+        /// It waits for another stage, or for the first version of its model.
+        case waiting
+        /// It works, or waits for rows.
+        case running
+        /// It has reached its end.
+        case done
+        /// It stopped with an error.
+        case failed
+    }
+
+    /// The stage's name.
+    public var name: String
+    /// Its work, as in a pipeline file: `preprocess`, `train` or `score`; `source` for a file.
+    public var kind: String
+    /// What it is doing.
+    public var state: State
+    /// Rows that have their outcome.
+    public var rowsDone: Int
+    /// Rows in all; nil while the end is not known.
+    public var rowsTotal: Int?
+    /// Rows a second, over the last second or so.
+    public var rowsPerSecond: Double
+    /// Rows that are published and not yet read; nil where nobody counts them.
+    public var lagRows: Int?
+    /// Prequential log-loss, or squared error for a regression.
+    public var loss: Double?
+    /// Prequential area under the ROC curve, of two classes.
+    public var auc: Double?
+    /// Prequential accuracy.
+    public var accuracy: Double?
+    /// The model version that a scorer uses, or that a trainer published last.
+    public var modelVersion: Int?
+    /// The cores that it runs on.
+    public var cores: [Int]
+    /// Rows that were rejected, or scored as null.
+    public var rejectedRows: Int
+
+    /// Creates a snapshot.
+    public init(
+        name: String, kind: String, state: State = .waiting, rowsDone: Int = 0,
+        rowsTotal: Int? = nil, rowsPerSecond: Double = 0, lagRows: Int? = nil,
+        loss: Double? = nil, auc: Double? = nil, accuracy: Double? = nil,
+        modelVersion: Int? = nil, cores: [Int] = [], rejectedRows: Int = 0
+    ) {
+        self.name = name
+        self.kind = kind
+        self.state = state
+        self.rowsDone = rowsDone
+        self.rowsTotal = rowsTotal
+        self.rowsPerSecond = rowsPerSecond
+        self.lagRows = lagRows
+        self.loss = loss
+        self.auc = auc
+        self.accuracy = accuracy
+        self.modelVersion = modelVersion
+        self.cores = cores
+        self.rejectedRows = rejectedRows
+    }
+
+    /// The part of the rows that has its outcome, from 0 to 1; nil while the end is not known.
+    public var fraction: Double? {
+        guard let rowsTotal else { return nil }
+        guard rowsTotal > 0 else { return state == .done ? 1 : 0 }
+        return min(max(Double(rowsDone) / Double(rowsTotal), 0), 1)
+    }
+}

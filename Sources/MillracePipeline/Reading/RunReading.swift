@@ -1,0 +1,195 @@
+internal import MillraceCompute
+internal import MillraceFeatures
+internal import MillraceLog
+internal import MillraceModels
+internal import MillraceRepository
+internal import MillraceSystem
+
+/// Reads a pipeline's topics from front to back and says what is in them.
+///
+/// Nothing comes from the stages' own counters: a row counts because it was read.
+struct RunReading {
+    let plan: PipelinePlan
+    let data: DataDirectory
+
+    init(_ plan: PipelinePlan, data: DataDirectory) {
+        self.plan = plan
+        self.data = data
+    }
+
+    /// Everything that was read: the summary, and what plots need.
+    func read(seconds: Double, cores: [String: [Int]]) throws -> RunFindings {
+        var findings = RunFindings()
+        let names = try data.topicNames()
+        for definition in plan.definition.topics where names.contains(definition.name) {
+            try read(topic: definition.name, into: &findings)
+        }
+        var stages: [StageSummary] = []
+        for stage in plan.definition.stages {
+            var summary = StageSummary(
+                name: stage.name, kind: stage.kind, cores: cores[stage.name] ?? [])
+            switch stage.work {
+            case .preprocess(let work): preprocess(work, stage, &summary, &findings)
+            case .train: try train(stage, names, &summary, &findings)
+            case .score(let work):
+                if names.contains(work.to.name) {
+                    try score(work, stage, &summary, &findings)
+                }
+            }
+            summary.activeSeconds = findings.timelines[stage.name]?.activeSeconds ?? 0
+            stages.append(summary)
+        }
+        findings.summary = RunSummary(
+            seconds: seconds, topics: findings.topics, stages: stages,
+            kernels: KernelSet.best.rawValue, openBLASCore: OpenBLAS.prepare().core)
+        return findings
+    }
+
+    // MARK: Topics
+
+    private func read(topic name: String, into findings: inout RunFindings) throws {
+        let topic = try data.topic(name)
+        var summary = TopicSummary(
+            name: name, kind: topic.configuration.kind.rawValue, partitions: topic.partitions,
+            columns: topic.configuration.features)
+        var timeline = Timeline()
+        var progress = Timeline()
+        for partition in 0..<topic.partitions {
+            var reader = try topic.reader(partition: partition)
+            while true {
+                guard let batch = try reader.next() else { break }
+                summary.rows += batch.rows
+                summary.batches += 1
+                summary.storedBytes += batch.storedBytes
+                summary.decodedBytes += batch.decodedBytes
+                summary.columns = max(summary.columns, batch.columns)
+                let labels = batch.labels
+                for index in labels.indices where !labels[index].isNaN {
+                    summary.labelledRows += 1
+                }
+                for index in 0..<batch.dropCount {
+                    summary.drops[DropReason.name(batch.drop(index).reason), default: 0] += 1
+                }
+                timeline.add(time: batch.appendedAt, rows: batch.rows)
+                if let origin = batch.origin {
+                    progress.add(
+                        time: batch.appendedAt, rows: Int(origin.end) - Int(origin.begin))
+                }
+            }
+        }
+        timeline.sort()
+        progress.sort()
+        findings.topics.append(summary)
+        findings.published[name] = timeline
+        findings.progress[name] = progress
+    }
+
+    // MARK: Stages
+
+    private func preprocess(
+        _ work: PreprocessStage, _ stage: StageDefinition, _ summary: inout StageSummary,
+        _ findings: inout RunFindings
+    ) {
+        let outputs = findings.topics.filter { topic in
+            work.to.contains { $0.name == topic.name }
+        }
+        summary.rowsWritten = outputs.reduce(0) { $0 + $1.rows }
+        summary.rowsRejected = outputs.reduce(0) { $0 + $1.drops.values.reduce(0, +) }
+        // The first output's progress covers every source row.
+        if let first = work.to.first, let progress = findings.progress[first.name] {
+            summary.rowsRead = progress.rows
+            findings.timelines[stage.name] = progress
+        }
+    }
+
+    private func train(
+        _ stage: StageDefinition, _ names: [String], _ summary: inout StageSummary,
+        _ findings: inout RunFindings
+    ) throws {
+        let name = MetricsTopic.name(of: stage.name)
+        guard names.contains(name) else { return }
+        let topic = try data.topic(name)
+        var records: [MetricsRecord] = []
+        var timeline = Timeline()
+        var reader = try topic.reader(partition: 0)
+        while true {
+            guard let batch = try reader.next() else { break }
+            for index in 0..<batch.rows {
+                let record = try MetricsRecord(json: batch.value(index))
+                timeline.add(
+                    time: batch.appendedAt,
+                    rows: record.sourceRows - (records.last?.sourceRows ?? 0))
+                records.append(record)
+            }
+        }
+        summary.training = records.last
+        summary.rowsRead = records.last?.sourceRows ?? 0
+        for record in records {
+            if let version = record.version { summary.modelVersions[version] = record.rows }
+        }
+        findings.records[stage.name] = records
+        findings.timelines[stage.name] = timeline
+    }
+
+    private func score(
+        _ work: ScoreStage, _ stage: StageDefinition, _ summary: inout StageSummary,
+        _ findings: inout RunFindings
+    ) throws {
+        let output = try data.topic(work.to.name)
+        let source = try data.topic(work.from.name)
+        let manifest = try lastManifest(work, output)
+        let kind: PredictionJudge.Kind =
+            switch manifest?.architecture.head {
+            case .sigmoid: .binary
+            case .softmax: .classes(manifest?.architecture.layers.last?.last ?? 2)
+            default: .number
+            }
+        var join = PredictionJoin(judge: PredictionJudge(kind))
+        for partition in 0..<output.partitions {
+            try join.read(output, source, partition)
+        }
+        summary.rowsRead = join.rows
+        summary.rowsWritten = join.rows
+        summary.rowsRejected = join.nullRows
+        summary.modelVersions = join.versions
+        summary.quality = join.judge.quality(classes: manifest?.labels ?? [])
+        findings.judges[stage.name] = join.judge
+        findings.timelines[stage.name] = findings.progress[work.to.name]
+    }
+
+    /// What is known of the newest version that made predictions.
+    private func lastManifest(_ work: ScoreStage, _ output: Topic) throws -> Manifest? {
+        let repository = ModelRepository(path: plan.options.models)
+        guard let version = try work.version ?? repository.latest(of: work.model) else {
+            return nil
+        }
+        return try repository.manifest(work.model, version: version)
+    }
+}
+
+/// What reading the topics has found.
+struct RunFindings {
+    var topics: [TopicSummary] = []
+    /// When rows were appended, by topic.
+    var published: [String: Timeline] = [:]
+    /// When source rows got their outcome, by output topic.
+    var progress: [String: Timeline] = [:]
+    /// The same, by stage.
+    var timelines: [String: Timeline] = [:]
+    /// A trainer's metrics, by stage.
+    var records: [String: [MetricsRecord]] = [:]
+    /// A scorer's predictions of labelled rows, by stage.
+    var judges: [String: PredictionJudge] = [:]
+    var summary = RunSummary(seconds: 0, topics: [], stages: [], kernels: "", openBLASCore: "")
+}
+
+/// Names of the reasons for which source rows were dropped.
+enum DropReason {
+    static func name(_ code: UInt32) -> String {
+        if let reason = RejectReason(rawValue: code) { return reason.name }
+        if let skip = FileSource.Skip(rawValue: code) {
+            return skip == .blank ? "blank-line" : "line-too-long"
+        }
+        return code == PreprocessTask.unroutedReason ? "no-route" : "reason-\(code)"
+    }
+}

@@ -1,0 +1,86 @@
+internal import MillraceFeatures
+internal import MillraceGroups
+internal import MillraceInput
+internal import MillraceLog
+internal import MillraceModels
+internal import MillraceRepository
+internal import MillraceSystem
+
+/// What went wrong below, in the terms of who started the pipeline.
+extension PipelineError {
+    init(_ error: LogError) {
+        let code: Code =
+            switch error.code {
+            case .invalidArgument, .tooLarge: .usage
+            case .notFound: .noInput
+            case .busy: .tryLater
+            case .system: error.cause?.isOutOfSpace == true ? .cannotCreate : .inputOutput
+            case .fenced: .internalError
+            default: .badData
+            }
+        self.init(code, error.description)
+    }
+
+    init(_ error: GroupError) {
+        let code: Code =
+            switch error.code {
+            case .inUse: .tryLater
+            case .corrupt, .unsupportedVersion: .badData
+            case .system: .inputOutput
+            case .fenced, .outOfGenerations: .internalError
+            default: .usage
+            }
+        self.init(code, error.description)
+    }
+
+    init(_ error: InputError) {
+        let code: Code =
+            switch error.code {
+            case .notFound: .noInput
+            case .unreadable: .inputOutput
+            default: .badData
+            }
+        self.init(code, error.description)
+    }
+
+    init(_ error: FeatureError) { self.init(.usage, error.description) }
+    init(_ error: ModelError) { self.init(.badData, error.description) }
+    init(_ error: SystemError) { self.init(.inputOutput, error.description) }
+
+    init(_ error: RepositoryError) {
+        let code: Code =
+            switch error.code {
+            case .invalidName: .usage
+            case .notFound: .noInput
+            case .busy: .tryLater
+            case .storage: .inputOutput
+            default: .badData
+            }
+        self.init(code, error.description)
+    }
+
+    /// The error that another module threw through an untyped boundary.
+    static func from(_ error: any Error) -> PipelineError {
+        switch error {
+        case let error as PipelineError: error
+        case let error as LogError: PipelineError(error)
+        case let error as GroupError: PipelineError(error)
+        case let error as InputError: PipelineError(error)
+        case let error as FeatureError: PipelineError(error)
+        case let error as ModelError: PipelineError(error)
+        case let error as RepositoryError: PipelineError(error)
+        case let error as SystemError: PipelineError(error)
+        default: PipelineError(.internalError, "\(error)")
+        }
+    }
+}
+
+/// Runs `body`, turning any error into a `PipelineError`.
+func pipelineErrors<R: ~Copyable>(_ body: () throws -> R) throws(PipelineError) -> R {
+    do { return try body() } catch { throw PipelineError.from(error) }
+}
+
+extension PipelineError {
+    /// An error of any part of the library, with the exit code that fits it.
+    public init(wrapping error: any Error) { self = PipelineError.from(error) }
+}

@@ -1,0 +1,150 @@
+internal import MillraceFeatures
+internal import MillraceGroups
+internal import MillraceInput
+internal import MillraceLog
+internal import MillraceRepository
+internal import MillraceSystem
+
+/// Everything that is found out about a run before anything is written.
+struct PipelinePlan: Sendable {
+    let definition: PipelineDefinition
+    let options: RunOptions
+    /// The stages that take part, in the order of the file.
+    let stages: [StageDefinition]
+    /// The sources that take part: all, or none when stages were chosen.
+    let sources: [SourceDefinition]
+    /// The column names of topics of bytes that a source of this run feeds.
+    let headers: [String: CSVHeader]
+
+    init(_ definition: PipelineDefinition, _ options: RunOptions) throws(PipelineError) {
+        self.definition = definition
+        self.options = options
+        try definition.validate()
+        if let chosen = options.stages {
+            for name in chosen where definition.stage(named: name) == nil {
+                let names = definition.stages.map(\.name)
+                let near = NearestName.suggest(name, among: names)
+                throw PipelineError(
+                    .usage, "there is no stage \"\(name)\"",
+                    advice: near.map { "Did you mean \"\($0)\"?" }
+                        ?? "Stages: \(names.joined(separator: ", ")).",
+                    file: definition.file)
+            }
+            stages = definition.stages.filter { chosen.contains($0.name) }
+            sources = []
+        } else {
+            stages = definition.stages
+            sources = definition.sources
+        }
+        var headers: [String: CSVHeader] = [:]
+        for source in sources {
+            let header = try FileSource.header(of: source)
+            if let other = headers.updateValue(header, forKey: source.to.name), other != header {
+                throw PipelineError(
+                    .badData, "has other columns than the source before it of the same topic",
+                    file: source.file)
+            }
+        }
+        self.headers = headers
+        try checkColumns()
+        try checkPartitions()
+        try checkCores()
+        try checkExisting()
+    }
+
+    /// Finds definitions that do not fit the columns, before a row is read.
+    private func checkColumns() throws(PipelineError) {
+        for stage in stages {
+            guard case .preprocess(let work) = stage.work, let header = headers[work.from.name]
+            else { continue }
+            do throws(FeatureError) {
+                _ = try SpecificationFitter(definition: work.definition, header: header)
+            } catch {
+                throw PipelineError(
+                    .usage, "stage \"\(stage.name)\": \(error.description)",
+                    file: definition.file, position: stage.position)
+            }
+        }
+    }
+
+    private func checkPartitions() throws(PipelineError) {
+        for stage in stages {
+            let input = definition.topic(named: stage.input.name)
+            for output in stage.outputs {
+                let topic = definition.topic(named: output.name)
+                guard topic?.partitions == input?.partitions else {
+                    throw PipelineError(
+                        .usage,
+                        "topics \"\(stage.input.name)\" and \"\(output.name)\" have different "
+                            + "numbers of partitions",
+                        advice: "A stage writes each partition to the same partition of its "
+                            + "output; only so has every row exactly one outcome.",
+                        file: definition.file, position: output.position)
+                }
+            }
+        }
+    }
+
+    private func checkCores() throws(PipelineError) {
+        let lists = stages.compactMap(\.cores) + [options.cores].compactMap { $0 }
+        for cores in lists {
+            do throws(GroupError) {
+                _ = try CoreList(parsing: cores.map(String.init).joined(separator: ","))
+            } catch {
+                throw PipelineError(error)
+            }
+        }
+    }
+
+    /// Looks at a data directory that is there already.
+    private func checkExisting() throws(PipelineError) {
+        guard Files.exists(options.data + "/format") || Files.exists(options.data + "/topics")
+        else { return }
+        do throws(LogError) {
+            let data = try DataDirectory(options.data, create: false)
+            let names = try data.topicNames()
+            for topic in definition.topics where names.contains(topic.name) {
+                if let wanted = configuration(of: topic, features: width(of: topic)) {
+                    _ = try data.topic(topic.name, matching: wanted)
+                }
+            }
+        } catch {
+            throw PipelineError(error)
+        }
+    }
+
+    /// The features of a topic as far as they are known before anything is read.
+    private func width(of topic: TopicDefinition) -> Int? {
+        switch topic.content {
+        case .features(.fixed(let count), _, _): return count
+        case .features(.stage, _, _):
+            guard let (_, work) = definition.encoder(of: topic), let header = headers[work.from.name]
+            else { return nil }
+            do throws(FeatureError) {
+                return try SpecificationFitter(definition: work.definition, header: header).width
+            } catch { return nil }
+        default: return 0
+        }
+    }
+
+    /// The log's configuration of a topic; nil while its width is not known.
+    func configuration(of topic: TopicDefinition, features: Int?) -> TopicConfiguration? {
+        guard let features else { return nil }
+        var configuration: TopicConfiguration
+        switch topic.content {
+        case .bytes: configuration = TopicConfiguration(kind: .bytes)
+        case .features(_, _, let labelled):
+            configuration = TopicConfiguration(
+                kind: .features, features: features, label: labelled)
+        case .predictions: configuration = TopicConfiguration(kind: .predictions)
+        }
+        configuration.partitions = topic.partitions
+        switch topic.codec {
+        case .none: configuration.codec = .none
+        case .lz4(let level):
+            configuration.codec = .lz4
+            configuration.level = level
+        }
+        return configuration
+    }
+}

@@ -1,0 +1,205 @@
+public import Logging
+internal import MillraceCompute
+internal import MillraceFeatures
+internal import MillraceGroups
+internal import MillraceInput
+internal import MillraceLog
+internal import MillraceRepository
+internal import MillraceSystem
+internal import Synchronization
+
+/// One run of a pipeline in this process.
+///
+/// Making it checks everything that can be checked and writes nothing. `run` then moves rows until
+/// everything has been read (or, following, until `stop`), and may be killed at any instant: the
+/// next run goes on where this one was, with exactly one outcome for every row.
+/// **Thread-safety**: `run` is called once; `stop` and `progress` from any thread at any time.
+public final class PipelineRun: Sendable {
+    private let plan: PipelinePlan
+    private let logger: Logger
+    private let stopFlag = StopFlag()
+    private let board: TopicBoard
+    private let rejections: RejectionLog
+    private let statuses: [String: StageStatus]
+    private let sourceStatuses: [StageStatus]
+    private let failure = Mutex<PipelineError?>(nil)
+    private let wasInterrupted = Atomic<Bool>(false)
+
+    /// Checks a definition against the files, topics and cores that it names.
+    ///
+    /// - Throws: `PipelineError`; nothing has been written then.
+    public init(
+        _ definition: PipelineDefinition, options: RunOptions, logger: Logger
+    ) throws(PipelineError) {
+        plan = try PipelinePlan(definition, options)
+        self.logger = logger
+        board = TopicBoard(stop: stopFlag)
+        rejections = RejectionLog(logger: logger)
+        statuses = Dictionary(
+            plan.stages.map { ($0.name, StageStatus(name: $0.name, kind: $0.kind)) }
+        ) { first, _ in first }
+        sourceStatuses = plan.sources.map { StageStatus(name: $0.file, kind: "source") }
+    }
+
+    /// Asks every thread to finish its batch, commit and end.
+    public func stop() {
+        wasInterrupted.store(true, ordering: .relaxed)
+        stopFlag.set()
+    }
+
+    /// How far sources and stages are, in the order of the file.
+    public func progress() -> [StageProgress] {
+        let sources = sourceStatuses.map { $0.snapshot(total: $0.hasFinished ? $0.rowsDone : nil) }
+        return sources + plan.stages.compactMap { stage in
+            statuses[stage.name]?.snapshot(total: total(of: stage))
+        }
+    }
+
+    /// Rows that a stage will have worked on at its end; nil while its input grows.
+    private func total(of stage: StageDefinition) -> Int? {
+        guard upstream(of: stage).hasEnded, let topic = board.find(stage.input.name) else {
+            return nil
+        }
+        var rows = 0
+        for partition in 0..<topic.partitions {
+            do throws(LogError) { rows += Int(try topic.endOffset(partition: partition)) } catch {
+                return nil
+            }
+        }
+        if case .train(let work) = stage.work { return rows * work.epochs }
+        return rows
+    }
+
+    /// Runs to the end and reads back what is in the topics then.
+    ///
+    /// - Throws: the first error of any stage, or `interrupted` after `stop`.
+    public func run() throws(PipelineError) -> RunResult {
+        OpenBLAS.prepare()
+        let begun = Clock.monotonicNanoseconds()
+        let data = try prepare()
+        let threads = try pipelineErrors { try self.startSources() + self.startStages(data) }
+        for thread in threads { thread.join() }
+        if let error = failure.withLock({ $0 }) { throw error }
+        let seconds = Double(Clock.monotonicNanoseconds() - begun) / 1e9
+        if wasInterrupted.load(ordering: .relaxed), !plan.options.follow {
+            throw PipelineError(
+                .interrupted, "stopped before the end; everything done so far is committed",
+                advice: "Run the same command again to go on.")
+        }
+        return try pipelineErrors {
+            let cores = Dictionary(self.progress().map { ($0.name, $0.cores) }) { $1 }
+            return RunResult(
+                try RunReading(self.plan, data: data).read(seconds: seconds, cores: cores),
+                definition: self.plan.definition)
+        }
+    }
+
+    /// Makes the data directory and the topics whose width is known.
+    private func prepare() throws(PipelineError) -> DataDirectory {
+        do throws(LogError) {
+            let data = try DataDirectory(plan.options.data, create: true)
+            for definition in plan.definition.topics {
+                if case .features(.stage(let encoder), _, _) = definition.content {
+                    // Its encoder makes it once the specification is frozen; without the encoder
+                    // it has to be there.
+                    if statuses[encoder.name] == nil, reads(definition.name) {
+                        board.add(try data.topic(definition.name))
+                    }
+                    continue
+                }
+                var width = 0
+                if case .features(.fixed(let count), _, _) = definition.content { width = count }
+                guard let wanted = plan.configuration(of: definition, features: width) else {
+                    continue
+                }
+                let topic = try data.topic(definition.name, creating: wanted)
+                if let header = plan.headers[definition.name] {
+                    _ = try topic.dictionaryID(
+                        of: FileSource.columnsPrefix + header.names.joined(separator: "\n"))
+                }
+                board.add(topic)
+            }
+            return data
+        } catch {
+            throw PipelineError(error)
+        }
+    }
+
+    private func reads(_ topic: String) -> Bool {
+        plan.stages.contains { $0.input.name == topic }
+    }
+
+    private func startSources() throws -> [PinnedThread] {
+        try zip(plan.sources, sourceStatuses).map { source, status in
+            try start(status) {
+                guard let topic = self.board.find(source.to.name) else { return }
+                status.begin(cores: [])
+                var reader = try FileSource(
+                    source, topic: topic, status: status, stop: self.stopFlag,
+                    rejections: self.rejections)
+                try reader.run()
+            }
+        }
+    }
+
+    private func startStages(_ data: DataDirectory) throws -> [PinnedThread] {
+        try plan.stages.map { stage in
+            guard let status = statuses[stage.name] else {
+                preconditionFailure("stage \(stage.name) has no status")
+            }
+            return try start(status) {
+                if let after = stage.after { self.wait(for: after.name) }
+                guard !self.stopFlag.isSet else { return }
+                let runner = StageRunner(
+                    stage: stage, plan: self.plan, data: data, board: self.board,
+                    status: status, stop: self.stopFlag, rejections: self.rejections,
+                    upstream: self.upstream(of: stage), trainer: self.trainer(for: stage),
+                    logger: self.logger)
+                try runner.run()
+            }
+        }
+    }
+
+    /// A thread for a source or stage, whose failure ends the run.
+    private func start(
+        _ status: StageStatus, _ body: @escaping @Sendable () throws -> Void
+    ) throws -> PinnedThread {
+        try PinnedThread(name: status.name, core: nil) {
+            do {
+                try body()
+                status.end(self.stopFlag.isSet ? .waiting : .done)
+            } catch {
+                status.end(.failed)
+                let found = PipelineError.from(error)
+                self.failure.withLock { if $0 == nil { $0 = found } }
+                self.stopFlag.set()
+            }
+        }
+    }
+
+    private func wait(for stage: String) {
+        guard let status = statuses[stage] else { return }
+        while !status.hasFinished, !stopFlag.isSet {
+            PinnedThread.sleep(nanoseconds: 1_000_000)
+        }
+    }
+
+    /// The sources and stages of this run that write what `stage` reads.
+    private func upstream(of stage: StageDefinition) -> Upstream {
+        let topic = stage.input.name
+        var writers = zip(plan.sources, sourceStatuses).filter { $0.0.to.name == topic }.map(\.1)
+        for other in plan.stages where other.outputs.contains(where: { $0.name == topic }) {
+            if let status = statuses[other.name] { writers.append(status) }
+        }
+        return Upstream(writers, follow: plan.options.follow)
+    }
+
+    /// The stage of this run that trains the model that `stage` scores with.
+    private func trainer(for stage: StageDefinition) -> StageStatus? {
+        guard case .score(let score) = stage.work else { return nil }
+        let trainer = plan.stages.first {
+            if case .train(let train) = $0.work { train.model == score.model } else { false }
+        }
+        return trainer.flatMap { statuses[$0.name] }
+    }
+}

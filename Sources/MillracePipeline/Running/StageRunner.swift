@@ -1,0 +1,187 @@
+internal import Logging
+internal import MillraceCompute
+internal import MillraceFeatures
+internal import MillraceGroups
+internal import MillraceInput
+internal import MillraceLog
+internal import MillraceRepository
+internal import MillraceSystem
+
+/// Runs one stage of a pipeline: opens its group, then works on its partitions.
+struct StageRunner {
+    let stage: StageDefinition
+    let plan: PipelinePlan
+    let data: DataDirectory
+    let board: TopicBoard
+    let status: StageStatus
+    let stop: StopFlag
+    let rejections: RejectionLog
+    let upstream: Upstream
+    /// The trainer of the model that a score stage uses, where it is part of the run.
+    let trainer: StageStatus?
+    let logger: Logger
+
+    private var repository: ModelRepository { ModelRepository(path: plan.options.models) }
+
+    func run() throws {
+        guard let source = board.wait(for: stage.input.name) else {
+            return
+        }
+        switch stage.work {
+        case .preprocess(let work): try preprocess(work, source)
+        case .train(let work): try train(work, source)
+        case .score(let work): try score(work, source)
+        }
+    }
+
+    private func group(_ topic: Topic, cores: [Int]?) throws -> ConsumerGroup {
+        let group = try ConsumerGroup(
+            data: data, name: stage.group, topics: [topic], cores: cores,
+            assignor: stage.assignor)
+        status.begin(cores: group.slots.filter { !$0.partitions.isEmpty }.map(\.core))
+        return group
+    }
+
+    // MARK: Preprocess
+
+    private func preprocess(_ work: PreprocessStage, _ source: Topic) throws {
+        let group = try group(source, cores: stage.cores ?? plan.options.cores)
+        guard let specification = try specification(work, source) else { return }
+        var outputs: [Topic] = []
+        for reference in work.to {
+            guard let definition = plan.definition.topic(named: reference.name),
+                let wanted = plan.configuration(
+                    of: definition, features: specification.value.width)
+            else { preconditionFailure("validated: topic \(reference.name) is declared") }
+            let topic = try data.topic(reference.name, creating: wanted)
+            _ = try topic.dictionaryID(of: specification.dictionaryText)
+            outputs.append(topic)
+        }
+        for topic in outputs { board.add(topic) }
+        let opened = outputs
+        try group.run { slot in
+            let tasks = try slot.partitions.map {
+                try PreprocessTask(
+                    partition: $0, source: source, outputs: opened, group: group,
+                    specification: specification, policy: work.definition.onBadRow,
+                    status: self.status, rejections: self.rejections)
+            }
+            try SlotLoop.run(tasks, until: self.upstream, stop: self.stop)
+        }
+        try group.sync()
+    }
+
+    /// The frozen specification: the one of an earlier run, or a new one.
+    private func specification(
+        _ work: PreprocessStage, _ source: Topic
+    ) throws -> FrozenSpecification? {
+        let header = try header(of: source)
+        if let frozen = try FrozenSpecification.load(data: data.path, group: stage.group) {
+            try frozen.check(against: work.definition, header: header, stage: stage.name)
+            return frozen
+        }
+        let pass = FitPass(source: source, upstream: upstream, stop: stop)
+        let frozen = try pass.run(work.definition, header: header)
+        try frozen?.save(data: data.path, group: stage.group, models: plan.options.models)
+        return frozen
+    }
+
+    /// The columns of a topic of lines: what the source found, kept in the topic's dictionary.
+    private func header(of source: Topic) throws -> CSVHeader {
+        if let header = plan.headers[source.name] { return header }
+        var id: UInt32 = 1
+        while let text = try source.dictionaryText(id) {
+            if text.hasPrefix(FileSource.columnsPrefix) {
+                let names = text.dropFirst(FileSource.columnsPrefix.count).split(separator: "\n")
+                return try CSVHeader(names: names.map(String.init), path: source.name)
+            }
+            id += 1
+        }
+        throw PipelineError(
+            .noInput, "topic '\(source.name)' does not say what its columns are called",
+            advice: "Run the pipeline with its source first.")
+    }
+
+    // MARK: Train
+
+    private func train(_ work: TrainStage, _ source: Topic) throws {
+        guard let specification = try specification(of: source) else { return }
+        // One slot trains: the order of rows, and so every bit of the weights, is one.
+        let cores = stage.cores ?? plan.options.cores ?? CoreList(automaticOn: .current()).cores
+        let group = try group(source, cores: Array(cores.suffix(1)))
+        let metrics = try data.topic(
+            MetricsTopic.name(of: stage.name), creating: TopicConfiguration(kind: .bytes))
+        board.add(metrics)
+        try group.run { _ in
+            let task = try TrainTask(
+                work, topic: source, metrics: metrics, group: group, repository: self.repository,
+                specification: specification,
+                checkpointPath: "\(self.data.path)/groups/\(self.stage.group)/checkpoint",
+                status: self.status, stop: self.stop, upstream: self.upstream)
+            try task.run()
+        }
+        try group.sync()
+    }
+
+    /// The specification in a feature topic's dictionary.
+    private func specification(of source: Topic) throws -> FrozenSpecification? {
+        var id: UInt32 = 1
+        while let text = try source.dictionaryText(id) {
+            if let found = try FrozenSpecification(dictionaryText: text) { return found }
+            id += 1
+        }
+        throw PipelineError(
+            .badData, "topic '\(source.name)' does not say how its features were made",
+            advice: "Feed it from a preprocess stage.")
+    }
+
+    // MARK: Score
+
+    private func score(_ work: ScoreStage, _ source: Topic) throws {
+        guard let output = board.wait(for: work.to.name) else { return }
+        let kernels = work.kernels ?? KernelSet.best
+        let models = ModelFeed(
+            repository: repository, name: work.model, version: work.version, kernels: kernels,
+            logger: logger)
+        guard let first = try firstVersion(models, work) else { return }
+        let group = try group(source, cores: stage.cores ?? plan.options.cores)
+        let watcher = try models.watch()
+        defer {
+            models.close()
+            watcher.join()
+        }
+        try group.run { slot in
+            let tasks = try slot.partitions.map {
+                try ScoreTask(
+                    partition: $0, source: source, output: output, group: group,
+                    modelName: work.model, models: models, first: first, status: self.status)
+            }
+            try SlotLoop.run(tasks, until: self.upstream, stop: self.stop)
+        }
+        try group.sync()
+    }
+
+    /// Waits for the first version. No row is skipped meanwhile.
+    private func firstVersion(
+        _ models: ModelFeed, _ work: ScoreStage
+    ) throws -> ScoringModel? {
+        var hasSaidSo = false
+        while !stop.isSet {
+            let trainerEnded = trainer?.hasFinished ?? !plan.options.follow
+            if try models.refresh() { return models.newer(than: 0) }
+            guard !trainerEnded else {
+                throw PipelineError(
+                    .noInput,
+                    "there is no version of model '\(work.model)' in \(plan.options.models)"
+                        + (trainer == nil ? "" : ", and its trainer has ended"),
+                    advice: "Train it first, or name another with --models.")
+            }
+            if !hasSaidSo {
+                logger.notice("\(stage.name) waits for a first version of '\(work.model)'")
+                hasSaidSo = true
+            }
+            PinnedThread.sleep(nanoseconds: 10_000_000)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,98 @@
+internal import MillraceSystem
+internal import Synchronization
+
+/// What a running stage lets others see, without locks on its hot path.
+final class StageStatus: Sendable {
+    let name: String
+    let kind: String
+    private let rows = Atomic<Int>(0)
+    private let rejected = Atomic<Int>(0)
+    private let version = Atomic<Int>(0)
+    private let finished = Atomic<Bool>(false)
+    private let detail = Mutex(Detail())
+
+    struct Detail {
+        var state = StageProgress.State.waiting
+        var cores: [Int] = []
+        var begun: Int64 = 0
+        var ended: Int64 = 0
+        var loss: Double?
+        var auc: Double?
+        var accuracy: Double?
+        /// Rows and time when the rate was last asked for.
+        var sample: (rows: Int, time: Int64, rate: Double) = (0, 0, 0)
+    }
+
+    init(name: String, kind: String) {
+        self.name = name
+        self.kind = kind
+    }
+
+    func add(rows count: Int) { rows.wrappingAdd(count, ordering: .relaxed) }
+    func add(rejected count: Int) { rejected.wrappingAdd(count, ordering: .relaxed) }
+    func use(version number: Int) { version.store(number, ordering: .relaxed) }
+    var rowsDone: Int { rows.load(ordering: .relaxed) }
+    var rowsRejected: Int { rejected.load(ordering: .relaxed) }
+
+    /// Whether the stage has reached its end: everything that it wrote before is then visible.
+    var hasFinished: Bool { finished.load(ordering: .acquiring) }
+
+    func begin(cores: [Int]) {
+        detail.withLock {
+            $0.state = .running
+            $0.cores = cores
+            $0.begun = Clock.monotonicNanoseconds()
+        }
+    }
+
+    func end(_ state: StageProgress.State) {
+        detail.withLock {
+            $0.state = state
+            $0.ended = Clock.monotonicNanoseconds()
+        }
+        if state == .done { finished.store(true, ordering: .releasing) }
+    }
+
+    func judge(loss: Double?, auc: Double?, accuracy: Double?) {
+        detail.withLock {
+            $0.loss = loss
+            $0.auc = auc
+            $0.accuracy = accuracy
+        }
+    }
+
+    /// Seconds the stage has worked so far.
+    var seconds: Double {
+        detail.withLock {
+            guard $0.begun > 0 else { return 0 }
+            let end = $0.ended > 0 ? $0.ended : Clock.monotonicNanoseconds()
+            return Double(end - $0.begun) / 1e9
+        }
+    }
+
+    func snapshot(total: Int?) -> StageProgress {
+        let done = rowsDone
+        let now = Clock.monotonicNanoseconds()
+        return detail.withLock { detail in
+            let elapsed = Double(now - max(detail.sample.time, detail.begun)) / 1e9
+            if detail.begun > 0, elapsed > 0.2 {
+                detail.sample = (done, now, Double(done - detail.sample.rows) / elapsed)
+            }
+            let used = version.load(ordering: .relaxed)
+            return StageProgress(
+                name: name, kind: kind, state: detail.state, rowsDone: done, rowsTotal: total,
+                rowsPerSecond: detail.sample.rate, lagRows: total.map { max(0, $0 - done) },
+                loss: detail.loss, auc: detail.auc, accuracy: detail.accuracy,
+                modelVersion: used > 0 ? used : nil, cores: detail.cores,
+                rejectedRows: rowsRejected)
+        }
+    }
+}
+
+/// Tells every thread of a run to finish its batch and end.
+final class StopFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+    func set() { flag.store(true, ordering: .relaxed) }
+}

@@ -1,0 +1,155 @@
+internal import MillraceCompute
+internal import MillraceFeatures
+internal import MillraceGroups
+internal import MillraceLog
+internal import MillraceModels
+
+/// Scores the rows of one source partition into the same partition of the predictions topic.
+///
+/// Each output batch names the model version and the kernel set that made it and the source rows
+/// that it covers. A row whose outputs are not finite is marked null.
+final class ScoreTask: PartitionTask {
+    /// Mark of a row whose outputs are not finite numbers.
+    static let notFiniteMark: UInt8 = 1
+
+    private let source: Topic
+    private let output: Topic
+    private let partition: TopicPartition
+    private let group: ConsumerGroup
+    private let modelName: String
+    private let models: ModelFeed
+    private let status: StageStatus
+    private var reader: PartitionReader?
+    private var writer: PartitionWriter?
+    private var builder = BatchBuilder()
+    private var model: ScoringModel
+    private var workspace: ScoringWorkspace
+    private var template = BatchOrigin()
+    /// Dictionary id of the specification that the model was checked against.
+    private var checkedSpecification: UInt32 = 0
+
+    init(
+        partition: TopicPartition, source: Topic, output: Topic, group: ConsumerGroup,
+        modelName: String, models: ModelFeed, first: ScoringModel, status: StageStatus
+    ) throws {
+        self.source = source
+        self.output = output
+        self.partition = partition
+        self.group = group
+        self.modelName = modelName
+        self.models = models
+        self.status = status
+        model = first
+        workspace = ScoringWorkspace(for: first.prepared)
+        writer = try output.writer(partition: partition.partition)
+        template.group = try output.dictionaryID(of: "group:" + group.name)
+        template.source = try output.dictionaryID(of: "topic:" + source.name)
+        template.sourcePartition = UInt32(partition.partition)
+        template.generation = group.generation
+        template.model = try output.dictionaryID(of: "model:" + modelName)
+        template.kernelSet = try output.dictionaryID(
+            of: "kernels:" + first.prepared.kernels.rawValue)
+        let tail =
+            try output.lastOrigin(
+                partition: partition.partition, source: "topic:" + source.name,
+                sourcePartition: partition.partition)?.origin.end ?? 0
+        var reader = try source.reader(partition: partition.partition)
+        try reader.seek(to: max(tail, reader.startOffset))
+        status.add(rows: Int(tail))
+        self.reader = consume reader
+        status.use(version: first.version)
+    }
+
+    func step() throws -> Bool {
+        if let newer = models.newer(than: model.version) {
+            model = newer
+            if !workspace.fits(newer.prepared) {
+                workspace = ScoringWorkspace(for: newer.prepared)
+            }
+            checkedSpecification = 0
+            status.use(version: newer.version)
+        }
+        guard var reader = reader.take() else { return false }
+        let worked = try step(&reader)
+        self.reader = consume reader
+        return worked
+    }
+
+    private func step(_ reader: inout PartitionReader) throws -> Bool {
+        guard let batch = try reader.next() else { return false }
+        let rows = batch.rows - batch.skippedRows
+        guard rows > 0 else { return true }
+        try check(batch)
+        let prepared = model.prepared
+        builder.reset()
+        builder.columns = prepared.outputWidth
+        let features = batch.matrix.extracting((batch.skippedRows * batch.stride)...)
+        let nulls = predict(features, rows: rows, stride: batch.stride)
+        var origin = template
+        origin.begin = batch.baseOffset + UInt64(batch.skippedRows)
+        origin.end = batch.endOffset
+        origin.sourceEpoch = batch.epoch
+        origin.modelVersion = UInt64(model.version)
+        builder.origin = origin
+        try writer?.append(&builder)
+        status.add(rows: rows)
+        status.add(rejected: nulls)
+        try group.commit(partition, next: origin.end)
+        return true
+    }
+
+    /// Fills the builder with outputs; returns how many rows are null.
+    private func predict(_ features: Span<Float>, rows: Int, stride: Int) -> Int {
+        let width = model.prepared.outputWidth
+        var unfit: [Int] = []
+        do {
+            var outputs = builder.addRows(rows)
+            model.prepared.predict(
+                features, rows: rows, stride: stride, into: &outputs, workspace: &workspace)
+            for row in 0..<rows {
+                for column in 0..<width where !outputs[row * width + column].isFinite {
+                    if unfit.last != row { unfit.append(row) }
+                }
+            }
+        }
+        guard !unfit.isEmpty else { return 0 }
+        var next = 0
+        for row in 0..<rows {
+            let isNull = next < unfit.count && unfit[next] == row
+            builder.addMark(isNull ? Self.notFiniteMark : 0)
+            if isNull { next += 1 }
+        }
+        return unfit.count
+    }
+
+    /// Refuses features that the model was not trained on.
+    private func check(_ batch: borrowing RecordBatch) throws {
+        guard batch.specification != checkedSpecification || checkedSpecification == 0 else {
+            return
+        }
+        guard batch.columns == model.prepared.inputWidth else {
+            throw PipelineError(
+                .badData,
+                "model \(modelName)@\(model.version) takes \(model.prepared.inputWidth) features, "
+                    + "topic '\(source.name)' has \(batch.columns)")
+        }
+        if batch.specification != 0, model.specification != 0,
+            let text = try source.dictionaryText(batch.specification),
+            let found = try FrozenSpecification(dictionaryText: text),
+            found.value.identifier != model.specification
+        {
+            throw PipelineError(
+                .badData,
+                "model \(modelName)@\(model.version) was trained on feature specification "
+                    + "\(model.specification), topic '\(source.name)' has "
+                    + "\(found.value.identifier)",
+                advice: "Train on this topic's features, or score a topic of the model's.")
+        }
+        checkedSpecification = batch.specification
+    }
+
+    func close() throws {
+        try writer.take()?.close()
+        reader = nil
+    }
+}

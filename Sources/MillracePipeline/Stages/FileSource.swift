@@ -1,0 +1,212 @@
+internal import MillraceInput
+internal import MillraceLog
+
+/// Moves the lines of a file into a topic, each line once, however often it is started.
+///
+/// Lines are cut into chunks of `chunkLines`; chunk `k` goes to partition `k mod partitions`. Each
+/// batch records its chunk, the byte range it covers and the checksum of the text up to its end. So
+/// the partitions' tails tell what is there, and whether the file is still the one that was read.
+struct FileSource {
+    static let chunkLines = 4096
+    /// In the topic's dictionary, the text that begins with this names the columns of its rows.
+    static let columnsPrefix = "columns:"
+    /// In the dictionary, texts that begin with this name the files that rows came from.
+    static let filePrefix = "file:"
+
+    /// Why a line is not a row of the topic; stored with the drops.
+    enum Skip: UInt32 {
+        case blank = 64
+        case tooLong = 65
+    }
+
+    private let definition: SourceDefinition
+    private let topic: Topic
+    private let status: StageStatus
+    private let stop: StopFlag
+    private let rejections: RejectionLog
+    private let sourceID: UInt32
+    private var tails: [Tail] = []
+
+    /// What one partition has of the file.
+    private struct Tail {
+        var chunk = -1
+        var end = 0
+        var checksum: UInt32 = 0
+        var isVerified = true
+
+        /// How much of chunk `number` is in the partition.
+        func firstMissingByte(of number: Int) -> Int {
+            number < chunk ? Int.max : number == chunk ? end : 0
+        }
+    }
+
+    init(
+        _ definition: SourceDefinition, topic: Topic, status: StageStatus, stop: StopFlag,
+        rejections: RejectionLog
+    ) throws(PipelineError) {
+        self.definition = definition
+        self.topic = topic
+        self.status = status
+        self.stop = stop
+        self.rejections = rejections
+        do throws(LogError) {
+            let name = Self.filePrefix + definition.file
+            sourceID = try topic.dictionaryID(of: name)
+            for partition in 0..<topic.partitions {
+                var tail = Tail()
+                if let last = try topic.lastOrigin(
+                    partition: partition, source: name, sourcePartition: 0)
+                {
+                    tail = Tail(
+                        chunk: Int(last.sequence), end: Int(last.origin.end),
+                        checksum: last.origin.textChecksum, isVerified: false)
+                }
+                tails.append(tail)
+            }
+        } catch {
+            throw PipelineError(error)
+        }
+    }
+
+    /// The column names of a CSV file: those given, or its first line.
+    static func header(of definition: SourceDefinition) throws(PipelineError) -> CSVHeader {
+        do throws(InputError) {
+            var reader = try LineReader(
+                path: definition.path, maxLineBytes: definition.maxLineBytes)
+            if case .columns(let names) = definition.header {
+                return try CSVHeader(names: names, path: definition.file)
+            }
+            if let line = try reader.next(), !line.isTooLong {
+                return try CSVHeader(line: reader.text, path: definition.file)
+            }
+        } catch {
+            throw PipelineError(error)
+        }
+        throw PipelineError(
+            .badData, "expected a line with the names of the columns", file: definition.file,
+            position: SourcePosition(line: 1, column: 1))
+    }
+
+    /// Reads the file to its end.
+    mutating func run() throws(PipelineError) {
+        do {
+            var lanes = try SourceLanes(topic)
+            try read(into: &lanes)
+            try lanes.close()
+        } catch {
+            throw PipelineError.from(error)
+        }
+    }
+
+    private mutating func read(into lanes: inout SourceLanes) throws {
+        var reader = try LineReader(path: definition.path, maxLineBytes: definition.maxLineBytes)
+        if definition.header == .firstLine { _ = try reader.next() }
+        var chunk = SourceChunk()
+        chunk.start(0, firstByte: tails[0].firstMissingByte(of: 0))
+        while !stop.isSet {
+            guard let line = try reader.next() else {
+                if chunk.lines > 0 {
+                    try append(chunk, checksum: reader.runningChecksum(), &lanes)
+                }
+                return try requireAllVerified()
+            }
+            try take(line, reader.text, &chunk)
+            let partition = chunk.number % tails.count
+            if tails[partition].chunk == chunk.number, tails[partition].end == line.end {
+                try verify(reader.runningChecksum(), partition)
+            }
+            if chunk.lines == Self.chunkLines {
+                try append(chunk, checksum: reader.runningChecksum(), &lanes)
+                let next = chunk.number + 1
+                chunk.start(
+                    next, firstByte: tails[next % tails.count].firstMissingByte(of: next))
+            }
+        }
+    }
+
+    /// Adds a line to the chunk, unless it is in the topic already.
+    private func take(
+        _ line: InputLine, _ text: Span<UInt8>, _ chunk: inout SourceChunk
+    ) throws(PipelineError) {
+        guard chunk.see(line) else { return status.add(rows: 1) }
+        if line.isTooLong {
+            try rejections.reject(
+                file: definition.file, line: line.number,
+                "longer than \(definition.maxLineBytes) bytes", policy: definition.badRows)
+            status.add(rejected: 1)
+            chunk.skip(line, reason: Skip.tooLong.rawValue)
+        } else if text.isEmpty {
+            chunk.skip(line, reason: Skip.blank.rawValue)
+        } else {
+            chunk.append(text)
+        }
+    }
+
+    private mutating func verify(_ found: UInt32, _ partition: Int) throws(PipelineError) {
+        guard found == tails[partition].checksum else { throw changed() }
+        tails[partition].isVerified = true
+    }
+
+    private func requireAllVerified() throws(PipelineError) {
+        guard tails.allSatisfy(\.isVerified) else { throw changed() }
+    }
+
+    private func changed() -> PipelineError {
+        PipelineError(
+            .badData,
+            "the file is not the one that was read into topic '\(topic.name)' before: its "
+                + "beginning has changed",
+            advice: "Give the new file another name, or use another data directory.",
+            file: definition.file)
+    }
+
+    private func append(
+        _ chunk: SourceChunk, checksum: UInt32, _ lanes: inout SourceLanes
+    ) throws {
+        let partition = chunk.number % tails.count
+        // What was read before has to end where a line ends.
+        if tails[partition].chunk == chunk.number, !tails[partition].isVerified { throw changed() }
+        guard let first = chunk.first, let last = chunk.last else { return }
+        var origin = BatchOrigin()
+        origin.source = sourceID
+        origin.begin = UInt64(first.begin)
+        origin.end = UInt64(last.end)
+        origin.textChecksum = checksum
+        origin.beginLine = UInt64(first.number)
+        origin.endLine = UInt64(last.number + 1)
+        try lanes.append(chunk, origin: origin, to: partition)
+        status.add(rows: chunk.rows)
+    }
+}
+
+/// The writers of a source's topic, one a partition.
+private struct SourceLanes: ~Copyable {
+    private var writers: [Lane] = []
+    private var builder = BatchBuilder()
+
+    private final class Lane {
+        var writer: PartitionWriter?
+
+        init(_ writer: consuming PartitionWriter) { self.writer = consume writer }
+    }
+
+    init(_ topic: Topic) throws(LogError) {
+        for partition in 0..<topic.partitions {
+            writers.append(Lane(try topic.writer(partition: partition)))
+        }
+    }
+
+    mutating func append(
+        _ chunk: SourceChunk, origin: BatchOrigin, to partition: Int
+    ) throws(LogError) {
+        builder.reset()
+        builder.origin = origin
+        builder.sequence = UInt64(chunk.number)
+        chunk.fill(&builder)
+        try writers[partition].writer?.append(&builder)
+    }
+
+    mutating func close() throws(LogError) {
+        for lane in writers { try lane.writer.take()?.close() }
+    }
+}

@@ -1,0 +1,127 @@
+internal import MillraceFeatures
+internal import MillraceInput
+internal import MillraceLog
+internal import MillraceSystem
+
+/// A stage's feature specification, frozen once for the life of its data.
+///
+/// It is kept with the models (`MODELS/.specifications/STAGE/IDENTIFIER.json`) and with the group's
+/// state, and each topic that it encodes carries it in its dictionary.
+struct FrozenSpecification: Sendable {
+    let value: FeatureSpecification
+
+    static let dictionaryPrefix = "specification:"
+
+    /// What the dictionary of a feature topic says of the specification.
+    var dictionaryText: String { Self.dictionaryPrefix + value.json() }
+
+    /// The specification that a feature topic's batches name.
+    init?(dictionaryText text: String) throws(FeatureError) {
+        guard text.hasPrefix(Self.dictionaryPrefix) else { return nil }
+        value = try FeatureSpecification(json: String(text.dropFirst(Self.dictionaryPrefix.count)))
+    }
+
+    init(_ value: FeatureSpecification) { self.value = value }
+
+    private static let maxBytes = 1 << 24
+
+    private static func path(data: String, group: String) -> String {
+        "\(data)/groups/\(group)/specification.json"
+    }
+
+    /// The specification that the group froze earlier; nil when it has none.
+    static func load(data: String, group: String) throws -> FrozenSpecification? {
+        let path = path(data: data, group: group)
+        guard Files.exists(path) else { return nil }
+        let text = String(decoding: try Files.read(path, maxBytes: maxBytes), as: UTF8.self)
+        do { return FrozenSpecification(try FeatureSpecification(json: text)) } catch {
+            throw PipelineError(.badData, error.description, file: path)
+        }
+    }
+
+    /// Makes it durable, before any row is encoded by it.
+    func save(data: String, group: String, models: String) throws(SystemError) {
+        let bytes = Array(value.json().utf8)
+        let shelf = "\(models)/.specifications/\(group)"
+        try Files.createDirectory(shelf)
+        try Files.writeDurably("\(shelf)/\(value.identifier).json", bytes)
+        try Files.writeDurably(Self.path(data: data, group: group), bytes)
+    }
+
+    /// Throws unless the definition asks for what was frozen.
+    func check(
+        against definition: PreprocessDefinition, header: CSVHeader, stage: String
+    ) throws {
+        let unfitted = try SpecificationFitter(definition: definition, header: header).freeze()
+        guard Self.isFit(value, of: unfitted) else {
+            throw PipelineError(
+                .usage,
+                "stage '\(stage)' encoded its rows by another definition of features, label or "
+                    + "routes, which is frozen with the data",
+                advice: "Use another data directory for the new definition.")
+        }
+    }
+}
+
+extension FrozenSpecification {
+    /// Whether `fitted` is `unfitted` with its open vocabularies and edges filled in.
+    private static func isFit(
+        _ fitted: FeatureSpecification, of unfitted: FeatureSpecification
+    ) -> Bool {
+        guard fitted.columns == unfitted.columns, fitted.label == unfitted.label,
+            fitted.routes == unfitted.routes, fitted.missingValues == unfitted.missingValues,
+            fitted.features.count == unfitted.features.count
+        else { return false }
+        return zip(fitted.features, unfitted.features).allSatisfy { fitted, unfitted in
+            guard fitted.column == unfitted.column else { return false }
+            return switch (fitted.encoding, unfitted.encoding) {
+            case (.oneHot(_, let limit), .oneHot(let vocabulary, let asked))
+            where vocabulary.isEmpty:
+                limit == asked
+            case (.bucketize(_, let count), .bucketize(let edges, let asked)) where edges.isEmpty:
+                count == asked
+            default: fitted.encoding == unfitted.encoding
+            }
+        }
+    }
+}
+
+/// Fits a definition to the first rows of a topic.
+struct FitPass {
+    let source: Topic
+    let upstream: Upstream
+    let stop: StopFlag
+
+    /// Freezes the definition: its first `fitRows` rows are the first of each partition in turn, so
+    /// that they depend on offsets alone.
+    func run(
+        _ definition: PreprocessDefinition, header: CSVHeader
+    ) throws -> FrozenSpecification? {
+        var fitter = try SpecificationFitter(definition: definition, header: header)
+        let share = (definition.fitRows + source.partitions - 1) / source.partitions
+        for partition in 0..<source.partitions where fitter.needsRows {
+            var reader = try source.reader(partition: partition)
+            var left = share
+            while left > 0, fitter.needsRows {
+                if stop.isSet { return nil }
+                let ended = upstream.hasEnded
+                guard let taken = try observe(&reader, &fitter, left) else {
+                    if ended { break }
+                    PinnedThread.sleep(nanoseconds: 1_000_000)
+                    continue
+                }
+                left -= taken
+            }
+        }
+        return FrozenSpecification(try fitter.freeze())
+    }
+
+    private func observe(
+        _ reader: inout PartitionReader, _ fitter: inout SpecificationFitter, _ most: Int
+    ) throws -> Int? {
+        guard let batch = try reader.next() else { return nil }
+        let count = min(most, batch.rows)
+        for index in 0..<count { fitter.observe(batch.value(index)) }
+        return count
+    }
+}

@@ -1,0 +1,77 @@
+internal import MillraceFeatures
+internal import MillraceLog
+
+/// One output partition of a preprocess stage.
+///
+/// Its tail says which source rows have their outcome here; rows before it are left out, so that a
+/// restart from the lane that is furthest behind adds nothing twice to the others.
+final class PreprocessLane {
+    private var writer: PartitionWriter?
+    private var builder: BatchBuilder
+    private let template: BatchOrigin
+    private let specification: UInt32
+    private let isLabelled: Bool
+    /// The first source offset without an outcome here.
+    private(set) var tail: UInt64
+    private var begin: UInt64 = 0
+
+    /// Opens output partition `partition` of `topic`, which reads the same partition of `source`.
+    init(
+        topic: Topic, partition: Int, source: Topic, group: String, generation: UInt32,
+        specification: FrozenSpecification
+    ) throws {
+        let width = specification.value.width
+        writer = try topic.writer(partition: partition)
+        builder = BatchBuilder(columns: width)
+        isLabelled = topic.configuration.label
+        self.specification = try topic.dictionaryID(of: specification.dictionaryText)
+        var origin = BatchOrigin()
+        origin.group = try topic.dictionaryID(of: "group:" + group)
+        origin.source = try topic.dictionaryID(of: "topic:" + source.name)
+        origin.sourcePartition = UInt32(partition)
+        origin.generation = generation
+        template = origin
+        tail =
+            try topic.lastOrigin(
+                partition: partition, source: "topic:" + source.name, sourcePartition: partition
+            )?.origin.end ?? 0
+    }
+
+    /// Begins a batch for source rows from `offset` on.
+    func begin(at offset: UInt64) { begin = max(offset, tail) }
+
+    /// Adds the features of source row `offset`.
+    func add(_ row: Span<Float>, label: Float, offset: UInt64) {
+        guard offset >= tail else { return }
+        var target = builder.nextRow()
+        for index in row.indices { target[index] = row[index] }
+        builder.commitRow(
+            label: isLabelled ? label : nil, sourceDelta: UInt32(offset - begin))
+    }
+
+    /// Records that source row `offset` has no output.
+    func drop(offset: UInt64, reason: UInt32) {
+        guard offset >= tail else { return }
+        builder.drop(sourceDelta: UInt32(offset - begin), reason: reason)
+    }
+
+    /// Appends rows and progress up to source offset `end`, in one step; returns the rows.
+    func finish(at end: UInt64, epoch: UInt32) throws(LogError) -> Int {
+        guard end > tail else {
+            builder.reset()
+            return 0
+        }
+        var origin = template
+        origin.begin = begin
+        origin.end = end
+        origin.sourceEpoch = epoch
+        builder.origin = origin
+        builder.specification = specification
+        let rows = builder.rows
+        try writer?.append(&builder)
+        tail = end
+        return rows
+    }
+
+    func close() throws(LogError) { try writer.take()?.close() }
+}

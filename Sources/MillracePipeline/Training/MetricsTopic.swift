@@ -1,0 +1,44 @@
+internal import MillraceLog
+
+/// The topic in which a trainer says how it is doing: one row of JSON a record.
+///
+/// After a restart a trainer passes points again that it has passed before, with the same numbers;
+/// the topic's own end tells which records are in it.
+final class MetricsTopic {
+    private var writer: PartitionWriter?
+    private var builder = BatchBuilder()
+    private let template: BatchOrigin
+    /// Labelled rows covered by the newest record.
+    private var covered: UInt64
+
+    init(_ topic: Topic, source: Topic, group: String, generation: UInt32) throws(LogError) {
+        let name = "training:" + source.name
+        writer = try topic.writer(partition: 0)
+        var origin = BatchOrigin()
+        origin.group = try topic.dictionaryID(of: "group:" + group)
+        origin.source = try topic.dictionaryID(of: name)
+        origin.generation = generation
+        template = origin
+        covered =
+            try topic.lastOrigin(partition: 0, source: name, sourcePartition: 0)?.origin.end ?? 0
+    }
+
+    /// Name of the metrics topic of a stage.
+    static func name(of stage: String) -> String { stage + ".metrics" }
+
+    func append(_ record: MetricsRecord) throws {
+        let end = UInt64(record.rows)
+        guard end > covered else { return }
+        var origin = template
+        origin.begin = covered
+        origin.end = end
+        origin.modelVersion = UInt64(record.version ?? 0)
+        builder.reset()
+        builder.origin = origin
+        builder.append(value: try record.json())
+        try writer?.append(&builder)
+        covered = end
+    }
+
+    func close() throws(LogError) { try writer.take()?.close() }
+}

@@ -1,0 +1,95 @@
+internal import FoundationEssentials
+internal import MillraceSystem
+
+/// Everything a trainer needs to go on as if it had never stopped, in one durable file.
+///
+/// | Byte | Type | Field |
+/// | --- | --- | --- |
+/// | 0 | u64 | magic `MLRCKPT1` |
+/// | 8 | u32 | CRC-32C of everything after byte 12 |
+/// | 12 | u32 | bytes of the position |
+/// | 16 | | position, JSON (`TrainingPosition`) |
+/// | | | weights, moments, statistics and metrics (`Trainer.checkpoint()`) |
+enum TrainingCheckpoint {
+    private static let magic: [UInt8] = Array("MLRCKPT1".utf8)
+    private static let maxBytes = 1 << 32
+
+    static func save(
+        _ position: TrainingPosition, trainer: [UInt8], to path: String
+    ) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let json = Array(try encoder.encode(position))
+        let body = littleEndian(UInt32(json.count)) + json + trainer
+        let checksum = littleEndian(checksum(of: body))
+        try Files.writeDurably(path, magic + checksum + body)
+    }
+
+    /// The checkpoint in a file; nil when there is none.
+    static func load(_ path: String) throws -> (position: TrainingPosition, trainer: [UInt8])? {
+        guard Files.exists(path) else { return nil }
+        let bytes = try Files.read(path, maxBytes: maxBytes)
+        func damaged(_ byte: Int, _ expected: String, _ found: String) -> PipelineError {
+            PipelineError(
+                .badData,
+                "byte \(byte): expected \(expected), found \(found)",
+                advice: "Remove the file to train from the beginning.", file: path)
+        }
+        guard bytes.count >= 16, Array(bytes[..<8]) == magic else {
+            throw damaged(0, "a training checkpoint", "\(bytes.count) other bytes")
+        }
+        let stored = integer(bytes[8..<12])
+        let computed = checksum(of: Array(bytes[12...]))
+        guard stored == computed else { throw damaged(8, "checksum \(computed)", "\(stored)") }
+        let length = Int(integer(bytes[12..<16]))
+        guard length <= bytes.count - 16 else {
+            throw damaged(12, "at most \(bytes.count - 16) bytes", "\(length)")
+        }
+        do {
+            let position = try JSONDecoder().decode(
+                TrainingPosition.self, from: Data(bytes[16..<16 + length]))
+            return (position, Array(bytes[(16 + length)...]))
+        } catch {
+            throw damaged(16, "a training position", "\(error)")
+        }
+    }
+
+    private static func checksum(of bytes: [UInt8]) -> UInt32 {
+        // SAFETY: every byte of an array of bytes is initialised.
+        CRC32C.checksum(unsafe bytes.span.bytes)
+    }
+
+    private static func littleEndian(_ value: UInt32) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+
+    private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+        bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}
+
+/// Where a trainer stands in its topic.
+struct TrainingPosition: Codable, Equatable {
+    /// The topic that the offsets belong to.
+    var topicID: UInt64
+    /// What decides the result besides the rows; a checkpoint of other settings is refused.
+    var settings: String
+    /// The specification of the features.
+    var specification: UInt32
+    /// From 0.
+    var epoch = 0
+    /// The partition whose turn it is.
+    var turn = 0
+    /// Next offset of each partition.
+    var offsets: [UInt64] = []
+    /// Rows of the topic visited, over all epochs.
+    var sourceRows = 0
+    /// Labelled rows at which the next metrics, checkpoint and version are due.
+    var nextMetrics: Int
+    var nextCheckpoint: Int
+    var nextVersion: Int
+    /// A version that belongs to this checkpoint and may not have been published yet.
+    var pendingPublication: String?
+    /// Whether the trainer had reached its end.
+    var isFinished = false
+}

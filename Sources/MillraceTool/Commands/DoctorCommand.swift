@@ -1,0 +1,42 @@
+internal import ArgumentParser
+internal import Millrace
+internal import MillraceCompute
+internal import MillraceSystem
+
+/// `millrace doctor`: what this machine offers and what is made of it.
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Says what this machine offers and what is used.",
+        discussion: "Example: millrace doctor")
+
+    @Flag(help: "Print one JSON document.") var json = false
+
+    /// What a script gets.
+    struct Findings: Codable {
+        let cores: [Int]
+        let kernels: String
+        let availableKernels: [String]
+        let openBLASCore: String
+        let openBLASCorrected: Bool
+        let openBLASSlow: Bool
+        let openBLASConfiguration: String
+    }
+
+    func run() throws {
+        let blas = OpenBLAS.prepare()
+        let found = Findings(
+            cores: CoreList(automaticOn: .current()).cores, kernels: KernelSet.best.rawValue,
+            availableKernels: KernelSet.available.map(\.rawValue), openBLASCore: blas.core,
+            openBLASCorrected: blas.wasCorrected, openBLASSlow: blas.isSlow,
+            openBLASConfiguration: blas.configuration)
+        if json { return try JSONText.print(found) }
+        print("cores        \(found.cores.map(String.init).joined(separator: ", "))")
+        print("kernel set   \(found.kernels) (of \(found.availableKernels.joined(separator: ", ")))")
+        let note =
+            found.openBLASSlow
+            ? " - slower than this processor can do; set OPENBLAS_CORETYPE"
+            : found.openBLASCorrected ? " - corrected: it had not known this processor" : ""
+        print("OpenBLAS     \(found.openBLASCore)\(note)")
+        print("             \(found.openBLASConfiguration)")
+    }
+}

@@ -1,0 +1,62 @@
+internal import ArgumentParser
+internal import Millrace
+
+/// `millrace model`: what is in the model repository.
+struct ModelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model", abstract: "Lists and shows models.",
+        subcommands: [List.self, Show.self])
+
+    /// A model in the list.
+    struct Entry: Codable {
+        let name: String
+        let versions: [Int]
+    }
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Lists all models.", discussion: "Example: millrace model list")
+
+        @OptionGroup var places: DataOptions
+        @Flag(help: "Print one JSON document.") var json = false
+
+        func run() throws {
+            let entries = try ExitStatus.coded {
+                let repository = ModelRepository(path: places.models)
+                return try repository.names().map {
+                    Entry(name: $0, versions: try repository.versions(of: $0))
+                }
+            }
+            if json { return try JSONText.print(entries) }
+            let table = TextTable(
+                columns: [.text("model"), .number("newest"), .number("versions")],
+                rows: entries.map { [$0.name, "\($0.versions.last ?? 0)", "\($0.versions.count)"] })
+            for line in table.lines(limit: TerminalWindow(1)?.columns ?? 120) { print(line) }
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Prints a version's manifest as JSON.",
+            discussion: "Example: millrace model show flights-delay@3")
+
+        @Argument(help: "NAME, or NAME@VERSION for another than the newest.") var model: String
+        @OptionGroup var places: DataOptions
+
+        func run() throws {
+            let manifest = try ExitStatus.coded {
+                let repository = ModelRepository(path: places.models)
+                let parts = model.split(separator: "@", maxSplits: 1).map(String.init)
+                let name = parts.first ?? model
+                let wanted = parts.count > 1 ? Int(parts[1]) : try repository.latest(of: name)
+                guard let version = wanted else {
+                    throw PipelineError(
+                        .noInput, "there is no version of model '\(model)' in \(places.models)",
+                        advice: "millrace model list shows what there is.")
+                }
+                return try repository.manifest(name, version: version)
+            }
+            try JSONText.print(manifest)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+internal import ArgumentParser
+internal import Glibc
+internal import Logging
+internal import MillracePipeline
+internal import MillraceSystem
+internal import Synchronization
+
+/// `millrace run`: a whole pipeline in one process.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Runs a pipeline file to the end of its input.",
+        discussion: """
+            Run it again after a crash or a kill and it goes on where it was: every row has exactly
+            one outcome.
+
+            Example: millrace run models/flights.yaml --report flights.html
+            """)
+
+    @Argument(help: "The pipeline file, YAML.")
+    var pipeline: String
+
+    @Option(name: .customLong("stage"), help: "Run only this stage. May be given several times.")
+    var stages: [String] = []
+
+    @Flag(help: "End when everything has been read. The default.")
+    var untilEnd = false
+
+    @Flag(help: "Go on when everything has been read, until interrupted.")
+    var follow = false
+
+    @Option(help: "Cores for the stages that name none, as in 0,2,4-7.")
+    var cores: String?
+
+    @Option(help: "Write a report to this HTML file.")
+    var report: String?
+
+    @Flag(help: "Print the summary as one JSON document.")
+    var json = false
+
+    @OptionGroup var places: DataOptions
+
+    func validate() throws {
+        if untilEnd && follow {
+            throw ValidationError("--until-end and --follow exclude each other")
+        }
+    }
+
+    func run() throws {
+        Signals.ignoreBrokenPipesAndFileSizes()
+        let definition = try PipelineDefinition.load(pipeline)
+        let options = RunOptions(
+            data: places.data, models: places.models, stages: stages.isEmpty ? nil : stages,
+            cores: try cores.map { text in
+                try ExitStatus.coded { try CoreArgument.parse(text) }
+            }, follow: follow)
+        let screen = Screen()
+        let logger = Logger(label: "millrace") { _ in NoteLogHandler(screen: screen) }
+        let run = try PipelineRun(definition, options: options, logger: logger)
+        Signals.onInterrupt { run.stop() }
+        let ticker = try screen.follow(run)
+        let outcome = Result { try run.run() }
+        screen.end(ticker)
+        let result = try outcome.get()
+        if let report { try ReportFile.write(result.report(), to: report) }
+        if json {
+            print(try SummaryText.json(result.summary))
+        } else {
+            print(SummaryText.text(result.summary, report: report), terminator: "")
+        }
+    }
+}

@@ -1,0 +1,27 @@
+internal import ArgumentParser
+internal import Millrace
+
+@main
+struct MillraceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "millrace",
+        abstract: "Streams rows through a log, features, training and scoring on pinned cores.",
+        discussion: """
+            Example: millrace run models/flights.yaml --report flights.html
+            """,
+        version: MillraceVersion.current,
+        subcommands: [
+            RunCommand.self, TopicCommand.self, ConsumeCommand.self, ModelCommand.self,
+            DoctorCommand.self,
+        ])
+
+    /// Parses and runs, and ends the process with an exit code of sysexits.h.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            ExitStatus.end(with: error)
+        }
+    }
+}
