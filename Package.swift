@@ -50,13 +50,16 @@ let package = Package(
         .target(
             name: "MillraceInput", dependencies: ["MillraceSystem", "CLZ4"],
             swiftSettings: strict),
-        .target(name: "MillraceFeatures", dependencies: ["MillraceInput"], swiftSettings: strict),
+        .target(
+            name: "MillraceFeatures", dependencies: ["MillraceInput", "MillraceSystem"],
+            swiftSettings: strict),
 
         // Numbers to predictions.
         .target(
             name: "MillraceCompute", dependencies: ["CMillraceKernels", "COpenBLAS"],
             swiftSettings: strict),
-        .target(name: "MillraceModels", dependencies: ["MillraceCompute", "MillraceSystem"],
+        .target(
+            name: "MillraceModels", dependencies: ["MillraceCompute", "MillraceSystem"],
             swiftSettings: strict),
         .target(
             name: "MillraceRepository",
@@ -78,7 +81,8 @@ let package = Package(
         .target(
             name: "Millrace",
             dependencies: [
-                "MillraceCompute", "MillraceLog", "MillraceGroups", "MillraceFeatures", "MillraceModels",
+                "MillraceCompute", "MillraceLog", "MillraceGroups", "MillraceFeatures",
+                "MillraceModels",
                 "MillraceRepository", "MillracePipeline",
             ],
             swiftSettings: strict),
@@ -100,7 +104,8 @@ let package = Package(
             name: "MillraceLogTests", dependencies: ["MillraceLog", "MillraceTestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "MillraceGroupsTests", dependencies: ["MillraceGroups", "MillraceSystem", "MillraceTestSupport"],
+            name: "MillraceGroupsTests",
+            dependencies: ["MillraceGroups", "MillraceSystem", "MillraceTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceFeaturesTests",
@@ -127,7 +132,7 @@ let package = Package(
         .testTarget(
             name: "MillraceToolTests",
             dependencies: [
-                "MillraceTool", "Millrace", "MillracePipeline", "MillraceSystem",
+                "MillraceTool", "Millrace", "MillraceInput", "MillracePipeline", "MillraceSystem",
                 "MillraceTestSupport",
             ],
             swiftSettings: strict),

@@ -1,4 +1,5 @@
 internal import MillraceInput
+internal import MillraceSystem
 
 /// A frozen way to turn rows into features: with it, and nothing else, every consumer, partition,
 /// restart and host encodes a row alike.
@@ -49,7 +50,7 @@ public struct FeatureSpecification: Sendable, Equatable {
             columns: columns, features: features, label: label, routes: routes,
             missingValues: missingValues
         ).encoded()
-        let checksum = TextChecksum.crc32c([UInt8](document.utf8).span)
+        let checksum = CRC32C.checksum(of: [UInt8](document.utf8).span)
         self.identifier = checksum == 0 ? 1 : checksum
     }
 

@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 /// Reads a text file line by line in bounded memory: plain, or compressed as LZ4 frames.
 ///
 /// Compression is recognised by the file's first bytes. A line ends with `\n`, `\r\n` or the end of
@@ -151,7 +153,7 @@ public struct LineReader: ~Copyable, Sendable {
     private mutating func extendChecksum() {
         let seed = checksum
         let unseen = checksummed..<cursor
-        checksum = TextChecksum.crc32c(buffer.span.extracting(unseen), seed: seed)
+        checksum = CRC32C.checksum(of: buffer.span.extracting(unseen), seed: seed)
         checksummed = cursor
     }
 }

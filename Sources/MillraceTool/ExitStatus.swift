@@ -25,6 +25,8 @@ enum ExitStatus {
     static func write(_ text: String) {
         let line = Array((text.hasSuffix("\n") ? text : text + "\n").utf8)
         // Nobody is left to tell when standard error itself is gone.
-        _ = unsafe line.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = unsafe line.withUnsafeBytes {
+            unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
+        }
     }
 }

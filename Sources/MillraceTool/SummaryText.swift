@@ -47,15 +47,16 @@ enum SummaryText {
     }
 
     private static func training(_ stage: StageSummary) -> String? {
-        guard let last = stage.training else { return nil }
+        guard let first = stage.training, let last = stage.lastMetrics else { return nil }
         var parts = ["\(NumberText.count(last.rows)) labelled rows"]
         if let version = stage.modelVersions.keys.max() { parts.append("version \(version)") }
-        parts.append("loss \(NumberText.fixed(last.loss, 4))")
-        if let accuracy = last.accuracy {
+        parts.append("loss \(NumberText.fixed(first.loss, 4))")
+        if let accuracy = first.accuracy {
             parts.append("accuracy \(NumberText.fixed(accuracy, 4))")
         }
-        if let auc = last.auc { parts.append("AUC \(NumberText.fixed(auc, 4))") }
-        return parts.joined(separator: ", ") + " (test-then-train)"
+        if let auc = first.auc { parts.append("AUC \(NumberText.fixed(auc, 4))") }
+        let pass = last.epoch == 0 ? "" : ", first of \(last.epoch + 1) passes"
+        return parts.joined(separator: ", ") + " (test-then-train\(pass))"
     }
 
     private static func quality(_ stage: StageSummary) -> String? {

@@ -39,7 +39,8 @@ public final class ConsumerGroup: Sendable {
         assignor: Assignor = .sticky
     ) throws(GroupError) {
         let text = cores?.map(String.init).joined(separator: ",")
-        let list = try text.map { (text) throws(GroupError) in try CoreList(parsing: text) }
+        let list =
+            try text.map { (text) throws(GroupError) in try CoreList(parsing: text) }
             ?? CoreList(automaticOn: .current())
         let directory = try GroupCatalog(dataDirectory: data.path).open(name)
         var handles: [TopicPartition: OffsetStore.Handle] = [:]
@@ -67,8 +68,9 @@ public final class ConsumerGroup: Sendable {
         directory.offsets.committed(partition)
     }
 
-    /// Records that everything before `next` has been consumed. It survives the death of the
-    /// process; `sync` makes it survive loss of power.
+    /// Records that everything before `next` has been consumed.
+    ///
+    /// It survives the death of the process; `sync` makes it survive loss of power.
     public func commit(_ partition: TopicPartition, next: UInt64) throws(GroupError) {
         guard let handle = handles[partition] else {
             preconditionFailure("partition \(partition) is not the group's")

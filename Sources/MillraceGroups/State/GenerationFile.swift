@@ -29,7 +29,7 @@ package struct GenerationFile {
         let magic = LittleEndian.load(bytes.span, at: 0, as: UInt64.self)
         guard magic == Self.magic else { throw corrupt(0, "magic \(Self.magic)", "\(magic)") }
         let stored = LittleEndian.load(bytes.span, at: 8, as: UInt32.self)
-        let computed = Checksum.of(bytes.span.extracting(12...))
+        let computed = CRC32C.checksum(of: bytes.span.extracting(12...))
         guard stored == computed else {
             throw corrupt(8, "checksum \(computed)", "\(stored)")
         }
@@ -51,7 +51,7 @@ package struct GenerationFile {
         LittleEndian.store(Self.magic, into: &bytes, at: 0)
         LittleEndian.store(Self.version, into: &bytes, at: 12)
         LittleEndian.store(generation, into: &bytes, at: 16)
-        LittleEndian.store(Checksum.of(bytes.span.extracting(12...)), into: &bytes, at: 8)
+        LittleEndian.store(CRC32C.checksum(of: bytes.span.extracting(12...)), into: &bytes, at: 8)
         do { try Files.writeDurably(path, bytes) } catch { throw .system(error, group: group) }
     }
 

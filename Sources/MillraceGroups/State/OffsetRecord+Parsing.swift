@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 extension OffsetRecord {
     /// What was found where a record should be.
     package enum Slot: Equatable {
@@ -63,7 +65,7 @@ extension OffsetRecord {
         }
         let record = slot.extracting(..<length)
         let stored = LittleEndian.load(slot, at: 8, as: UInt32.self)
-        let computed = Checksum.of(record.extracting(checksummedFrom...))
+        let computed = CRC32C.checksum(of: record.extracting(checksummedFrom...))
         guard stored == computed else {
             throw Damage(
                 byte: 8, expected: "checksum \(hexadecimal(computed))", found: hexadecimal(stored))

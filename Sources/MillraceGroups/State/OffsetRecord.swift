@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 /// What a group has committed at one moment, as one slot of its offsets file holds it.
 ///
 /// **Layout** of a record, little-endian; positions and sizes in bytes:
@@ -107,7 +109,7 @@ package struct OffsetRecord: Equatable {
 
     /// Completes a record in place: puts in its checksum.
     package static func seal(_ bytes: inout [UInt8]) {
-        let checksum = Checksum.of(bytes.span.extracting(checksummedFrom...))
+        let checksum = CRC32C.checksum(of: bytes.span.extracting(checksummedFrom...))
         LittleEndian.store(checksum, into: &bytes, at: 8)
     }
 }

@@ -133,13 +133,16 @@ public final class Topic: Sendable {
         try dictionary.text(id)
     }
 
-    /// The origin of the newest batch that came from the given source: where to go on.
+    /// The origin of the newest batch that a group (none for file sources) made from the given
+    /// source: where to go on.
     ///
     /// - Complexity: O(batches of the newest segment that has one).
     public func lastOrigin(
-        partition: Int, source: String, sourcePartition: Int
+        partition: Int, source: String, sourcePartition: Int, group: String? = nil
     ) throws(LogError) -> (origin: BatchOrigin, sequence: UInt64)? {
         guard let id = try dictionary.existingID(of: source) else { return nil }
+        let writer = if let group { try dictionary.existingID(of: group) } else { UInt32(0) }
+        guard let writer else { return nil }
         let files = try files(partition)
         let control = try files.openControl(writable: true)
         let published = PublishedWord(control.published.loadAcquiring()).position
@@ -150,7 +153,7 @@ public final class Topic: Sendable {
                 limit: list.limit(of: index, published: published))
             var last: (BatchOrigin, UInt64)?
             while let header = try walk.next() {
-                if let origin = header.origin, origin.source == id,
+                if let origin = header.origin, origin.source == id, origin.group == writer,
                     Int(origin.sourcePartition) == sourcePartition
                 {
                     last = (origin, header.sequence)

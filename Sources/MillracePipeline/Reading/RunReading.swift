@@ -122,7 +122,8 @@ struct RunReading {
                 records.append(record)
             }
         }
-        summary.training = records.last
+        summary.training = records.last { $0.epoch == 0 }
+        summary.lastMetrics = records.last
         summary.rowsRead = records.last?.sourceRows ?? 0
         for record in records {
             if let version = record.version { summary.modelVersions[version] = record.rows }

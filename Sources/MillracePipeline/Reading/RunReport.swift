@@ -19,7 +19,8 @@ struct RunReport {
             facts: facts(),
             sections: quality() + training() + [flow(), topics()],
             footer: "Computed with kernel set \(summary.kernels), OpenBLAS core "
-                + "\(summary.openBLASCore). Wall time \(NumberText.duration(seconds: summary.seconds)).")
+                + "\(summary.openBLASCore). Wall time \(NumberText.duration(seconds: summary.seconds))."
+        )
     }
 
     private func facts() -> [ReportDocument.Fact] {
@@ -132,7 +133,8 @@ struct RunReport {
             }
             return ReportDocument.Section(
                 "Training of \(stage.name)",
-                prose: "Test-then-train: each row was predicted before it was learnt from. "
+                prose: "Test-then-train: each row was predicted before it was learnt from"
+                    + (last.epoch == 0 ? ". " : "; later passes see rows that are known. ")
                     + "\(NumberText.count(last.rows)) labelled rows in "
                     + "\(NumberText.count(last.steps)) steps, \(last.epoch + 1) "
                     + "\(last.epoch == 0 ? "pass" : "passes").",

@@ -54,8 +54,11 @@ public struct StageSummary: Sendable, Codable, Equatable {
     public var activeSeconds = 0.0
     /// Rows scored by each model version.
     public var modelVersions: [Int: Int] = [:]
-    /// Test-then-train quality of a trainer, over its life.
+    /// Test-then-train quality of a trainer: at the end of its first pass, since later passes see
+    /// rows that were learnt from before.
     public var training: MetricsRecord?
+    /// What a trainer said last: its rows, steps and passes.
+    public var lastMetrics: MetricsRecord?
     /// Quality of the predictions of labelled rows.
     public var quality: PredictionQuality?
 

@@ -11,8 +11,9 @@ protocol PartitionTask: AnyObject {
 
 /// Runs the tasks of one slot until their input has ended or the run is stopped.
 enum SlotLoop {
-    /// How long a slot sleeps when none of its partitions has rows. Stages of one run share cores,
-    /// so they sleep and do not spin.
+    /// How long a slot sleeps when none of its partitions has rows.
+    ///
+    /// Stages of one run share cores, so they sleep and do not spin.
     private static let idleNanoseconds: Int64 = 200_000
 
     static func run(_ tasks: [any PartitionTask], until upstream: Upstream, stop: StopFlag) throws {

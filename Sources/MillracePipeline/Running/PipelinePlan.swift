@@ -118,7 +118,8 @@ struct PipelinePlan: Sendable {
         switch topic.content {
         case .features(.fixed(let count), _, _): return count
         case .features(.stage, _, _):
-            guard let (_, work) = definition.encoder(of: topic), let header = headers[work.from.name]
+            guard let (_, work) = definition.encoder(of: topic),
+                let header = headers[work.from.name]
             else { return nil }
             do throws(FeatureError) {
                 return try SpecificationFitter(definition: work.definition, header: header).width

@@ -50,9 +50,10 @@ public final class PipelineRun: Sendable {
     /// How far sources and stages are, in the order of the file.
     public func progress() -> [StageProgress] {
         let sources = sourceStatuses.map { $0.snapshot(total: $0.hasFinished ? $0.rowsDone : nil) }
-        return sources + plan.stages.compactMap { stage in
-            statuses[stage.name]?.snapshot(total: total(of: stage))
-        }
+        return sources
+            + plan.stages.compactMap { stage in
+                statuses[stage.name]?.snapshot(total: total(of: stage))
+            }
     }
 
     /// Rows that a stage will have worked on at its end; nil while its input grows.

@@ -11,7 +11,7 @@ public struct RunOptions: Sendable, Equatable {
     /// Whether to go on when everything has been read, until the run is stopped.
     public var follow: Bool
 
-    /// Options of a run. `models` defaults to `data/models`.
+    /// Options of a run; `models` defaults to `data/models`.
     public init(
         data: String, models: String? = nil, stages: [String]? = nil, cores: [Int]? = nil,
         follow: Bool = false

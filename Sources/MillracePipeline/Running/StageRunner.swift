@@ -161,7 +161,7 @@ struct StageRunner {
         try group.sync()
     }
 
-    /// Waits for the first version. No row is skipped meanwhile.
+    /// Waits for the first version; no row is skipped meanwhile.
     private func firstVersion(
         _ models: ModelFeed, _ work: ScoreStage
     ) throws -> ScoringModel? {

@@ -8,7 +8,9 @@ struct Upstream: Sendable {
         self.follow = follow
     }
 
-    /// Whether nothing will be added any more. Ask before looking for rows: what was written before
+    /// Whether nothing will be added any more.
+    ///
+    /// Ask before looking for rows: what was written before
     /// the answer was yes is then visible.
     var hasEnded: Bool { !follow && writers.allSatisfy(\.hasFinished) }
 }

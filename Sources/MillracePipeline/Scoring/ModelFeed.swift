@@ -52,7 +52,9 @@ final class ModelFeed: Sendable {
         return model.withLock { $0 }
     }
 
-    /// Looks for a version now. False when there is none yet.
+    /// Looks for a version now.
+    ///
+    /// - Returns: False when there is none yet.
     func refresh() throws(RepositoryError) -> Bool {
         let current = newest.load(ordering: .relaxed)
         let wanted = if let pinned { pinned } else { try repository.latest(of: name) ?? 0 }

@@ -52,7 +52,7 @@ final class ScoreTask: PartitionTask {
         let tail =
             try output.lastOrigin(
                 partition: partition.partition, source: "topic:" + source.name,
-                sourcePartition: partition.partition)?.origin.end ?? 0
+                sourcePartition: partition.partition, group: "group:" + group.name)?.origin.end ?? 0
         var reader = try source.reader(partition: partition.partition)
         try reader.seek(to: max(tail, reader.startOffset))
         status.add(rows: Int(tail))

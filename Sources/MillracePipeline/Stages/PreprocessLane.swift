@@ -33,7 +33,8 @@ final class PreprocessLane {
         template = origin
         tail =
             try topic.lastOrigin(
-                partition: partition, source: "topic:" + source.name, sourcePartition: partition
+                partition: partition, source: "topic:" + source.name, sourcePartition: partition,
+                group: "group:" + group
             )?.origin.end ?? 0
     }
 

@@ -52,8 +52,10 @@ final class BlockFeed {
     /// The next offset of each partition: with `turn`, all there is to know to go on.
     var offsets: [UInt64] { lanes.map(\.nextOffset) }
 
-    /// Fills `block` with the next rows. `ended` says that nothing will be added to the topic; it
-    /// must have been asked before the call.
+    /// Fills `block` with the next rows.
+    ///
+    /// `ended` says that nothing will be added to the topic; it must have been asked before the
+    /// call.
     func next(into block: inout TrainingBlock, ended: Bool) throws -> Outcome {
         block.clear()
         for _ in lanes.indices {

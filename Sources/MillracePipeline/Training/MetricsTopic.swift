@@ -10,6 +10,8 @@ final class MetricsTopic {
     private let template: BatchOrigin
     /// Labelled rows covered by the newest record.
     private var covered: UInt64
+    /// Whether the newest record names a version.
+    private var hasVersion: Bool
 
     init(_ topic: Topic, source: Topic, group: String, generation: UInt32) throws(LogError) {
         let name = "training:" + source.name
@@ -19,8 +21,10 @@ final class MetricsTopic {
         origin.source = try topic.dictionaryID(of: name)
         origin.generation = generation
         template = origin
-        covered =
-            try topic.lastOrigin(partition: 0, source: name, sourcePartition: 0)?.origin.end ?? 0
+        let last = try topic.lastOrigin(
+            partition: 0, source: name, sourcePartition: 0, group: "group:" + group)
+        covered = last?.origin.end ?? 0
+        hasVersion = (last?.origin.modelVersion ?? 0) > 0
     }
 
     /// Name of the metrics topic of a stage.
@@ -28,7 +32,9 @@ final class MetricsTopic {
 
     func append(_ record: MetricsRecord) throws {
         let end = UInt64(record.rows)
-        guard end > covered else { return }
+        // At one point there may be a record first and a version with nothing learnt since.
+        let isVersion = end == covered && record.version != nil && !hasVersion
+        guard end > covered || isVersion else { return }
         var origin = template
         origin.begin = covered
         origin.end = end
@@ -38,6 +44,7 @@ final class MetricsTopic {
         builder.append(value: try record.json())
         try writer?.append(&builder)
         covered = end
+        hasVersion = record.version != nil
     }
 
     func close() throws(LogError) { try writer.take()?.close() }

@@ -57,7 +57,7 @@ final class TrainTask {
     func run() throws {
         var trainer = try resume()
         status.add(rows: position.sourceRows)
-        try publishPending(trainer)
+        try settle(trainer)
         while !position.isFinished, !stop.isSet {
             try runEpoch(&trainer)
             guard !stop.isSet else { break }
@@ -129,7 +129,7 @@ final class TrainTask {
             try reachPoint(&trainer, publish: rows >= position.nextVersion)
         } else if rows >= position.nextMetrics {
             advance(past: rows)
-            try record(trainer, version: nil)
+            try metrics.append(record(trainer))
         }
     }
 
@@ -139,10 +139,18 @@ final class TrainTask {
         advance(past: rows)
         let key = "\(topic.id)/\(group.name)/\(position.epoch)/\(rows)"
         position.pendingPublication = publish ? key : nil
+        position.pendingRecord = record(trainer)
         try TrainingCheckpoint.save(
             position, trainer: trainer.checkpoint(), to: checkpointPath)
-        let version = try publishPending(trainer)
-        try record(trainer, version: version)
+        try settle(trainer)
+    }
+
+    /// Publishes and says what belongs to the checkpoint, and commits its offsets: after a crash
+    /// again, which changes nothing that is done.
+    private func settle(_ trainer: borrowing Trainer) throws {
+        guard var record = position.pendingRecord else { return }
+        record.version = try publishPending(trainer)
+        try metrics.append(record)
         for (partition, next) in position.offsets.enumerated() {
             try group.commit(TopicPartition(topic: topic.name, partition: partition), next: next)
         }
@@ -159,7 +167,6 @@ final class TrainTask {
         position.nextVersion = next(position.nextVersion, stage.publishEveryRows)
     }
 
-    @discardableResult
     private func publishPending(_ trainer: borrowing Trainer) throws -> Int? {
         guard let key = position.pendingPublication else { return nil }
         var publication = Publication(key: key)
@@ -190,24 +197,27 @@ final class TrainTask {
         return version
     }
 
-    private func record(_ trainer: borrowing Trainer, version: Int?) throws {
+    /// What there is to say of the trainer now; begins a new window.
+    private func record(_ trainer: borrowing Trainer) -> MetricsRecord {
+        let loss =
+            trainer.classification?.logLoss
+            ?? trainer.regression.map { $0.rmse * $0.rmse / 2 } ?? 0
+        // Without rows in the window its figures are those of the whole life.
+        let hasRows = window.rows > 0
         var record = MetricsRecord(
             rows: trainer.rowsSeen, sourceRows: position.sourceRows, epoch: position.epoch,
-            steps: trainer.steps,
-            loss: trainer.classification?.logLoss
-                ?? trainer.regression.map { $0.rmse * $0.rmse / 2 } ?? 0,
-            windowLoss: window.loss)
+            steps: trainer.steps, loss: loss, windowLoss: hasRows ? window.loss : loss)
         if let life = trainer.classification {
             record.accuracy = life.accuracy
-            record.windowAccuracy = window.accuracy
+            record.windowAccuracy = hasRows ? window.accuracy : life.accuracy
             record.auc = life.auc
-            record.windowAUC = ExactAUC.compute(
-                scores: window.scores, positives: window.positives)
+            record.windowAUC =
+                hasRows
+                ? ExactAUC.compute(scores: window.scores, positives: window.positives) : life.auc
         }
-        record.version = version
         status.judge(loss: record.loss, auc: record.auc, accuracy: record.accuracy)
-        if window.rows > 0 || version != nil { try metrics.append(record) }
         window = MetricsWindow()
+        return record
     }
 
     // MARK: Resuming

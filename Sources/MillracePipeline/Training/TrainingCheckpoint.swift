@@ -21,7 +21,7 @@ enum TrainingCheckpoint {
         encoder.outputFormatting = .sortedKeys
         let json = Array(try encoder.encode(position))
         let body = littleEndian(UInt32(json.count)) + json + trainer
-        let checksum = littleEndian(checksum(of: body))
+        let checksum = littleEndian(CRC32C.checksum(of: body.span))
         try Files.writeDurably(path, magic + checksum + body)
     }
 
@@ -39,7 +39,7 @@ enum TrainingCheckpoint {
             throw damaged(0, "a training checkpoint", "\(bytes.count) other bytes")
         }
         let stored = integer(bytes[8..<12])
-        let computed = checksum(of: Array(bytes[12...]))
+        let computed = CRC32C.checksum(of: bytes.span.extracting(12...))
         guard stored == computed else { throw damaged(8, "checksum \(computed)", "\(stored)") }
         let length = Int(integer(bytes[12..<16]))
         guard length <= bytes.count - 16 else {
@@ -52,11 +52,6 @@ enum TrainingCheckpoint {
         } catch {
             throw damaged(16, "a training position", "\(error)")
         }
-    }
-
-    private static func checksum(of bytes: [UInt8]) -> UInt32 {
-        // SAFETY: every byte of an array of bytes is initialised.
-        CRC32C.checksum(unsafe bytes.span.bytes)
     }
 
     private static func littleEndian(_ value: UInt32) -> [UInt8] {
@@ -90,6 +85,8 @@ struct TrainingPosition: Codable, Equatable {
     var nextVersion: Int
     /// A version that belongs to this checkpoint and may not have been published yet.
     var pendingPublication: String?
+    /// What the trainer says at this checkpoint, which may not be in the metrics topic yet.
+    var pendingRecord: MetricsRecord?
     /// Whether the trainer had reached its end.
     var isFinished = false
 }

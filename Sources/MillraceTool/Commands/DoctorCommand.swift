@@ -31,7 +31,8 @@ struct DoctorCommand: ParsableCommand {
             openBLASConfiguration: blas.configuration)
         if json { return try JSONText.print(found) }
         print("cores        \(found.cores.map(String.init).joined(separator: ", "))")
-        print("kernel set   \(found.kernels) (of \(found.availableKernels.joined(separator: ", ")))")
+        print(
+            "kernel set   \(found.kernels) (of \(found.availableKernels.joined(separator: ", ")))")
         let note =
             found.openBLASSlow
             ? " - slower than this processor can do; set OPENBLAS_CORETYPE"

@@ -1,0 +1,222 @@
+import MillraceSystem
+import Testing
+
+@testable import MillraceLog
+
+/// The files, byte by byte, against the tables in the documentation of the format.
+@Suite struct FormatLayoutTests {
+    private static func u16(_ bytes: [UInt8], _ at: Int) -> UInt64 { word(bytes, at, 2) }
+    private static func u32(_ bytes: [UInt8], _ at: Int) -> UInt64 { word(bytes, at, 4) }
+    private static func u64(_ bytes: [UInt8], _ at: Int) -> UInt64 { word(bytes, at, 8) }
+
+    private static func word(_ bytes: [UInt8], _ at: Int, _ count: Int) -> UInt64 {
+        (0..<count).reduce(0) { $0 | UInt64(bytes[at + $1]) << UInt64(8 * $1) }
+    }
+
+    private static func checksum(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
+        UInt64(CRC32C.checksum(unsafe Array(bytes[range]).span.bytes))
+    }
+
+    @Test func segment() throws {
+        let fixture = try TopicFixture()
+        let before = Clock.wallNanoseconds()
+        var writer = try fixture.topic.writer(partition: 0)
+        try Rows.append(1, to: &writer)
+        let path = try fixture.newest()
+        #expect(path.hasSuffix("/00000000000000000000-00001.log"))
+        let bytes = try Damage.content(path)
+        #expect(Array(bytes[0..<8]) == Array("MLRSEGM1".utf8))
+        #expect(Self.u32(bytes, 8) == 1)
+        #expect(Self.u32(bytes, 12) == Self.checksum(bytes, 16..<128))
+        #expect(Self.u64(bytes, 16) == fixture.topic.id)
+        #expect(Self.u32(bytes, 24) == 0)
+        #expect(Self.u32(bytes, 28) == 1)
+        #expect(Self.u64(bytes, 32) == 0)
+        #expect(Self.u64(bytes, 40) == 0)
+        #expect((before...Clock.wallNanoseconds()).contains(Int64(Self.u64(bytes, 48))))
+        #expect(bytes[56..<128].allSatisfy { $0 == 0 })
+    }
+
+    @Test func segmentOfALaterEpoch() throws {
+        let fixture = try TopicFixture()
+        do {
+            var writer = try fixture.topic.writer(partition: 0)
+            for _ in 0..<3 { try Rows.append(10, to: &writer) }
+        }
+        let end = try PublishedWord(fixture.words().published).position
+        var writer = try fixture.topic.writer(partition: 0)
+        try Rows.append(1, to: &writer)
+        let path = try fixture.newest()
+        let digits = String(end)
+        let zeros = String(repeating: "0", count: 20 - digits.count)
+        #expect(path.hasSuffix("/\(zeros)\(digits)-00002.log"))
+        let bytes = try Damage.content(path)
+        #expect(Self.u32(bytes, 28) == 2)
+        #expect(Self.u64(bytes, 32) == 30)
+        #expect(Self.u64(bytes, 40) == end)
+    }
+
+    @Test func controlPage() throws {
+        let fixture = try TopicFixture()
+        var writer = try fixture.topic.writer(partition: 0)
+        try Rows.append(5, to: &writer)
+        let bytes = try Damage.content(fixture.controlPath)
+        #expect(bytes.count == 4096)
+        #expect(Array(bytes[0..<8]) == Array("MLRCTRL1".utf8))
+        #expect(Self.u32(bytes, 8) == 1)
+        #expect(Self.u32(bytes, 12) == Self.checksum(bytes, 16..<32))
+        #expect(Self.u64(bytes, 16) == fixture.topic.id)
+        #expect(Self.u32(bytes, 24) == 0)
+        let size = try UInt64(Damage.content(fixture.newest()).count - 128)
+        #expect(Self.u64(bytes, 64) == 1 << 44 | size / 64)
+        #expect(Self.u64(bytes, 128) == 5)
+        #expect(Self.u64(bytes, 192) == PartitionWriter.offsetReserve)
+        #expect(Self.u64(bytes, 256) == 1)
+        #expect(Self.u64(bytes, 384) == 0)
+        #expect(try Self.u64(bytes, 448) == BootID.current())
+        #expect(Self.u64(bytes, 512) == 0)
+        try writer.close()
+        let closed = try Damage.content(fixture.controlPath)
+        #expect(Self.u64(closed, 512) == Self.u64(closed, 64))
+    }
+
+    /// A stored batch with every section and an origin.
+    @Test func storedBatch() throws {
+        let fixture = try TopicFixture(.features, features: 3, label: true)
+        var writer = try fixture.topic.writer(partition: 0)
+        var first = BatchBuilder(columns: 3)
+        Self.fill(&first, rows: 1, columns: 3)
+        try writer.append(&first)
+        var builder = BatchBuilder(columns: 3)
+        Self.fill(&builder, rows: 20, columns: 3)
+        for index in 0..<20 {
+            builder.addMark(UInt8(index))
+            builder.addSourceDelta(UInt32(index + 100))
+        }
+        builder.drop(sourceDelta: 7, reason: 8)
+        builder.origin = BatchOrigin()
+        builder.origin?.begin = 1_000
+        builder.origin?.end = 2_000
+        builder.specification = 11
+        builder.sequence = 12
+        builder.timestamp = 13
+        try writer.append(&builder)
+
+        let file = try Damage.content(fixture.newest())
+        let start = 128 + Int(Self.u64(file, 128 + 24))
+        let batch = Array(file[start...])
+        #expect(start % 64 == 0)
+        Self.checkHeader(batch, previous: Self.u32(file, 128 + 8))
+        #expect(Self.u32(batch, 44) == 0b10_1111_0000_0000)
+        // Sections start at multiples of 64: 240 bytes of matrix, 80 of labels, 20 of marks, 80 of
+        // deltas, 8 of drops.
+        #expect(Self.u64(batch, 48) == 584)
+        #expect(Self.u64(batch, 56) == 584)
+        #expect(Self.u64(batch, 24) == UInt64(batch.count))
+        #expect(batch.count == 256 + 640)
+        let payload = Array(batch[256...])
+        for row in 0..<20 {
+            for column in 0..<3 {
+                let bits = UInt64(Float(row * 10 + column).bitPattern)
+                #expect(Self.u32(payload, row * 12 + column * 4) == bits)
+            }
+            #expect(Self.u32(payload, 256 + row * 4) == UInt64(Float(-row).bitPattern))
+            #expect(payload[384 + row] == UInt8(row))
+            #expect(Self.u32(payload, 448 + row * 4) == UInt64(row + 100))
+        }
+        #expect(Self.u32(payload, 576) == 7)
+        #expect(Self.u32(payload, 580) == 8)
+        #expect(payload[584...].allSatisfy { $0 == 0 })
+    }
+
+    private static func fill(_ builder: inout BatchBuilder, rows: Int, columns: Int) {
+        for row in 0..<rows {
+            var target = builder.nextRow()
+            for column in 0..<columns { target[column] = Float(row * 10 + column) }
+            builder.commitRow(label: Float(-row))
+        }
+    }
+
+    private static func checkHeader(_ batch: [UInt8], previous: UInt64) {
+        #expect(Array(batch[0..<4]) == Array("MLRB".utf8))
+        #expect(u16(batch, 4) == 1)
+        #expect(u16(batch, 6) == 256)
+        #expect(u32(batch, 8) == checksum(batch, 12..<256))
+        #expect(u32(batch, 12) == checksum(batch, 256..<256 + 584))
+        #expect(u32(batch, 16) == previous)
+        #expect(u32(batch, 20) == 1)
+        #expect(u64(batch, 32) == 1)
+        #expect(u32(batch, 40) == 20)
+        #expect(u64(batch, 64) == 13)
+        #expect(u64(batch, 72) == 13)
+        #expect(u64(batch, 80) > 1_600_000_000_000_000_000)
+        #expect(u32(batch, 88) == 11)
+        #expect(u32(batch, 92) == 3)
+        #expect(u32(batch, 96) == 12)
+        #expect(batch[100] == 1)
+        #expect(batch[101..<104].allSatisfy { $0 == 0 })
+        #expect(u32(batch, 104) == 0)
+        #expect(u32(batch, 108) == 1)
+        #expect(u64(batch, 112) == 12)
+        #expect(u64(batch, 120) == 0)
+        #expect(u64(batch, 144) == 1_000)
+        #expect(u64(batch, 152) == 2_000)
+        #expect(batch[200..<256].allSatisfy { $0 == 0 })
+    }
+
+    /// Each field of the origin has the place that the table gives it.
+    @Test func origin() {
+        let narrow: [(offset: Int, path: WritableKeyPath<BatchOrigin, UInt32>)] = [
+            (128, \.group), (132, \.source), (136, \.sourcePartition), (140, \.generation),
+            (160, \.sourceEpoch), (164, \.model), (176, \.kernelSet), (180, \.textChecksum),
+        ]
+        let wide: [(offset: Int, path: WritableKeyPath<BatchOrigin, UInt64>)] = [
+            (144, \.begin), (152, \.end), (168, \.modelVersion), (184, \.beginLine),
+            (192, \.endLine),
+        ]
+        func encoded(_ origin: BatchOrigin) -> [UInt8] {
+            var buffer = AlignedBuffer(byteCount: 256)
+            var bytes = buffer.mutableBytes
+            origin.encode(into: &bytes)
+            let view = bytes.bytes
+            #expect(BatchOrigin(view) == origin)
+            return (0..<256).map { view.load($0, as: UInt8.self) }
+        }
+        func check(_ origin: BatchOrigin, _ offset: Int, _ pattern: [UInt8]) {
+            let bytes = encoded(origin)
+            let range = offset..<offset + pattern.count
+            #expect(Array(bytes[range]) == pattern)
+            #expect(bytes.indices.allSatisfy { range.contains($0) || bytes[$0] == 0 })
+        }
+        for (offset, path) in narrow {
+            var origin = BatchOrigin()
+            origin[keyPath: path] = 0x0403_0201
+            check(origin, offset, [1, 2, 3, 4])
+        }
+        for (offset, path) in wide {
+            var origin = BatchOrigin()
+            origin[keyPath: path] = 0x0807_0605_0403_0201
+            check(origin, offset, [1, 2, 3, 4, 5, 6, 7, 8])
+        }
+    }
+
+    /// Byte topics: ends as u32 a row, then the bytes.
+    @Test func byteBatch() throws {
+        let fixture = try TopicFixture()
+        var writer = try fixture.topic.writer(partition: 0)
+        var builder = BatchBuilder()
+        for value in ["ab", "", "cde"] { builder.append(value: value.utf8) }
+        try writer.append(&builder)
+        let batch = Array(try Damage.content(fixture.newest())[128...])
+        #expect(Self.u16(batch, 6) == 128)
+        #expect(Self.u32(batch, 44) == 1 << 12)
+        #expect(Self.u64(batch, 48) == 69)
+        #expect(Self.u32(batch, 92) == 0)
+        #expect(batch[100] == 0)
+        #expect(batch.count == 256)
+        #expect([128, 132, 136].map { Self.u32(batch, $0) } == [2, 2, 5])
+        #expect(batch[140..<192].allSatisfy { $0 == 0 })
+        #expect(Array(batch[192..<197]) == Array("abcde".utf8))
+        #expect(batch[197...].allSatisfy { $0 == 0 })
+    }
+}

@@ -1,0 +1,110 @@
+import MillraceCompute
+import MillraceModels
+import Testing
+
+@Suite struct KernelTests {
+    @Test(arguments: KernelSet.available)
+    func aRowHasTheSameBitsWhereverItStands(kernels: KernelSet) throws {
+        let seed: UInt64 = 11
+        var draw = Draw(seed)
+        for round in 0..<8 {
+            let head: Head = [.identity, .softmax, .sigmoid][round % 3]
+            var widths = [draw.integer(1...90)]
+            for _ in 0..<draw.integer(0...2) { widths.append(draw.integer(1...140)) }
+            widths.append(head == .sigmoid ? 1 : draw.integer(2...70))
+            let activation = Activation.allCases[round % Activation.allCases.count]
+            let model = try draw.model(widths, activation, head)
+            let prepared = PreparedModel(model, kernels: kernels)
+            let width = model.inputWidth
+            let rows = 150
+            let features = draw.features(rows * width)
+            let whole = prepared.predict(features)
+            var workspace = ScoringWorkspace(for: prepared)
+            for _ in 0..<30 {
+                let first = draw.integer(0...rows - 1)
+                let count = draw.integer(1...rows - first)
+                let stride = width + draw.integer(0...5)
+                let shift = draw.integer(0...17)
+                var moved = [Float](repeating: .infinity, count: shift + count * stride)
+                for row in 0..<count {
+                    for i in 0..<width {
+                        moved[shift + row * stride + i] = features[(first + row) * width + i]
+                    }
+                }
+                var output = [Float](repeating: 0, count: count * prepared.outputWidth)
+                var target = output.mutableSpan
+                prepared.predict(
+                    moved.span.extracting(shift..<moved.count), rows: count, stride: stride,
+                    into: &target, workspace: &workspace)
+                let start = first * prepared.outputWidth
+                let expected = whole[start..<start + output.count]
+                #expect(
+                    output.map(\.bitPattern) == expected.map(\.bitPattern),
+                    "seed \(seed), round \(round), widths \(widths), rows \(first)+\(count)")
+            }
+        }
+    }
+
+    @Test(arguments: KernelSet.available, Activation.allCases)
+    func agreesWithTheDefinition(kernels: KernelSet, activation: Activation) throws {
+        var draw = Draw(23)
+        for head in Head.allCases {
+            for widths in [[5], [89], [64, 128, 64], [17, 33]] {
+                let outputs = head == .sigmoid ? 1 : 10
+                let model = try draw.model(widths + [outputs], activation, head)
+                let rows = 70
+                let features = draw.features(rows * model.inputWidth)
+                let predicted = PreparedModel(model, kernels: kernels).predict(features)
+                let reference = ReferenceModel(model)
+                for row in 0..<rows {
+                    let place = row * model.inputWidth..<(row + 1) * model.inputWidth
+                    let expected = reference.predict(Array(features[place]))
+                    for (i, value) in expected.enumerated() {
+                        let error = abs(Double(predicted[row * outputs + i]) - value)
+                        #expect(error < 2e-5, "\(head) \(widths) row \(row) output \(i)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: KernelSet.available)
+    func theSigmoidIsRelativelyAccurateInBothTails(kernels: KernelSet) throws {
+        let model = try Model(
+            input: InputStage(identity: 1),
+            layers: [DenseLayer(inputs: 1, outputs: 1, weights: [1], bias: [0])], head: .sigmoid)
+        let features = (-870...1000).map { Float($0) / 10 }
+        let predicted = PreparedModel(model, kernels: kernels).predict(features)
+        let reference = ReferenceModel(model)
+        for (x, p) in zip(features, predicted) {
+            let exact = reference.predict([x])[0]
+            #expect(abs(Double(p) - exact) <= 5e-7 * exact, "sigmoid(\(x))")
+        }
+    }
+
+    @Test(arguments: KernelSet.available)
+    func extremeInputsGiveExtremeOutputs(kernels: KernelSet) throws {
+        let layer = DenseLayer(inputs: 1, outputs: 2, weights: [1, -1], bias: [0, 0])
+        let model = try Model(
+            input: InputStage(identity: 1), layers: [layer], head: .softmax)
+        let prepared = PreparedModel(model, kernels: kernels)
+        #expect(prepared.predict([1e30]) == [1, 0])
+        #expect(prepared.predict([-1e30]) == [0, 1])
+        #expect(prepared.predict([.nan]) == [0.5, 0.5])
+    }
+
+    @Test func aSetIsChosenByName() throws {
+        #expect(try KernelSet.choose("portable") == .portable)
+        #expect(KernelSet.available.contains(KernelSet.best))
+        let error = #expect(throws: ComputeError.self) { try KernelSet.choose("neon") }
+        #expect(error?.code == .unknownKernels)
+        #expect(error?.description.contains("portable") == true)
+    }
+
+    @Test func openBLASIsNotSlow() {
+        let status = OpenBLAS.prepare()
+        #expect(!status.isSlow, "\(status)")
+        #expect(!status.core.isEmpty && status.configuration.contains("OpenBLAS"))
+        #expect(OpenBLAS.prepare() == status)
+    }
+}

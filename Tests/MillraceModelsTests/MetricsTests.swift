@@ -1,0 +1,107 @@
+import MillraceModels
+import Testing
+
+@Suite struct MetricsTests {
+    @Test func aucIsThatOfAllPairs() throws {
+        let seed: UInt64 = 3
+        var draw = Draw(seed)
+        for _ in 0..<20 {
+            let count = draw.integer(2...120)
+            let scores = (0..<count).map { _ in Float(draw.integer(0...40)) / 41 + 0.01 }
+            let positives = scores.map { draw.number(0...1) < $0 }
+            var won = 0.0
+            var pairs = 0.0
+            for i in 0..<count where positives[i] {
+                for j in 0..<count where !positives[j] {
+                    pairs += 1
+                    won += scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0
+                }
+            }
+            let exact = ExactAUC.compute(scores: scores, positives: positives)
+            var metrics = ClassificationMetrics()
+            for (p, positive) in zip(scores, positives) {
+                metrics.add(probability: p, positive: positive)
+            }
+            guard pairs > 0 else {
+                #expect(exact == nil && metrics.auc == nil)
+                continue
+            }
+            #expect(abs(try #require(exact) - won / pairs) < 1e-12, "seed \(seed)")
+            let bound = try #require(metrics.aucErrorBound)
+            #expect(abs(try #require(metrics.auc) - won / pairs) <= bound + 1e-12)
+        }
+    }
+
+    @Test func aucOfManyScoresIsWithinItsBound() throws {
+        var draw = Draw(5)
+        var metrics = ClassificationMetrics()
+        var scores: [Float] = []
+        var positives: [Bool] = []
+        for _ in 0..<20_000 {
+            let score = draw.number(0.001...0.999)
+            let positive = draw.number(0...1) < score
+            scores.append(score)
+            positives.append(positive)
+            metrics.add(probability: score, positive: positive)
+        }
+        let exact = try #require(ExactAUC.compute(scores: scores, positives: positives))
+        let bound = try #require(metrics.aucErrorBound)
+        #expect(bound < 1e-3)
+        #expect(abs(try #require(metrics.auc) - exact) <= bound)
+    }
+
+    @Test func lossAndAccuracy() {
+        var metrics = ClassificationMetrics()
+        metrics.add(probability: 0.75, positive: true)
+        metrics.add(probability: 0.5, positive: false)
+        metrics.add(probability: 0.25, positive: true)
+        let expected = -(logarithm(0.75) + logarithm(0.5) + logarithm(0.25)) / 3
+        #expect(abs(metrics.logLoss - expected) < 1e-12)
+        #expect(metrics.accuracy == 2.0 / 3)
+        var certain = ClassificationMetrics()
+        certain.add(probability: 1, positive: false)
+        #expect((17...18).contains(certain.logLoss))
+        certain.add(probability: 0, positive: true)
+        #expect(certain.logLoss.isFinite)
+    }
+
+    @Test func logOddsAndProbabilitiesAgree() {
+        var draw = Draw(7)
+        var first = ClassificationMetrics()
+        var second = ClassificationMetrics()
+        for _ in 0..<500 {
+            let p = draw.number(0.01...0.99)
+            let positive = draw.number(0...1) < p
+            first.add(probability: p, positive: positive)
+            let odds = logarithm(Double(p)) - logarithm(1 - Double(p))
+            second.add(logOdds: odds, positive: positive)
+        }
+        #expect(abs(first.logLoss - second.logLoss) < 1e-12)
+        #expect(first.accuracy == second.accuracy)
+    }
+
+    @Test func mergingIsCountingEverything() throws {
+        var draw = Draw(9)
+        var whole = ClassificationMetrics(classes: 3)
+        var parts = [whole, whole]
+        for i in 0..<200 {
+            let exponentials = draw.numbers(3, 0.1...1)
+            let sum = exponentials.reduce(0, +)
+            let probabilities = exponentials.map { $0 / sum }
+            let label = draw.integer(0...2)
+            whole.add(probabilities: probabilities.span, label: label)
+            parts[i % 2].add(probabilities: probabilities.span, label: label)
+        }
+        parts[0].merge(parts[1])
+        #expect(parts[0].rows == whole.rows && parts[0].accuracy == whole.accuracy)
+        #expect(abs(parts[0].logLoss - whole.logLoss) < 1e-12)
+        #expect(whole.auc == nil)
+    }
+
+    @Test func regressionErrors() {
+        var metrics = RegressionMetrics()
+        metrics.add(predicted: 1, actual: 4)
+        metrics.add(predicted: 2, actual: -2)
+        #expect(metrics.rmse == 12.5.squareRoot() && metrics.mae == 3.5)
+    }
+}

@@ -1,0 +1,237 @@
+import MillraceModels
+import Testing
+
+@Suite struct TrainerTests {
+    static let objectives: [Objective] = [.regression, .logistic, .softmax(classes: 4)]
+
+    @Test(arguments: objectives, Activation.allCases)
+    func theGradientIsTheSlopeOfTheLoss(objective: Objective, activation: Activation) throws {
+        for hidden in [[], [6], [5, 4]] {
+            var draw = Draw(43)
+            var options = TrainingOptions(objective, features: 3)
+            options.scaledFeatures = [false, false, false]
+            options.imputation = [.constant(0.5), .constant(0), .constant(0)]
+            options.hidden = hidden
+            options.activation = activation
+            options.seed = 5
+            var trainer = try Trainer(options)
+            let rows = 5
+            // A first step, so that linear models do not stand at zero.
+            try trainer.learn(draw.numbers(rows * 3), labels(objective, rows, &draw))
+            let model = try trainer.model()
+            let features = draw.numbers(rows * 3)
+            let targets = labels(objective, rows, &draw)
+            let evaluation = try trainer.learn(features, targets)
+            let slope = trainer.gradient
+            #expect(
+                abs(evaluation.loss - loss(model, objective, features, targets)) < 1e-5,
+                "\(objective) \(activation) \(hidden)")
+            var at = 0
+            for (index, layer) in model.layers.enumerated() {
+                for i in 0..<layer.weights.count + layer.bias.count {
+                    func moved(_ step: Float) throws -> (Double, Float) {
+                        var layers = model.layers
+                        let isWeight = i < layer.weights.count
+                        let j = isWeight ? i : i - layer.weights.count
+                        let value = (isWeight ? layer.weights[j] : layer.bias[j]) + step
+                        if isWeight {
+                            layers[index].weights[j] = value
+                        } else {
+                            layers[index].bias[j] = value
+                        }
+                        let other = try Model(
+                            input: model.input, layers: layers, activation: activation,
+                            head: model.head)
+                        return (loss(other, objective, features, targets), value)
+                    }
+                    let (above, right) = try moved(0x1p-13)
+                    let (below, left) = try moved(-0x1p-13)
+                    let expected = (above - below) / Double(right - left)
+                    #expect(
+                        abs(Double(slope[at]) - expected) < 2e-5 + 2e-4 * abs(expected),
+                        "\(objective) \(activation) \(hidden), layer \(index), parameter \(i)")
+                    at += 1
+                }
+            }
+            #expect(at == slope.count)
+        }
+    }
+
+    private func labels(_ objective: Objective, _ rows: Int, _ draw: inout Draw) -> [Float] {
+        (0..<rows).map { _ in
+            objective.classes == 0
+                ? draw.number() : Float(draw.integer(0...objective.classes - 1))
+        }
+    }
+
+    private func loss(
+        _ model: Model, _ objective: Objective, _ features: [Float], _ labels: [Float]
+    ) -> Double {
+        let reference = ReferenceModel(model)
+        var sum = 0.0
+        for (row, label) in labels.enumerated() {
+            let width = model.inputWidth
+            let out = reference.predict(Array(features[row * width..<(row + 1) * width]))
+            switch objective {
+            case .regression: sum += 0.5 * (out[0] - Double(label)) * (out[0] - Double(label))
+            case .logistic: sum -= logarithm(label == 1 ? out[0] : 1 - out[0])
+            case .softmax: sum -= logarithm(out[Int(label)])
+            }
+        }
+        return sum / Double(labels.count)
+    }
+
+    /// Two steps of Adam on one row, computed by hand from algorithm 1 of the paper.
+    @Test func adamStepsAsThePaperSays() throws {
+        var options = TrainingOptions(.regression, features: 1)
+        options.scaledFeatures = [false]
+        options.rate = 0.1
+        var trainer = try Trainer(options)
+        // Gradient -3 * 2 = -6, and m / sqrt(v) = -1 after the corrections.
+        try trainer.learn([2], [3])
+        let first = try trainer.model().layers[0]
+        #expect(abs(first.weights[0] - 0.1) < 1e-6 && abs(first.bias[0] - 0.1) < 1e-6)
+        // Error -2.7, gradient -5.4: m = -1.08, v = 0.065124, and the step is 0.1 times
+        // (1.08 / 0.19) / sqrt(0.065124 / 0.001999) = 0.995878.
+        try trainer.learn([2], [3])
+        let second = try trainer.model().layers[0]
+        #expect(abs(second.weights[0] - 0.1995878) < 5e-7)
+        #expect(trainer.steps == 2 && trainer.rowsSeen == 2)
+    }
+
+    @Test func schedulesAndWarmUp() {
+        #expect(RateSchedule.constant.factor(step: 1000) == 1)
+        #expect(abs(RateSchedule.cosine(steps: 100).factor(step: 50) - 0.5) < 1e-12)
+        #expect(RateSchedule.cosine(steps: 100).factor(step: 100) == 0)
+        #expect(RateSchedule.inverseSquareRoot(steps: 10).factor(step: 30) == 0.5)
+    }
+
+    @Test func statisticsAreThoseOfTheRowsBefore() throws {
+        var options = TrainingOptions(.regression, features: 2)
+        options.imputation = [.mean, .constant(7)]
+        options.clip = 2
+        var trainer = try Trainer(options)
+        try trainer.learn([1, 5, 3, .nan, .nan, 5], [0, 0, 0])
+        let stage = try trainer.model().input
+        #expect(stage.mean == [2, 5] && stage.impute == [2, 7])
+        // Deviation 1; and none, which leaves the unit as it is.
+        #expect(stage.scale == [1, 1] && stage.limit == [2, 2])
+        try trainer.learn([5, 6, 7, .nan], [0, 0])
+        let later = try trainer.model().input
+        #expect(later.mean == [4, 16.0 / 3])
+        #expect(abs(later.scale[0] - 1 / Float(5).squareRoot()) < 1e-6)
+    }
+
+    @Test func theBatchIsPredictedAsByTheModelBeforeIt() throws {
+        var draw = Draw(53)
+        var options = TrainingOptions(.softmax(classes: 3), features: 6)
+        options.hidden = [9]
+        var trainer = try Trainer(options)
+        let rows = 20
+        try trainer.learn(draw.features(rows * 6), labels(.softmax(classes: 3), rows, &draw))
+        let before = PreparedModel(try trainer.model())
+        let features = draw.features(rows * 6)
+        try trainer.learn(features, labels(.softmax(classes: 3), rows, &draw))
+        let expected = before.predict(features)
+        let outputs = trainer.batchOutputs
+        #expect(outputs.count == expected.count)
+        for i in expected.indices { #expect(abs(outputs[i] - expected[i]) < 1e-5) }
+    }
+
+    @Test(arguments: objectives)
+    func aCheckpointGoesOnBitForBit(objective: Objective) throws {
+        let seed: UInt64 = 71
+        var draw = Draw(seed)
+        for round in 0..<5 {
+            var options = TrainingOptions(objective, features: 7)
+            options.hidden = round % 2 == 0 ? [] : [8, 5]
+            options.l2 = 0.001
+            options.schedule = .cosine(steps: 40)
+            options.warmUpSteps = 5
+            var whole = try Trainer(options)
+            var parts = try Trainer(options)
+            for _ in 0..<20 {
+                let rows = draw.integer(1...30)
+                let features = draw.features(rows * 7)
+                let targets = labels(objective, rows, &draw)
+                if draw.integer(0...2) == 0 {
+                    parts = try Trainer(checkpoint: parts.checkpoint(), options)
+                }
+                #expect(try whole.learn(features, targets) == parts.learn(features, targets))
+            }
+            #expect(whole.checkpoint() == parts.checkpoint(), "seed \(seed), round \(round)")
+            #expect(try whole.model() == parts.model())
+            #expect(whole.classification == parts.classification)
+            #expect(whole.regression == parts.regression)
+        }
+    }
+
+    @Test func aDamagedCheckpointIsRefused() throws {
+        var options = TrainingOptions(.logistic, features: 2)
+        var trainer = try Trainer(options)
+        try trainer.learn([1, 2, 3, 4], [0, 1])
+        let bytes = trainer.checkpoint()
+        for count in bytes.indices {
+            #expect(throws: ModelError.self) {
+                _ = try Trainer(checkpoint: Array(bytes[..<count]), options)
+            }
+        }
+        #expect(throws: ModelError.self) { _ = try Trainer(checkpoint: bytes + [0], options) }
+        // A bit that is flipped is refused or read, but never traps.
+        var draw = Draw(89)
+        for _ in 0..<2000 {
+            var damaged = bytes
+            damaged[draw.integer(0...bytes.count - 1)] ^= UInt8(1 << draw.integer(0...7))
+            do { _ = try Trainer(checkpoint: damaged, options) } catch {}
+        }
+        options.rate *= 2
+        let error = #expect(throws: ModelError.self) {
+            _ = try Trainer(checkpoint: bytes, options)
+        }
+        #expect(error?.code == .otherOptions)
+    }
+
+    @Test func badBatchesChangeNothing() throws {
+        var trainer = try Trainer(TrainingOptions(.logistic, features: 2))
+        try trainer.learn([1, 2, 3, 4], [0, 1])
+        let before = trainer.checkpoint()
+        for (features, label, code) in [
+            ([1, 2], 2, .invalidLabel), ([1, 2], 0.5, .invalidLabel),
+            ([1, 2], -1, .invalidLabel), ([1, 2], .nan, .invalidLabel),
+            ([.infinity, 2], 1, .invalidFeature),
+        ] as [([Float], Float, ModelError.Code)] {
+            do {
+                try trainer.learn(features, [label])
+                Issue.record("accepted \(features) with \(label)")
+            } catch let error as ModelError {
+                #expect(error.code == code)
+            }
+        }
+        #expect(try trainer.learn([], []).rows == 0)
+        #expect(trainer.checkpoint() == before)
+    }
+
+    @Test func impossibleOptionsAreRefused() {
+        func refused(_ change: (inout TrainingOptions) -> Void) -> Bool {
+            var options = TrainingOptions(.logistic, features: 3)
+            change(&options)
+            do { _ = try Trainer(options) } catch { return error.code == .invalidOption }
+            return false
+        }
+        #expect(refused { $0.rate = 0 })
+        #expect(refused { $0.rate = .nan })
+        #expect(refused { $0.beta2 = 1 })
+        #expect(refused { $0.epsilon = 0 })
+        #expect(refused { $0.hidden = [0] })
+        #expect(refused { $0.hidden = [1 << 20, 1 << 20] })
+        #expect(refused { $0.objective = .softmax(classes: 1) })
+        #expect(refused { $0.objective = .softmax(classes: .max) })
+        #expect(refused { $0.objective = .softmax(classes: .min) })
+        #expect(refused { $0.warmUpSteps = -1 })
+        #expect(refused { $0.imputation = [] })
+        #expect(refused { $0.imputation[1] = .constant(.nan) })
+        #expect(refused { $0.clip = 0 })
+        #expect(refused { $0.schedule = .cosine(steps: 0) })
+        #expect(!refused { $0.clip = nil })
+    }
+}
