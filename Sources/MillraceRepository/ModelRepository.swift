@@ -108,7 +108,7 @@ public struct ModelRepository: Sendable {
         let manifest = try manifest(name, version: version)
         let file = try directory(of: name) + "/\(version)/\(Self.weightsName)"
         let bytes = try read(file, maxBytes: Self.maxWeightsBytes)
-        let checksum = Self.checksum(bytes)
+        let checksum = CRC32C.checksum(of: bytes.span)
         guard bytes.count == manifest.weights.bytes, checksum == manifest.weights.crc32c else {
             throw RepositoryError(
                 .checksumMismatch, path: file,
@@ -162,11 +162,6 @@ public struct ModelRepository: Sendable {
             if error.isNotFound { return [] }
             throw RepositoryError(error)
         }
-    }
-
-    static func checksum(_ bytes: [UInt8]) -> UInt32 {
-        // SAFETY: bytes have no padding between them.
-        unsafe CRC32C.checksum(bytes.span.bytes)
     }
 
     private func read(_ file: String, maxBytes: Int) throws(RepositoryError) -> [UInt8] {

@@ -58,7 +58,8 @@ struct FrozenSpecification: Sendable {
                 .usage,
                 "stage '\(stage)' encoded its rows by another definition of features, label or "
                     + "routes, which is frozen with the data",
-                advice: "Use another data directory for the new definition.")
+                advice: "Give the stage another \"group\" and other topics, or use another data "
+                    + "directory.")
         }
     }
 }

@@ -93,7 +93,8 @@ enum Stylesheet {
         svg .cursor { stroke: var(--faint); stroke-width: 1; }
         .table { position: relative; margin: 1.4rem 0; overflow-x: auto; }
         table { border-collapse: collapse; font-size: .9rem; }
-        caption { padding: 0 0 .5rem; text-align: left; font-weight: 600; font-size: .95rem; }
+        caption { padding: 0 0 .5rem; text-align: left; font-weight: 600; font-size: .95rem;
+          white-space: nowrap; }
         th, td { padding: .38rem 1.6rem .38rem 0; text-align: left; vertical-align: baseline; }
         th:last-child, td:last-child { padding-right: 0; }
         th { color: var(--soft); font-weight: 500; font-size: .82rem; white-space: nowrap;
