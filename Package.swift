@@ -127,6 +127,7 @@ let package = Package(
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceLog", "MillraceGroups",
                 "MillraceCompute", "MillraceFeatures", "MillraceModels", "MillraceRepository",
                 "MillraceSystem", "MillraceTestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -102,7 +102,9 @@ public struct BatchBuilder: ~Copyable {
     /// Adds a row of a byte topic.
     public mutating func append(value: Span<UInt8>) {
         precondition(columns == 0, "a builder with columns has no values")
-        for index in value.indices { values.append(value[index]) }
+        values.append(addingCapacity: value.count) { added in
+            for index in value.indices { added.append(value[index]) }
+        }
         valueEnds.append(UInt32(clamping: values.count))
         rows += 1
     }

@@ -14,27 +14,31 @@ extension ModelRepository {
     /// Publishes a model as the next version, durably, and returns the version.
     ///
     /// With a key that was used before for this model, nothing is published and that version is
-    /// returned.
+    /// returned; a caller who knows that its key is new saves the search with `onceByKey: false`.
     /// **Durability**: when it returns, the version survives a loss of power.
     ///
     /// - Throws: `RepositoryError` with `invalidName`, `invalidModel`, `busy` or `storage`, or what
     ///   `manifest` throws when earlier versions are unreadable and a key is given.
     public func publish(
-        _ model: Model, as name: String, _ publication: Publication
+        _ model: Model, as name: String, _ publication: Publication, onceByKey: Bool = true
     ) throws(RepositoryError) -> Int {
         let directory = try directory(of: name)
         do { try Files.createDirectory(directory) } catch { throw RepositoryError(error) }
         let lock = try lock(directory)
-        let version = try publishLocked(model, as: name, publication, in: directory)
+        let version = try publishLocked(
+            model, as: name, publication, in: directory, onceByKey: onceByKey)
         _ = consume lock
         return version
     }
 
     private func publishLocked(
-        _ model: Model, as name: String, _ publication: Publication, in directory: String
+        _ model: Model, as name: String, _ publication: Publication, in directory: String,
+        onceByKey: Bool
     ) throws(RepositoryError) -> Int {
         let key = publication.key
-        if !key.isEmpty, let version = try find(publication: key, in: name) { return version }
+        if onceByKey, !key.isEmpty, let version = try find(publication: key, in: name) {
+            return version
+        }
         let weights = model.tensors.encoded()
         let checksum = CRC32C.checksum(of: weights.span)
         let golden = GoldenRows(model, seed: UInt64(checksum))

@@ -24,6 +24,12 @@ package enum Files {
         return unsafe stat(path, &status) == 0 && (status.st_mode & S_IFMT) == S_IFDIR
     }
 
+    /// Whether this is a plain file: not a directory, pipe or device.
+    package static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && (status.st_mode & S_IFMT) == S_IFREG
+    }
+
     package static func size(_ path: String) throws(SystemError) -> Int {
         try FileHandle(path, .read).size()
     }

@@ -19,7 +19,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     public private(set) var nextOffset: UInt64 = 0
 
     init(files: PartitionFiles) throws(LogError) {
-        let control = try files.openControl(writable: true)
+        let control = try files.openControl(writable: false)
         // The count is read first: a segment made after that shows as a change.
         let version = control.segments.loadAcquiring()
         let list = try files.segments()
@@ -47,13 +47,14 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// - Throws: `LogError` with code `offsetOutOfRange`.
     /// - Complexity: O(batches of one segment).
     public mutating func seek(to offset: UInt64) throws(LogError) {
+        // Before the list of segments: what is published is then in a segment of the list.
+        let published = PublishedWord(control.published.loadAcquiring()).position
         refreshIfChanged: do {
             let version = control.segments.loadAcquiring()
             if version == listVersion { break refreshIfChanged }
             list = try files.segments()
             listVersion = version
         }
-        let published = PublishedWord(control.published.loadAcquiring()).position
         segment = nil
         guard let found = list.index(ofOffset: offset) else {
             guard list.entries.isEmpty, offset == 0 else { throw outOfRange(offset) }

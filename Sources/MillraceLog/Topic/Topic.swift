@@ -16,6 +16,11 @@ public final class Topic: Sendable {
     /// The number of partitions.
     public var partitions: Int { configuration.partitions }
 
+    /// What dictionaries of other topics call this one.
+    ///
+    /// `topic:NAME#ID`, the id in hexadecimal: it tells the topic from a later one of its name.
+    public var reference: String { "topic:\(name)#\(String(id, radix: 16))" }
+
     init(name: String, directory: String) throws(LogError) {
         let path = directory + "/topic.json"
         let bytes: [UInt8]
@@ -119,7 +124,7 @@ public final class Topic: Sendable {
 
     /// The offset that the next row appended to the partition will get.
     public func endOffset(partition: Int) throws(LogError) -> UInt64 {
-        let control = try files(partition).openControl(writable: true)
+        let control = try files(partition).openControl(writable: false)
         return control.endOffset.loadAcquiring()
     }
 
@@ -144,7 +149,7 @@ public final class Topic: Sendable {
         let writer = if let group { try dictionary.existingID(of: group) } else { UInt32(0) }
         guard let writer else { return nil }
         let files = try files(partition)
-        let control = try files.openControl(writable: true)
+        let control = try files.openControl(writable: false)
         let published = PublishedWord(control.published.loadAcquiring()).position
         let list = try files.segments()
         for index in list.entries.indices.reversed() {

@@ -14,7 +14,7 @@ final class TopicDictionary: Sendable {
         var read = 0
     }
 
-    static let maxTextBytes = 1 << 20
+    static let maxTextBytes = 1 << 24
     private static let maxFileBytes = 1 << 28
 
     private let path: String
@@ -74,7 +74,7 @@ final class TopicDictionary: Sendable {
     private func append(_ text: String, _ state: inout State) throws(LogError) {
         let body = Array(text.utf8)
         guard body.count <= Self.maxTextBytes else {
-            throw LogError(.tooLarge, "a name in the dictionary has at most 1 MiB", path: path)
+            throw LogError(.tooLarge, "a name in the dictionary has at most 16 MiB", path: path)
         }
         guard !body.isEmpty, !body.contains(0) else {
             throw LogError(

@@ -19,7 +19,7 @@ public struct BatchEvaluation: Sendable, Equatable {
 
 extension Objective {
     /// Whether a row can have this label.
-    func accepts(_ label: Float) -> Bool {
+    package func accepts(_ label: Float) -> Bool {
         guard label.isFinite else { return false }
         return classes == 0 || (label >= 0 && label < Float(classes) && label == label.rounded())
     }

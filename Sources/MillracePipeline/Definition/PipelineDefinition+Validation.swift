@@ -270,6 +270,14 @@ extension PipelineDefinition {
         }
     }
 
+    /// The stage that trains the model that `stage` scores with.
+    private func trainer(of stage: StageDefinition) -> StageDefinition? {
+        guard case .score(let score) = stage.work, score.version == nil else { return nil }
+        return stages.first {
+            if case .train(let train) = $0.work { train.model == score.model } else { false }
+        }
+    }
+
     private func visit(
         _ stage: StageDefinition, path: inout [String], finished: inout Set<String>
     ) throws(PipelineError) {
@@ -278,10 +286,13 @@ extension PipelineDefinition {
             let cycle = (path[start...] + [stage.name]).joined(separator: " -> ")
             throw error(
                 "stages wait for each other: \(cycle)", at: stage.after?.position ?? stage.position,
-                advice: "A stage waits for the one in \"after\" and for the writer of its topic.")
+                advice: "A stage waits for the one in \"after\", the writer of its topic, and the "
+                    + "trainer of its model.")
         }
         path.append(stage.name)
-        for name in [stage.after?.name, writer(of: stage.input.name)?.name] {
+        for name in [
+            stage.after?.name, writer(of: stage.input.name)?.name, trainer(of: stage)?.name,
+        ] {
             guard let name, let next = self.stage(named: name) else { continue }
             try visit(next, path: &path, finished: &finished)
         }

@@ -7,7 +7,14 @@ struct PredictionJoin {
     private(set) var nullRows = 0
     private(set) var versions: [Int: Int] = [:]
 
-    init(judge: PredictionJudge) { self.judge = judge }
+    /// Outputs a row that the judge expects.
+    private let columns: Int
+    private(set) var rowsNotJudged = 0
+
+    init(judge: PredictionJudge, columns: Int) {
+        self.judge = judge
+        self.columns = columns
+    }
 
     mutating func read(_ output: Topic, _ source: Topic, _ partition: Int) throws {
         var predictions = try output.reader(partition: partition)
@@ -17,6 +24,10 @@ struct PredictionJoin {
             guard batch.rows > 0, let origin = batch.origin else { continue }
             rows += batch.rows
             versions[Int(origin.modelVersion), default: 0] += batch.rows
+            guard columns > 0, batch.columns == columns else {
+                rowsNotJudged += batch.rows
+                continue
+            }
             try labels.reach(origin.end)
             let matrix = batch.matrix
             for index in 0..<batch.rows {

@@ -36,8 +36,9 @@ struct PredictionJudge {
         }
     }
 
+    /// Adds a row; one whose label is no class is left out.
     mutating func add(_ outputs: Span<Float>, label: Float) {
-        rows += 1
+        guard outputs.indices.allSatisfy({ outputs[$0].isFinite }) else { return }
         switch objective {
         case .number:
             regression.add(predicted: Double(outputs[0]), actual: Double(label))
@@ -54,13 +55,13 @@ struct PredictionJudge {
                 positives.append(positive)
             }
         case .classes(let count):
-            let actual = Int(label)
-            guard (0..<count).contains(actual) else { return }
+            guard let actual = Int(exactly: label), (0..<count).contains(actual) else { return }
             classification?.add(probabilities: outputs, label: actual)
             var best = 0
             for index in 1..<count where outputs[index] > outputs[best] { best = index }
             confusion[actual][best] += 1
         }
+        rows += 1
     }
 
     func quality(classes: [String]) -> PredictionQuality? {

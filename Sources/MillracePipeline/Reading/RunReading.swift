@@ -37,6 +37,12 @@ struct RunReading {
                 }
             }
             summary.activeSeconds = findings.timelines[stage.name]?.activeSeconds ?? 0
+            summary.activeRows = findings.timelines[stage.name]?.activeRows ?? 0
+            if summary.activeSeconds > 0 {
+                summary.rowsPerSecond = Double(summary.activeRows) / summary.activeSeconds
+                summary.rowsPerSecondPerCore =
+                    summary.rowsPerSecond / Double(max(1, summary.cores.count))
+            }
             stages.append(summary)
         }
         findings.summary = RunSummary(
@@ -71,6 +77,10 @@ struct RunReading {
                     summary.drops[DropReason.name(batch.drop(index).reason), default: 0] += 1
                 }
                 timeline.add(time: batch.appendedAt, rows: batch.rows)
+                if let version = batch.origin?.modelVersion, version > 0, batch.rows > 0 {
+                    findings.lastVersions[name] = max(
+                        findings.lastVersions[name] ?? 0, Int(version))
+                }
                 if let origin = batch.origin {
                     progress.add(
                         time: batch.appendedAt, rows: Int(origin.end) - Int(origin.begin))
@@ -94,7 +104,7 @@ struct RunReading {
             work.to.contains { $0.name == topic.name }
         }
         summary.rowsWritten = outputs.reduce(0) { $0 + $1.rows }
-        summary.rowsRejected = outputs.reduce(0) { $0 + $1.drops.values.reduce(0, +) }
+        summary.rowsRejected = outputs.reduce(0) { $0 + $1.rejectedRows }
         // The first output's progress covers every source row.
         if let first = work.to.first, let progress = findings.progress[first.name] {
             summary.rowsRead = progress.rows
@@ -111,9 +121,16 @@ struct RunReading {
         let topic = try data.topic(name)
         var records: [MetricsRecord] = []
         var timeline = Timeline()
+        var training: UInt32 = 0
         var reader = try topic.reader(partition: 0)
         while true {
             guard let batch = try reader.next() else { break }
+            // A training that was begun anew leaves the records of the one before behind.
+            if let source = batch.origin?.source, source != training {
+                training = source
+                records = []
+                timeline = Timeline()
+            }
             for index in 0..<batch.rows {
                 let record = try MetricsRecord(json: batch.value(index))
                 timeline.add(
@@ -125,6 +142,7 @@ struct RunReading {
         summary.training = records.last { $0.epoch == 0 }
         summary.lastMetrics = records.last
         summary.rowsRead = records.last?.sourceRows ?? 0
+        summary.rowsRejected = records.last?.rejectedRows ?? 0
         for record in records {
             if let version = record.version { summary.modelVersions[version] = record.rows }
         }
@@ -138,14 +156,15 @@ struct RunReading {
     ) throws {
         let output = try data.topic(work.to.name)
         let source = try data.topic(work.from.name)
-        let manifest = try lastManifest(work, output)
+        let manifest = try manifest(work, version: findings.lastVersions[output.name])
         let kind: PredictionJudge.Kind =
             switch manifest?.architecture.head {
             case .sigmoid: .binary
             case .softmax: .classes(manifest?.architecture.layers.last?.last ?? 2)
             default: .number
             }
-        var join = PredictionJoin(judge: PredictionJudge(kind))
+        let width = manifest?.architecture.layers.last?.last ?? 0
+        var join = PredictionJoin(judge: PredictionJudge(kind), columns: width)
         for partition in 0..<output.partitions {
             try join.read(output, source, partition)
         }
@@ -154,17 +173,21 @@ struct RunReading {
         summary.rowsRejected = join.nullRows
         summary.modelVersions = join.versions
         summary.quality = join.judge.quality(classes: manifest?.labels ?? [])
+        summary.rowsNotJudged = join.rowsNotJudged
         findings.judges[stage.name] = join.judge
         findings.timelines[stage.name] = findings.progress[work.to.name]
     }
 
-    /// What is known of the newest version that made predictions.
-    private func lastManifest(_ work: ScoreStage, _ output: Topic) throws -> Manifest? {
+    /// What is known of the newest version that made predictions; nil when it is gone.
+    private func manifest(_ work: ScoreStage, version: Int?) throws -> Manifest? {
+        guard let version else { return nil }
         let repository = ModelRepository(path: plan.options.models)
-        guard let version = try work.version ?? repository.latest(of: work.model) else {
+        do throws(RepositoryError) {
+            return try repository.manifest(work.model, version: version)
+        } catch {
+            guard error.code == .notFound else { throw error }
             return nil
         }
-        return try repository.manifest(work.model, version: version)
     }
 }
 
@@ -173,6 +196,8 @@ struct RunFindings {
     var topics: [TopicSummary] = []
     /// When rows were appended, by topic.
     var published: [String: Timeline] = [:]
+    /// The newest model version in a topic of predictions.
+    var lastVersions: [String: Int] = [:]
     /// When source rows got their outcome, by output topic.
     var progress: [String: Timeline] = [:]
     /// The same, by stage.
@@ -186,11 +211,17 @@ struct RunFindings {
 
 /// Names of the reasons for which source rows were dropped.
 enum DropReason {
+    private static let blankLine = "blank-line"
+    private static let noRoute = "no-route"
+
+    /// Whether a row with this reason could not be used.
+    static func isRejection(_ name: String) -> Bool { name != blankLine && name != noRoute }
+
     static func name(_ code: UInt32) -> String {
         if let reason = RejectReason(rawValue: code) { return reason.name }
         if let skip = FileSource.Skip(rawValue: code) {
-            return skip == .blank ? "blank-line" : "line-too-long"
+            return skip == .blank ? blankLine : "line-too-long"
         }
-        return code == PreprocessTask.unroutedReason ? "no-route" : "reason-\(code)"
+        return code == PreprocessTask.unroutedReason ? noRoute : "reason-\(code)"
     }
 }

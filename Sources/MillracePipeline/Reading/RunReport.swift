@@ -46,7 +46,10 @@ struct RunReport {
             facts.append(
                 .init("Scored", NumberText.count(stage.rowsRead), note: "\(quality.rows) labelled"))
         }
-        let rejected = summary.stages.reduce(0) { $0 + $1.rowsRejected }
+        // A preprocess stage's rejected rows are among the drops of its topics.
+        let rejected =
+            summary.topics.reduce(0) { $0 + $1.rejectedRows }
+            + summary.stages.reduce(0) { $1.kind == "preprocess" ? $0 : $0 + $1.rowsRejected }
         facts.append(.init("Rejected", NumberText.count(rejected), note: "rows"))
         return facts
     }

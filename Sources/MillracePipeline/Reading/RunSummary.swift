@@ -34,6 +34,11 @@ public struct TopicSummary: Sendable, Codable, Equatable {
     public var decodedBytes = 0
     /// Source rows recorded as dropped, by reason.
     public var drops: [String: Int] = [:]
+
+    /// Source rows that could not be used: blank lines and rows that no route takes are not counted.
+    public var rejectedRows: Int {
+        drops.reduce(0) { DropReason.isRejection($1.key) ? $0 + $1.value : $0 }
+    }
 }
 
 /// What a stage did, over all runs on the same data.
@@ -52,6 +57,14 @@ public struct StageSummary: Sendable, Codable, Equatable {
     public var rowsRejected = 0
     /// Seconds between its appends, pauses of more than a second left out.
     public var activeSeconds = 0.0
+    /// Rows whose outcome came in those seconds.
+    public var activeRows = 0
+    /// Predictions without a quality: their model is gone, or of another shape than the newest.
+    public var rowsNotJudged = 0
+    /// Rows read a second of active time.
+    public var rowsPerSecond = 0.0
+    /// The same for each core.
+    public var rowsPerSecondPerCore = 0.0
     /// Rows scored by each model version.
     public var modelVersions: [Int: Int] = [:]
     /// Test-then-train quality of a trainer: at the end of its first pass, since later passes see
@@ -61,14 +74,6 @@ public struct StageSummary: Sendable, Codable, Equatable {
     public var lastMetrics: MetricsRecord?
     /// Quality of the predictions of labelled rows.
     public var quality: PredictionQuality?
-
-    /// Rows read a second.
-    public var rowsPerSecond: Double {
-        activeSeconds > 0 ? Double(rowsRead) / activeSeconds : 0
-    }
-
-    /// Rows read a second on each core.
-    public var rowsPerSecondPerCore: Double { rowsPerSecond / Double(max(1, cores.count)) }
 }
 
 /// How good predictions were, of rows whose label is known.

@@ -12,10 +12,16 @@ struct Timeline: Sendable {
     var rows: Int { events.reduce(0) { $0 + $1.rows } }
 
     /// Seconds from append to append, pauses left out.
-    var activeSeconds: Double {
-        zip(events, events.dropFirst()).reduce(0) { sum, pair in
-            let gap = pair.1.time - pair.0.time
-            return gap > Self.pauseNanoseconds ? sum : sum + Double(gap) / 1e9
+    var activeSeconds: Double { active.reduce(0) { $0 + Double($1.nanoseconds) / 1e9 } }
+
+    /// Rows whose append ended one of those spans: the first batch, and the first after a pause,
+    /// took a time that nobody recorded.
+    var activeRows: Int { active.reduce(0) { $0 + $1.rows } }
+
+    private var active: [(nanoseconds: Int64, rows: Int)] {
+        zip(events, events.dropFirst()).compactMap { before, event in
+            let gap = event.time - before.time
+            return gap > Self.pauseNanoseconds ? nil : (gap, event.rows)
         }
     }
 

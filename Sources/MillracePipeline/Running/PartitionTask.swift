@@ -16,7 +16,17 @@ enum SlotLoop {
     /// Stages of one run share cores, so they sleep and do not spin.
     private static let idleNanoseconds: Int64 = 200_000
 
+    /// When a task fails, the whole run is stopped before the error goes on.
     static func run(_ tasks: [any PartitionTask], until upstream: Upstream, stop: StopFlag) throws {
+        do { try work(tasks, until: upstream, stop: stop) } catch {
+            stop.set()
+            throw error
+        }
+    }
+
+    private static func work(
+        _ tasks: [any PartitionTask], until upstream: Upstream, stop: StopFlag
+    ) throws {
         while !stop.isSet {
             let ended = upstream.hasEnded
             var worked = false

@@ -11,7 +11,7 @@ extension PipelineError {
     init(_ error: LogError) {
         let code: Code =
             switch error.code {
-            case .invalidArgument, .tooLarge: .usage
+            case .invalidArgument: .usage
             case .notFound: .noInput
             case .busy: .tryLater
             case .system: error.cause?.isOutOfSpace == true ? .cannotCreate : .inputOutput
@@ -26,7 +26,7 @@ extension PipelineError {
             switch error.code {
             case .inUse: .tryLater
             case .corrupt, .unsupportedVersion: .badData
-            case .system: .inputOutput
+            case .system: error.cause?.isOutOfSpace == true ? .cannotCreate : .inputOutput
             case .fenced, .outOfGenerations: .internalError
             default: .usage
             }

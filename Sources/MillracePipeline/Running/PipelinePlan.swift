@@ -99,17 +99,42 @@ struct PipelinePlan: Sendable {
     /// Looks at a data directory that is there already.
     private func checkExisting() throws(PipelineError) {
         guard Files.exists(options.data + "/format") || Files.exists(options.data + "/topics")
-        else { return }
-        do throws(LogError) {
+        else { return try checkInputs(existing: []) }
+        do {
             let data = try DataDirectory(options.data, create: false)
             let names = try data.topicNames()
+            try checkInputs(existing: names)
+            try checkFrozen()
             for topic in definition.topics where names.contains(topic.name) {
                 if let wanted = configuration(of: topic, features: width(of: topic)) {
                     _ = try data.topic(topic.name, matching: wanted)
                 }
             }
         } catch {
-            throw PipelineError(error)
+            throw PipelineError.from(error)
+        }
+    }
+
+    /// A run of some stages needs what the others have written.
+    private func checkInputs(existing: [String]) throws(PipelineError) {
+        let written = sources.map(\.to.name) + stages.flatMap(\.outputs).map(\.name)
+        for stage in stages where !(existing + written).contains(stage.input.name) {
+            throw PipelineError(
+                .noInput,
+                "stage \"\(stage.name)\" reads topic \"\(stage.input.name)\", which is not in "
+                    + "\(options.data), and nothing in this run writes it",
+                advice: "Run the stages before it first, or name another directory with --data.",
+                file: definition.file, position: stage.position)
+        }
+    }
+
+    /// Refuses other features than those that rows were encoded by.
+    private func checkFrozen() throws {
+        for stage in stages {
+            guard case .preprocess(let work) = stage.work, let header = headers[work.from.name],
+                let frozen = try FrozenSpecification.load(data: options.data, group: stage.group)
+            else { continue }
+            try frozen.check(against: work.definition, header: header, stage: stage.name)
         }
     }
 

@@ -78,7 +78,7 @@ public final class PipelineRun: Sendable {
         OpenBLAS.prepare()
         let begun = Clock.monotonicNanoseconds()
         let data = try prepare()
-        let threads = try pipelineErrors { try self.startSources() + self.startStages(data) }
+        let threads = try pipelineErrors { try self.startSources(data) + self.startStages(data) }
         for thread in threads { thread.join() }
         if let error = failure.withLock({ $0 }) { throw error }
         let seconds = Double(Clock.monotonicNanoseconds() - begun) / 1e9
@@ -97,8 +97,13 @@ public final class PipelineRun: Sendable {
 
     /// Makes the data directory and the topics whose width is known.
     private func prepare() throws(PipelineError) -> DataDirectory {
+        let data: DataDirectory
+        do throws(LogError) { data = try DataDirectory(plan.options.data, create: true) } catch {
+            var found = PipelineError(error)
+            if error.code == .system { found.code = .cannotCreate }
+            throw found
+        }
         do throws(LogError) {
-            let data = try DataDirectory(plan.options.data, create: true)
             for definition in plan.definition.topics {
                 if case .features(.stage(let encoder), _, _) = definition.content {
                     // Its encoder makes it once the specification is frozen; without the encoder
@@ -117,8 +122,9 @@ public final class PipelineRun: Sendable {
                 if let header = plan.headers[definition.name] {
                     _ = try topic.dictionaryID(
                         of: FileSource.columnsPrefix + header.names.joined(separator: "\n"))
+                } else {
+                    board.add(topic)
                 }
-                board.add(topic)
             }
             return data
         } catch {
@@ -130,14 +136,24 @@ public final class PipelineRun: Sendable {
         plan.stages.contains { $0.input.name == topic }
     }
 
-    private func startSources() throws -> [PinnedThread] {
-        try zip(plan.sources, sourceStatuses).map { source, status in
-            try start(status) {
-                guard let topic = self.board.find(source.to.name) else { return }
+    private func startSources(_ data: DataDirectory) throws -> [PinnedThread] {
+        let pairs = Array(zip(plan.sources, sourceStatuses))
+        return try pairs.enumerated().map { index, pair in
+            let (source, status) = pair
+            // A partition has one writer: the sources of one topic take turns, in the file's order.
+            let earlier = pairs[..<index].filter { $0.0.to.name == source.to.name }.map(\.1)
+            return try start(status) {
+                while !earlier.allSatisfy(\.hasFinished), !self.stopFlag.isSet {
+                    PinnedThread.sleep(nanoseconds: 1_000_000)
+                }
+                guard !self.stopFlag.isSet else { return }
+                let topic = try data.topic(source.to.name)
                 status.begin(cores: [])
                 var reader = try FileSource(
                     source, topic: topic, status: status, stop: self.stopFlag,
                     rejections: self.rejections)
+                // Its writers have brought the partitions in order: now they may be read.
+                self.board.add(topic)
                 try reader.run()
             }
         }
@@ -149,7 +165,10 @@ public final class PipelineRun: Sendable {
                 preconditionFailure("stage \(stage.name) has no status")
             }
             return try start(status) {
-                if let after = stage.after { self.wait(for: after.name) }
+                // Without an end to wait for, a stage starts at once.
+                if let after = stage.after, !self.plan.options.follow {
+                    self.wait(for: after.name)
+                }
                 guard !self.stopFlag.isSet else { return }
                 let runner = StageRunner(
                     stage: stage, plan: self.plan, data: data, board: self.board,

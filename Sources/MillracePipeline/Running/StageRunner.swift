@@ -57,8 +57,8 @@ struct StageRunner {
             _ = try topic.dictionaryID(of: specification.dictionaryText)
             outputs.append(topic)
         }
-        for topic in outputs { board.add(topic) }
         let opened = outputs
+        let waiting = Countdown(group.slots.count { !$0.partitions.isEmpty })
         try group.run { slot in
             let tasks = try slot.partitions.map {
                 try PreprocessTask(
@@ -66,6 +66,8 @@ struct StageRunner {
                     specification: specification, policy: work.definition.onBadRow,
                     status: self.status, rejections: self.rejections)
             }
+            // When every writer has brought its partition in order, the outputs may be read.
+            if waiting.countDown() { for topic in opened { self.board.add(topic) } }
             try SlotLoop.run(tasks, until: self.upstream, stop: self.stop)
         }
         try group.sync()
@@ -117,7 +119,8 @@ struct StageRunner {
                 work, topic: source, metrics: metrics, group: group, repository: self.repository,
                 specification: specification,
                 checkpointPath: "\(self.data.path)/groups/\(self.stage.group)/checkpoint",
-                status: self.status, stop: self.stop, upstream: self.upstream)
+                status: self.status, stop: self.stop, upstream: self.upstream,
+                rejections: self.rejections)
             try task.run()
         }
         try group.sync()

@@ -12,5 +12,8 @@ struct Upstream: Sendable {
     ///
     /// Ask before looking for rows: what was written before
     /// the answer was yes is then visible.
-    var hasEnded: Bool { !follow && writers.allSatisfy(\.hasFinished) }
+    var hasEnded: Bool { !follow && haveWritersFinished }
+
+    /// Whether the sources and stages of this run have finished, even when it follows.
+    var haveWritersFinished: Bool { writers.allSatisfy(\.hasFinished) }
 }

@@ -54,23 +54,36 @@ final class ModelFeed: Sendable {
 
     /// Looks for a version now.
     ///
+    /// The newest one that loads is taken; those that do not are refused once, with a message.
     /// - Returns: False when there is none yet.
     func refresh() throws(RepositoryError) -> Bool {
         let current = newest.load(ordering: .relaxed)
-        let wanted = if let pinned { pinned } else { try repository.latest(of: name) ?? 0 }
-        guard wanted > 0, wanted != current, !refused.withLock({ $0.contains(wanted) })
-        else { return current > 0 }
-        let loaded: LoadedModel
-        do throws(RepositoryError) { loaded = try repository.load(name, version: wanted) } catch {
-            guard pinned == nil, current > 0 else { throw error }
-            logger.error("model \(name)@\(wanted) is refused; \(current) goes on: \(error)")
-            refused.withLock { _ = $0.insert(wanted) }
+        if let pinned {
+            if current == 0 { use(try repository.load(name, version: pinned)) }
             return true
         }
+        for version in try repository.versions(of: name).reversed() where version > current {
+            guard !refused.withLock({ $0.contains(version) }) else { continue }
+            do throws(RepositoryError) {
+                use(try repository.load(name, version: version))
+                return true
+            } catch {
+                refuse(version, "\(error)")
+            }
+        }
+        return current > 0
+    }
+
+    private func use(_ loaded: LoadedModel) {
         let ready = ScoringModel(loaded, kernels: kernels)
         model.withLock { $0 = ready }
-        newest.store(wanted, ordering: .releasing)
-        return true
+        newest.store(loaded.version, ordering: .releasing)
+    }
+
+    /// Says once that a version is not used.
+    func refuse(_ version: Int, _ reason: String) {
+        guard refused.withLock({ $0.insert(version).inserted }) else { return }
+        logger.error("model \(name)@\(version) is refused, the one before goes on: \(reason)")
     }
 
     /// Starts the thread that looks for versions.

@@ -23,6 +23,8 @@ final class ScoreTask: PartitionTask {
     private var writer: PartitionWriter?
     private var builder = BatchBuilder()
     private var model: ScoringModel
+    /// Version that the feed offered last, taken or refused.
+    private var lastOffered: Int
     private var workspace: ScoringWorkspace
     private var template = BatchOrigin()
     /// Dictionary id of the specification that the model was checked against.
@@ -40,10 +42,11 @@ final class ScoreTask: PartitionTask {
         self.models = models
         self.status = status
         model = first
+        lastOffered = first.version
         workspace = ScoringWorkspace(for: first.prepared)
         writer = try output.writer(partition: partition.partition)
         template.group = try output.dictionaryID(of: "group:" + group.name)
-        template.source = try output.dictionaryID(of: "topic:" + source.name)
+        template.source = try output.dictionaryID(of: source.reference)
         template.sourcePartition = UInt32(partition.partition)
         template.generation = group.generation
         template.model = try output.dictionaryID(of: "model:" + modelName)
@@ -51,7 +54,7 @@ final class ScoreTask: PartitionTask {
             of: "kernels:" + first.prepared.kernels.rawValue)
         let tail =
             try output.lastOrigin(
-                partition: partition.partition, source: "topic:" + source.name,
+                partition: partition.partition, source: source.reference,
                 sourcePartition: partition.partition, group: "group:" + group.name)?.origin.end ?? 0
         var reader = try source.reader(partition: partition.partition)
         try reader.seek(to: max(tail, reader.startOffset))
@@ -61,18 +64,24 @@ final class ScoreTask: PartitionTask {
     }
 
     func step() throws -> Bool {
-        if let newer = models.newer(than: model.version) {
-            model = newer
-            if !workspace.fits(newer.prepared) {
-                workspace = ScoringWorkspace(for: newer.prepared)
-            }
-            checkedSpecification = 0
-            status.use(version: newer.version)
-        }
+        if let newer = models.newer(than: lastOffered) { adopt(newer) }
         guard var reader = reader.take() else { return false }
         let worked = try step(&reader)
         self.reader = consume reader
         return worked
+    }
+
+    /// Swaps to a newer version between two batches.
+    ///
+    /// One that takes other features than the version in use never replaces it.
+    private func adopt(_ newer: ScoringModel) {
+        lastOffered = newer.version
+        guard newer.prepared.inputWidth == model.prepared.inputWidth,
+            newer.specification == model.specification
+        else { return models.refuse(newer.version, "it takes other features") }
+        model = newer
+        if !workspace.fits(newer.prepared) { workspace = ScoringWorkspace(for: newer.prepared) }
+        status.use(version: newer.version)
     }
 
     private func step(_ reader: inout PartitionReader) throws -> Bool {

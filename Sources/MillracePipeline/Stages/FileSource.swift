@@ -1,13 +1,16 @@
 internal import MillraceInput
 internal import MillraceLog
+internal import MillraceSystem
 
 /// Moves the lines of a file into a topic, each line once, however often it is started.
 ///
-/// Lines are cut into chunks of `chunkLines`; chunk `k` goes to partition `k mod partitions`. Each
+/// Lines are cut into chunks of `chunkLines` lines or `chunkBytes` bytes; chunk `k` goes to partition `k mod partitions`. Each
 /// batch records its chunk, the byte range it covers and the checksum of the text up to its end. So
 /// the partitions' tails tell what is there, and whether the file is still the one that was read.
 struct FileSource {
     static let chunkLines = 4096
+    /// A chunk also ends with the line that brings its text to this many bytes.
+    static let chunkBytes = 4 << 20
     /// In the topic's dictionary, the text that begins with this names the columns of its rows.
     static let columnsPrefix = "columns:"
     /// In the dictionary, texts that begin with this name the files that rows came from.
@@ -25,6 +28,7 @@ struct FileSource {
     private let stop: StopFlag
     private let rejections: RejectionLog
     private let sourceID: UInt32
+    private let lanes: SourceLanes
     private var tails: [Tail] = []
 
     /// What one partition has of the file.
@@ -50,6 +54,8 @@ struct FileSource {
         self.stop = stop
         self.rejections = rejections
         do throws(LogError) {
+            // The writers come first: nobody else can move the tails after that.
+            lanes = try SourceLanes(topic)
             let name = Self.filePrefix + definition.file
             sourceID = try topic.dictionaryID(of: name)
             for partition in 0..<topic.partitions {
@@ -70,6 +76,10 @@ struct FileSource {
 
     /// The column names of a CSV file: those given, or its first line.
     static func header(of definition: SourceDefinition) throws(PipelineError) -> CSVHeader {
+        guard !Files.exists(definition.path) || Files.isRegular(definition.path) else {
+            throw notAFile(definition)
+        }
+        guard definition.path != "-" else { throw notAFile(definition) }
         do throws(InputError) {
             var reader = try LineReader(
                 path: definition.path, maxLineBytes: definition.maxLineBytes)
@@ -87,18 +97,23 @@ struct FileSource {
             position: SourcePosition(line: 1, column: 1))
     }
 
+    private static func notAFile(_ definition: SourceDefinition) -> PipelineError {
+        PipelineError(
+            .usage, "a source has to be a plain file: a stream cannot be gone on with after a stop",
+            advice: "Write the rows to a file first.", file: definition.file)
+    }
+
     /// Reads the file to its end.
     mutating func run() throws(PipelineError) {
         do {
-            var lanes = try SourceLanes(topic)
-            try read(into: &lanes)
+            try read()
             try lanes.close()
         } catch {
             throw PipelineError.from(error)
         }
     }
 
-    private mutating func read(into lanes: inout SourceLanes) throws {
+    private mutating func read() throws {
         var reader = try LineReader(path: definition.path, maxLineBytes: definition.maxLineBytes)
         if definition.header == .firstLine { _ = try reader.next() }
         var chunk = SourceChunk()
@@ -106,17 +121,17 @@ struct FileSource {
         while !stop.isSet {
             guard let line = try reader.next() else {
                 if chunk.lines > 0 {
-                    try append(chunk, checksum: reader.runningChecksum(), &lanes)
+                    try append(chunk, checksum: reader.runningChecksum())
                 }
                 return try requireAllVerified()
             }
             try take(line, reader.text, &chunk)
             let partition = chunk.number % tails.count
-            if tails[partition].chunk == chunk.number, tails[partition].end == line.end {
-                try verify(reader.runningChecksum(), partition)
+            if tails[partition].chunk == chunk.number {
+                try verify(line, partition, checksum: { reader.runningChecksum() })
             }
-            if chunk.lines == Self.chunkLines {
-                try append(chunk, checksum: reader.runningChecksum(), &lanes)
+            if chunk.lines == Self.chunkLines || chunk.textBytes >= Self.chunkBytes {
+                try append(chunk, checksum: reader.runningChecksum())
                 let next = chunk.number + 1
                 chunk.start(
                     next, firstByte: tails[next % tails.count].firstMissingByte(of: next))
@@ -142,8 +157,19 @@ struct FileSource {
         }
     }
 
-    private mutating func verify(_ found: UInt32, _ partition: Int) throws(PipelineError) {
-        guard found == tails[partition].checksum else { throw changed() }
+    /// Compares the text up to the end of `line` with what was read before, when it ended there.
+    private mutating func verify(
+        _ line: InputLine, _ partition: Int, checksum: () -> UInt32
+    ) throws(PipelineError) {
+        let tail = tails[partition]
+        // A last line without a newline may have been given one since.
+        let isCompleted = tail.end == line.end - 1
+        guard tail.end == line.end || isCompleted else { return }
+        let newline: [UInt8] = [10]
+        let expected =
+            isCompleted
+            ? CRC32C.checksum(of: newline.span, seed: tail.checksum) : tail.checksum
+        guard checksum() == expected else { throw changed() }
         tails[partition].isVerified = true
     }
 
@@ -161,7 +187,7 @@ struct FileSource {
     }
 
     private func append(
-        _ chunk: SourceChunk, checksum: UInt32, _ lanes: inout SourceLanes
+        _ chunk: SourceChunk, checksum: UInt32
     ) throws {
         let partition = chunk.number % tails.count
         // What was read before has to end where a line ends.
@@ -180,7 +206,7 @@ struct FileSource {
 }
 
 /// The writers of a source's topic, one a partition.
-private struct SourceLanes: ~Copyable {
+private final class SourceLanes {
     private var writers: [Lane] = []
     private var builder = BatchBuilder()
 
@@ -196,7 +222,7 @@ private struct SourceLanes: ~Copyable {
         }
     }
 
-    mutating func append(
+    func append(
         _ chunk: SourceChunk, origin: BatchOrigin, to partition: Int
     ) throws(LogError) {
         builder.reset()
@@ -206,7 +232,7 @@ private struct SourceLanes: ~Copyable {
         try writers[partition].writer?.append(&builder)
     }
 
-    mutating func close() throws(LogError) {
+    func close() throws(LogError) {
         for lane in writers { try lane.writer.take()?.close() }
     }
 }

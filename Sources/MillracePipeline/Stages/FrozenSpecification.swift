@@ -105,7 +105,7 @@ struct FitPass {
             var left = share
             while left > 0, fitter.needsRows {
                 if stop.isSet { return nil }
-                let ended = upstream.hasEnded
+                let ended = upstream.haveWritersFinished
                 guard let taken = try observe(&reader, &fitter, left) else {
                     if ended { break }
                     PinnedThread.sleep(nanoseconds: 1_000_000)

@@ -27,13 +27,13 @@ final class PreprocessLane {
         self.specification = try topic.dictionaryID(of: specification.dictionaryText)
         var origin = BatchOrigin()
         origin.group = try topic.dictionaryID(of: "group:" + group)
-        origin.source = try topic.dictionaryID(of: "topic:" + source.name)
+        origin.source = try topic.dictionaryID(of: source.reference)
         origin.sourcePartition = UInt32(partition)
         origin.generation = generation
         template = origin
         tail =
             try topic.lastOrigin(
-                partition: partition, source: "topic:" + source.name, sourcePartition: partition,
+                partition: partition, source: source.reference, sourcePartition: partition,
                 group: "group:" + group
             )?.origin.end ?? 0
     }

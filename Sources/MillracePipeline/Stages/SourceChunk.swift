@@ -7,6 +7,8 @@ struct SourceChunk {
     private(set) var number = 0
     /// Lines seen, those that are in the topic already included.
     private(set) var lines = 0
+    /// Bytes of text, newlines included, of the lines seen.
+    private(set) var textBytes = 0
     /// Lines that begin before this byte are in the topic already.
     private(set) var firstByte = 0
     /// The first line that is not.
@@ -24,6 +26,7 @@ struct SourceChunk {
         self.number = number
         self.firstByte = firstByte
         lines = 0
+        textBytes = 0
         first = nil
         last = nil
         bytes.removeAll(keepingCapacity: true)
@@ -34,6 +37,7 @@ struct SourceChunk {
     /// Counts a line; true when it is not in the topic yet and has to be added.
     mutating func see(_ line: InputLine) -> Bool {
         lines += 1
+        textBytes += line.byteCount
         last = line
         guard line.begin >= firstByte else { return false }
         if first == nil { first = line }
@@ -41,7 +45,9 @@ struct SourceChunk {
     }
 
     mutating func append(_ text: Span<UInt8>) {
-        for index in text.indices { bytes.append(text[index]) }
+        bytes.append(addingCapacity: text.count) { added in
+            for index in text.indices { added.append(text[index]) }
+        }
         ends.append(bytes.count)
     }
 

@@ -1,4 +1,5 @@
 internal import MillraceLog
+internal import MillraceModels
 
 /// Labelled rows for one step of a trainer.
 struct TrainingBlock {
@@ -7,8 +8,11 @@ struct TrainingBlock {
     var labels: [Float] = []
     /// Rows of the topic that the block covers, those without a label included.
     var sourceRows = 0
+    /// Rows left out because their label is none of the model's classes.
+    var rejected: [(partition: Int, offset: UInt64, label: Float)] = []
 
     mutating func clear() {
+        rejected.removeAll(keepingCapacity: true)
         features.removeAll(keepingCapacity: true)
         labels.removeAll(keepingCapacity: true)
         sourceRows = 0
@@ -38,14 +42,16 @@ final class BlockFeed {
     /// The partition that comes next.
     private(set) var turn: Int
 
-    init(topic: Topic, blockRows: Int, offsets: [UInt64], turn: Int) throws(LogError) {
+    init(
+        topic: Topic, blockRows: Int, objective: Objective, offsets: [UInt64], turn: Int
+    ) throws(LogError) {
         self.topic = topic
         width = topic.configuration.features
         self.blockRows = blockRows
         self.turn = turn
         for partition in 0..<topic.partitions {
             let offset = partition < offsets.count ? offsets[partition] : 0
-            lanes.append(try FeedLane(topic, partition, from: offset))
+            lanes.append(try FeedLane(topic, partition, objective, from: offset))
         }
     }
 
@@ -76,6 +82,8 @@ final class BlockFeed {
 /// Rows of one partition that have been read and not yet handed out.
 private final class FeedLane {
     private var reader: PartitionReader?
+    private let partition: Int
+    private let objective: Objective
     private let width: Int
     private var features: [Float] = []
     private var labels: [Float] = []
@@ -83,7 +91,11 @@ private final class FeedLane {
     private var head = 0
     private(set) var nextOffset: UInt64
 
-    init(_ topic: Topic, _ partition: Int, from offset: UInt64) throws(LogError) {
+    init(
+        _ topic: Topic, _ partition: Int, _ objective: Objective, from offset: UInt64
+    ) throws(LogError) {
+        self.partition = partition
+        self.objective = objective
         width = topic.configuration.features
         var opened = try topic.reader(partition: partition)
         nextOffset = max(offset, opened.startOffset)
@@ -112,18 +124,27 @@ private final class FeedLane {
         guard let batch = try reader.next() else { return false }
         let matrix = batch.matrix
         let given = batch.labels
-        for row in batch.skippedRows..<batch.rows {
-            let start = row * batch.stride
-            for column in 0..<width { features.append(matrix[start + column]) }
+        let first = batch.skippedRows
+        let base = features.count
+        features.append(contentsOf: repeatElement(0, count: (batch.rows - first) * width))
+        var target = features.mutableSpan
+        for row in first..<batch.rows {
+            let from = matrix.extracting(row * batch.stride..<row * batch.stride + width)
+            let to = base + (row - first) * width
+            for column in from.indices { target[to + column] = from[column] }
             labels.append(batch.hasLabels ? given[row] : .nan)
             offsets.append(batch.baseOffset + UInt64(row))
         }
         return true
     }
 
-    /// Moves `count` rows into the block, leaving out those without a label.
+    /// Moves `count` rows into the block, leaving out those without a label or with a wrong one.
     func take(_ count: Int, into block: inout TrainingBlock) {
         for row in head..<head + count where !labels[row].isNaN {
+            guard objective.accepts(labels[row]) else {
+                block.rejected.append((partition, offsets[row], labels[row]))
+                continue
+            }
             block.features.append(contentsOf: features[row * width..<(row + 1) * width])
             block.labels.append(labels[row])
         }

@@ -8,6 +8,8 @@ public struct MetricsRecord: Sendable, Codable, Equatable {
     public var rows: Int
     /// Rows of the topic visited so far, over all passes, those without a label included.
     public var sourceRows: Int
+    /// Rows left out so far because their label is none of the model's classes.
+    public var rejectedRows = 0
     /// Pass over the topic, from 0.
     public var epoch: Int
     /// Steps of the optimiser so far.

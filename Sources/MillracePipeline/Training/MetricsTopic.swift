@@ -13,8 +13,10 @@ final class MetricsTopic {
     /// Whether the newest record names a version.
     private var hasVersion: Bool
 
-    init(_ topic: Topic, source: Topic, group: String, generation: UInt32) throws(LogError) {
-        let name = "training:" + source.name
+    init(
+        _ topic: Topic, training: UInt64, group: String, generation: UInt32
+    ) throws(LogError) {
+        let name = "training:\(training)"
         writer = try topic.writer(partition: 0)
         var origin = BatchOrigin()
         origin.group = try topic.dictionaryID(of: "group:" + group)

@@ -27,13 +27,17 @@ final class TrainTask {
     private let stop: StopFlag
     private let upstream: Upstream
     private let metrics: MetricsTopic
+    private let rejections: RejectionLog
+    private let options: TrainingOptions
+    /// Weights and all of an earlier run.
+    private let restored: [UInt8]?
     private var position: TrainingPosition
     private var window = MetricsWindow()
 
     init(
         _ stage: TrainStage, topic: Topic, metrics: Topic, group: ConsumerGroup,
         repository: ModelRepository, specification: FrozenSpecification, checkpointPath: String,
-        status: StageStatus, stop: StopFlag, upstream: Upstream
+        status: StageStatus, stop: StopFlag, upstream: Upstream, rejections: RejectionLog
     ) throws {
         self.stage = stage
         self.topic = topic
@@ -44,30 +48,57 @@ final class TrainTask {
         self.status = status
         self.stop = stop
         self.upstream = upstream
+        self.rejections = rejections
+        options = try Self.options(stage, specification.value)
+        let settings = try Self.settings(stage, options)
+        if let saved = try TrainingCheckpoint.load(checkpointPath) {
+            guard saved.position.topicID == topic.id, saved.position.settings == settings,
+                saved.position.specification == specification.value.identifier
+            else {
+                throw PipelineError(
+                    .usage,
+                    "model '\(stage.model)' was being trained with other settings, features or "
+                        + "data",
+                    advice: "Use another data directory, or remove the checkpoint to train anew.",
+                    file: checkpointPath)
+            }
+            position = saved.position
+            restored = saved.trainer
+        } else {
+            position = TrainingPosition(
+                topicID: topic.id, trainingID: UInt64.random(in: 0...UInt64.max),
+                settings: settings, specification: specification.value.identifier,
+                nextMetrics: Self.metricsRows,
+                nextCheckpoint: stage.checkpointEveryRows ?? Self.checkpointRows,
+                nextVersion: stage.publishEveryRows ?? Int.max)
+            restored = nil
+        }
         self.metrics = try MetricsTopic(
-            metrics, source: topic, group: group.name, generation: group.generation)
-        position = TrainingPosition(
-            topicID: topic.id, settings: "", specification: specification.value.identifier,
-            nextMetrics: Self.metricsRows,
-            nextCheckpoint: stage.checkpointEveryRows ?? Self.checkpointRows,
-            nextVersion: stage.publishEveryRows ?? Int.max)
+            metrics, training: position.trainingID, group: group.name,
+            generation: group.generation)
     }
 
     /// Trains to the end of the topic, or until the run is stopped.
+    ///
+    /// A single pass that had reached its end goes on when the topic has grown since. Several
+    /// passes over the same rows are over once they are done.
     func run() throws {
         var trainer = try resume()
         status.add(rows: position.sourceRows)
-        try settle(trainer)
+        try settle(trainer, again: true)
+        if stage.epochs == 1 { position.isFinished = false }
         while !position.isFinished, !stop.isSet {
             try runEpoch(&trainer)
             guard !stop.isSet else { break }
             if position.epoch + 1 < stage.epochs {
+                // Windows do not reach from one pass into the next.
+                if window.rows > 0 { try metrics.append(record(trainer)) }
                 position.epoch += 1
                 position.turn = 0
                 position.offsets = []
             } else {
                 position.isFinished = true
-                try reachPoint(&trainer, publish: trainer.rowsSeen > 0)
+                try reachPoint(&trainer, publish: trainer.rowsSeen > position.publishedRows)
             }
         }
         // What was learnt since the last checkpoint is learnt again, to the same bits.
@@ -78,8 +109,8 @@ final class TrainTask {
 
     private func runEpoch(_ trainer: inout Trainer) throws {
         let feed = try BlockFeed(
-            topic: topic, blockRows: stage.batchRows, offsets: position.offsets,
-            turn: position.turn)
+            topic: topic, blockRows: stage.batchRows, objective: stage.learner.objective,
+            offsets: position.offsets, turn: position.turn)
         var block = TrainingBlock()
         while !stop.isSet {
             let ended = upstream.hasEnded
@@ -98,6 +129,13 @@ final class TrainTask {
     }
 
     private func learn(_ block: TrainingBlock, _ trainer: inout Trainer) throws {
+        for row in block.rejected {
+            position.rejectedRows += 1
+            status.add(rejected: 1)
+            try rejections.reject(
+                file: "topic \(topic.name), partition \(row.partition)", line: Int(row.offset),
+                "label \(row.label) is none of the model's classes", policy: .skip)
+        }
         guard !block.labels.isEmpty else { return }
         let evaluation: BatchEvaluation
         do throws(ModelError) {
@@ -137,20 +175,22 @@ final class TrainTask {
     private func reachPoint(_ trainer: inout Trainer, publish: Bool) throws {
         let rows = trainer.rowsSeen
         advance(past: rows)
-        let key = "\(topic.id)/\(group.name)/\(position.epoch)/\(rows)"
-        position.pendingPublication = publish ? key : nil
-        position.pendingRecord = record(trainer)
+        position.pendingPublication = publish ? "\(position.trainingID)/\(rows)" : nil
+        if publish { position.publishedRows = rows }
+        position.pendingRecord = rows > 0 ? record(trainer) : nil
         try TrainingCheckpoint.save(
             position, trainer: trainer.checkpoint(), to: checkpointPath)
-        try settle(trainer)
+        try settle(trainer, again: false)
     }
 
-    /// Publishes and says what belongs to the checkpoint, and commits its offsets: after a crash
+    /// Publishes and says what belongs to the checkpoint, and commits its offsets: after a restart
     /// again, which changes nothing that is done.
-    private func settle(_ trainer: borrowing Trainer) throws {
-        guard var record = position.pendingRecord else { return }
-        record.version = try publishPending(trainer)
-        try metrics.append(record)
+    private func settle(_ trainer: borrowing Trainer, again: Bool) throws {
+        let version = try publishPending(trainer, again: again)
+        if var record = position.pendingRecord {
+            record.version = version
+            try metrics.append(record)
+        }
         for (partition, next) in position.offsets.enumerated() {
             try group.commit(TopicPartition(topic: topic.name, partition: partition), next: next)
         }
@@ -167,7 +207,7 @@ final class TrainTask {
         position.nextVersion = next(position.nextVersion, stage.publishEveryRows)
     }
 
-    private func publishPending(_ trainer: borrowing Trainer) throws -> Int? {
+    private func publishPending(_ trainer: borrowing Trainer, again: Bool) throws -> Int? {
         guard let key = position.pendingPublication else { return nil }
         var publication = Publication(key: key)
         publication.program = "millrace"
@@ -192,7 +232,8 @@ final class TrainTask {
         let model = try trainer.model(
             labels: LabelNames.names(for: specification.value, stage.learner.objective),
             featureNames: specification.value.featureNames)
-        let version = try repository.publish(model, as: stage.model, publication)
+        let version = try repository.publish(
+            model, as: stage.model, publication, onceByKey: again)
         status.use(version: version)
         return version
     }
@@ -207,6 +248,7 @@ final class TrainTask {
         var record = MetricsRecord(
             rows: trainer.rowsSeen, sourceRows: position.sourceRows, epoch: position.epoch,
             steps: trainer.steps, loss: loss, windowLoss: hasRows ? window.loss : loss)
+        record.rejectedRows = position.rejectedRows
         if let life = trainer.classification {
             record.accuracy = life.accuracy
             record.windowAccuracy = hasRows ? window.accuracy : life.accuracy
@@ -223,32 +265,29 @@ final class TrainTask {
     // MARK: Resuming
 
     private func resume() throws -> Trainer {
-        let options = try trainingOptions()
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let settings =
-            String(decoding: try encoder.encode(options), as: UTF8.self)
-            + " epochs \(stage.epochs) versions \(stage.publishEveryRows ?? 0) "
-            + "checkpoints \(stage.checkpointEveryRows ?? 0)"
-        position.settings = settings
-        guard let saved = try TrainingCheckpoint.load(checkpointPath) else {
-            return try Trainer(options)
-        }
-        guard saved.position.topicID == topic.id, saved.position.settings == settings,
-            saved.position.specification == specification.value.identifier
-        else {
-            throw PipelineError(
-                .usage,
-                "model '\(stage.model)' was being trained with other settings, features or data",
-                advice: "Use another data directory, or remove the checkpoint to train anew.",
-                file: checkpointPath)
-        }
-        position = saved.position
-        return try Trainer(checkpoint: saved.trainer, options)
+        if let restored { return try Trainer(checkpoint: restored, options) }
+        let trainer = try Trainer(options)
+        // From now on the training has its identity, whenever the process is killed.
+        try TrainingCheckpoint.save(
+            position, trainer: trainer.checkpoint(), to: checkpointPath)
+        return trainer
     }
 
-    private func trainingOptions() throws -> TrainingOptions {
-        let policies = specification.value.policies
+    /// What decides the result besides the rows, as text.
+    private static func settings(
+        _ stage: TrainStage, _ options: TrainingOptions
+    ) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(options), as: UTF8.self)
+            + " epochs \(stage.epochs) versions \(stage.publishEveryRows ?? 0) "
+            + "checkpoints \(stage.checkpointEveryRows ?? 0)"
+    }
+
+    private static func options(
+        _ stage: TrainStage, _ specification: FeatureSpecification
+    ) throws -> TrainingOptions {
+        let policies = specification.policies
         var options = TrainingOptions(stage.learner.objective, features: policies.count)
         options.hidden = stage.learner.hidden
         options.activation = stage.learner.activation

@@ -67,6 +67,9 @@ enum TrainingCheckpoint {
 struct TrainingPosition: Codable, Equatable {
     /// The topic that the offsets belong to.
     var topicID: UInt64
+    /// Drawn when the training began: its versions and metrics carry it, so that those of a training
+    /// that was begun anew are not taken for its own.
+    var trainingID: UInt64
     /// What decides the result besides the rows; a checkpoint of other settings is refused.
     var settings: String
     /// The specification of the features.
@@ -79,6 +82,10 @@ struct TrainingPosition: Codable, Equatable {
     var offsets: [UInt64] = []
     /// Rows of the topic visited, over all epochs.
     var sourceRows = 0
+    /// Rows left out because their label is no class.
+    var rejectedRows = 0
+    /// Labelled rows learnt from when the newest version was published.
+    var publishedRows = 0
     /// Labelled rows at which the next metrics, checkpoint and version are due.
     var nextMetrics: Int
     var nextCheckpoint: Int

@@ -66,6 +66,7 @@ struct RowText: Encodable {
                 return String(text.dropFirst(prefix.count))
             }
             self.topic = try text(origin?.source, "topic:")
+                .map { String($0.prefix { $0 != "#" }) }
             partition = Int(origin?.sourcePartition ?? 0)
             model = try text(origin?.model, "model:").map { "\($0)@\(origin?.modelVersion ?? 0)" }
         }

@@ -54,6 +54,7 @@ struct RunCommand: ParsableCommand {
             cores: try cores.map { text in
                 try ExitStatus.coded { try CoreArgument.parse(text) }
             }, follow: follow)
+        if let report { try ReportFile.check(report) }
         let screen = Screen()
         let logger = Logger(label: "millrace") { _ in NoteLogHandler(screen: screen) }
         let run = try PipelineRun(definition, options: options, logger: logger)
