@@ -1,0 +1,83 @@
+import Millrace
+import MillraceSystem
+import MillraceTestSupport
+import Testing
+
+/// Runs on data that is there already: nothing is done twice, and what is new is done.
+@Suite struct RunAgainTests {
+    private func summary(_ workshop: Workshop, _ more: String...) throws -> RunSummary {
+        let outcome = try workshop.run(more + ["--json"])
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(outcome.errors == "")
+        return try RunSummary(json: outcome.output)
+    }
+
+    @Test func finishedRunsChangeNothing() throws {
+        let workshop = try Workshop()
+        let first = try summary(workshop)
+        let second = try summary(workshop)
+        #expect(first.topics == second.topics)
+        for (before, after) in zip(first.stages, second.stages) {
+            #expect(before.modelVersions == after.modelVersions)
+            #expect(before.training == after.training)
+            #expect(before.quality == after.quality)
+        }
+        #expect(first.stages[1].modelVersions == [1: 60])
+    }
+
+    @Test func grownFilesAreLearntFrom() throws {
+        let workshop = try Workshop(lines: Array(Workshop.rows[..<40]))
+        #expect(try summary(workshop).stages[2].modelVersions == [1: 40])
+        try workshop.write(Workshop.rows)
+        let grown = try summary(workshop)
+        #expect(grown.topics.map(\.rows) == [60, 60, 60])
+        #expect(grown.stages[0].rowsRead == 60)
+        #expect(grown.stages[1].training?.rows == 60)
+        #expect(grown.stages[1].modelVersions == [1: 40, 2: 60])
+        #expect(grown.stages[2].modelVersions == [1: 40, 2: 20])
+    }
+
+    /// The last version belongs to a record also where the rows end at a point of the metrics.
+    @Test func versionsAtTheEndOfAWindow() throws {
+        let workshop = try Workshop(
+            lines: (0..<2048).map { "\($0 % 7),\($0 * $0 % 11),\($0 % 2)" })
+        let found = try summary(workshop)
+        #expect(found.stages[1].modelVersions == [1: 2048])
+        #expect(found.stages[1].lastMetrics?.version == 1)
+    }
+
+    /// The state after a death right behind the checkpoint: the version that belongs to it was not
+    /// published, and what the trainer had to say was not said.
+    @Test func checkpointsCompleteWhatTheyPromise() throws {
+        let workshop = try Workshop()
+        let whole = try summary(workshop)
+        let weights = workshop.data + "/models/m/1/model.safetensors"
+        let first = try Files.read(weights, maxBytes: 1 << 20)
+        for lost in ["/models/m/1", "/topics/learn.metrics", "/topics/scores"] {
+            try Files.removeTree(workshop.data + lost)
+        }
+        let resumed = try summary(workshop)
+        // A number that was taken is not given again.
+        #expect(resumed.stages[1].modelVersions == [2: 60])
+        #expect(resumed.stages[2].modelVersions == [2: 60])
+        let second = workshop.data + "/models/m/2/model.safetensors"
+        #expect(try Files.read(second, maxBytes: 1 << 20) == first)
+        var stages = (whole.stages, resumed.stages)
+        for index in stages.0.indices {
+            stages.0[index].forgetTimesAndVersions()
+            stages.1[index].forgetTimesAndVersions()
+        }
+        #expect(stages.0 == stages.1)
+    }
+
+    /// Stages run alone go on where the whole run was, which is at the end.
+    @Test func stagesOneByOne() throws {
+        let workshop = try Workshop()
+        let whole = try summary(workshop)
+        for stage in ["prepare", "learn", "predict"] {
+            let part = try summary(workshop, "--stage", stage)
+            #expect(part.topics == whole.topics, "\(stage)")
+            #expect(part.stages.map(\.modelVersions) == whole.stages.map(\.modelVersions))
+        }
+    }
+}

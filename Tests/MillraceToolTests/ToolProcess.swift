@@ -1,0 +1,121 @@
+import Glibc
+import MillraceSystem
+import MillraceTestSupport
+import Testing
+
+/// The tool in a process of its own, as users and scripts meet it.
+final class ToolProcess {
+    /// How a process ended and what it said.
+    struct Outcome {
+        /// The exit code; nil when a signal ended the process.
+        let code: Int32?
+        /// The signal that ended the process.
+        let signal: Int32?
+        /// Standard output.
+        let output: String
+        /// Standard error.
+        let errors: String
+
+        /// The most memory that the process held, in bytes.
+        let peakBytes: Int
+
+        /// Standard error, line by line.
+        var errorLines: [String] { errors.split(separator: "\n").map(String.init) }
+    }
+
+    /// The tool is built next to the test bundle.
+    static let executable: String = {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+        let path = String(
+            decoding: buffer.prefix(max(0, count)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return Files.parent(of: path) + "/millrace"
+    }()
+
+    let identifier: pid_t
+    private let scratch: TemporaryDirectory
+    private var isOver = false
+
+    /// Starts the tool, or another program, with its output going to files.
+    init(
+        _ arguments: [String], program: String = ToolProcess.executable,
+        environment: [String] = []
+    ) throws {
+        scratch = try TemporaryDirectory("millrace-tool")
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        for (descriptor, name) in [(Int32(1), "output"), (2, "errors")] {
+            unsafe posix_spawn_file_actions_addopen(
+                &actions, descriptor, scratch.file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        }
+        // The threads that run tests block signals; a child would inherit that.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe posix_spawnattr_setsigmask(&attributes, &mask)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        let argv = CStrings([program] + arguments)
+        let envp = CStrings(["PATH=/usr/bin:/bin", "HOME=/nonexistent"] + environment)
+        var identifier: pid_t = 0
+        let error = unsafe posix_spawn(
+            &identifier, program, &actions, &attributes, argv.pointers, envp.pointers)
+        try #require(error == 0, "cannot start \(program): error \(error)")
+        self.identifier = identifier
+    }
+
+    deinit { if !isOver { _ = wait(killing: true) } }
+
+    /// Sends a signal.
+    func send(_ signal: Int32) { kill(identifier, signal) }
+
+    /// Whether the process is still running; what it leaves stays to be waited for.
+    var isRunning: Bool {
+        var information = unsafe siginfo_t()
+        let options = WEXITED | WNOHANG | WNOWAIT
+        let result = unsafe waitid(P_PID, id_t(identifier), &information, options)
+        return unsafe result == 0 && information.si_signo == 0
+    }
+
+    /// Waits for the end of the process.
+    func outcome() throws -> Outcome {
+        let (status, peakBytes) = wait(killing: false)
+        let ended = status & 0x7F
+        return Outcome(
+            code: ended == 0 ? status >> 8 & 0xFF : nil, signal: ended == 0 ? nil : ended,
+            output: try text("output"), errors: try text("errors"), peakBytes: peakBytes)
+    }
+
+    private func wait(killing: Bool) -> (status: Int32, peakBytes: Int) {
+        if killing { kill(identifier, SIGKILL) }
+        var status: Int32 = 0
+        var usage = rusage()
+        while unsafe wait4(identifier, &status, 0, &usage) < 0, errno == EINTR {}
+        isOver = true
+        // Linux counts in units of 1,024 bytes.
+        return (status, usage.ru_maxrss << 10)
+    }
+
+    private func text(_ name: String) throws -> String {
+        String(decoding: try Files.read(scratch.file(name), maxBytes: 1 << 30), as: UTF8.self)
+    }
+
+    /// Runs the tool to its end.
+    static func run(
+        _ arguments: [String], environment: [String] = []
+    ) throws -> Outcome {
+        try ToolProcess(arguments, environment: environment).outcome()
+    }
+}
+
+/// Text as C wants it: pointers that end with a null one.
+@safe private final class CStrings {
+    let pointers: [UnsafeMutablePointer<CChar>?]
+
+    init(_ texts: [String]) { unsafe pointers = texts.map { unsafe strdup($0) } + [nil] }
+
+    deinit { unsafe pointers.forEach { unsafe free($0) } }
+}
