@@ -39,8 +39,8 @@ import Testing
         }
         #expect(code("") == .invalidArgument)
         #expect(code("a\0b") == .invalidArgument)
-        #expect(code(String(repeating: "x", count: (1 << 20) + 1)) == .tooLarge)
-        #expect(try dictionary.id(of: String(repeating: "x", count: 1 << 20)) == 1)
+        #expect(code(String(repeating: "x", count: (1 << 24) + 1)) == .tooLarge)
+        #expect(try dictionary.id(of: String(repeating: "x", count: 1 << 24)) == 1)
     }
 
     @Test func threadsAgree() throws {

@@ -146,7 +146,8 @@ import Testing
         (
             "after: learn",
             "p.yaml:22:12: stages wait for each other: learn -> learn\n"
-                + "  A stage waits for the one in \"after\" and for the writer of its topic."
+                + "  A stage waits for the one in \"after\", the writer of its topic, and the "
+                + "trainer of its model."
         ),
     ])
     func trainStages(line: String, message: String) {

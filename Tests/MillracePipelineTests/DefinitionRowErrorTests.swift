@@ -167,7 +167,9 @@ import Testing
         ),
         (
             "kind: train", "kind: train\n    after: predict\n    group: g",
-            "no error"
+            "stages wait for each other: learn -> predict -> learn\n"
+                + "  A stage waits for the one in \"after\", the writer of its topic, and the "
+                + "trainer of its model."
         ),
         (
             "label: {column: y, value: true}", "badRows: skip",
@@ -213,7 +215,8 @@ import Testing
         #expect(
             messageOf(text)
                 == "stages wait for each other: prepare -> learn -> predict -> prepare\n"
-                + "  A stage waits for the one in \"after\" and for the writer of its topic.")
+                + "  A stage waits for the one in \"after\", the writer of its topic, and the "
+                + "trainer of its model.")
     }
 
     /// The error without its place.

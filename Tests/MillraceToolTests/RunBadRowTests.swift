@@ -138,6 +138,7 @@ import Testing
         let summary = try RunSummary(json: outcome.output)
         #expect(summary.topics[0].drops == ["line-too-long": 1])
         #expect(summary.topics[0].rows == 61)
+        #expect(outcome.peakBytes > 1 << 20)
         #expect(outcome.peakBytes < 100 << 20)
     }
 

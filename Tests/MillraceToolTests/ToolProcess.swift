@@ -82,21 +82,37 @@ final class ToolProcess {
 
     /// Waits for the end of the process.
     func outcome() throws -> Outcome {
-        let (status, peakBytes) = wait(killing: false)
+        // Sampled from the process itself: what the kernel reports at the end also counts the
+        // memory of the parent that it was forked from.
+        var peakBytes = 0
+        while isRunning {
+            peakBytes = max(peakBytes, residentPeak())
+            usleep(2000)
+        }
+        let status = wait(killing: false)
         let ended = status & 0x7F
         return Outcome(
             code: ended == 0 ? status >> 8 & 0xFF : nil, signal: ended == 0 ? nil : ended,
             output: try text("output"), errors: try text("errors"), peakBytes: peakBytes)
     }
 
-    private func wait(killing: Bool) -> (status: Int32, peakBytes: Int) {
+    /// The most memory that the running process has held so far, in bytes; 0 when it is gone.
+    private func residentPeak() -> Int {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        guard let file = try? FileHandle("/proc/\(identifier)/status", .read),
+            let count = try? file.read(into: &bytes, at: 0)
+        else { return 0 }
+        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+        let peak = lines.first { $0.hasPrefix("VmHWM:") }?.split(separator: " ").dropFirst().first
+        return (peak.flatMap { Int($0) } ?? 0) << 10
+    }
+
+    private func wait(killing: Bool) -> Int32 {
         if killing { kill(identifier, SIGKILL) }
         var status: Int32 = 0
-        var usage = rusage()
-        while unsafe wait4(identifier, &status, 0, &usage) < 0, errno == EINTR {}
+        while unsafe waitpid(identifier, &status, 0) < 0, errno == EINTR {}
         isOver = true
-        // Linux counts in units of 1,024 bytes.
-        return (status, usage.ru_maxrss << 10)
+        return status
     }
 
     private func text(_ name: String) throws -> String {
