@@ -66,7 +66,7 @@ public struct DataDirectory: Sendable {
     ///
     /// - Throws: `LogError` with code `notFound`.
     public func topic(_ name: String) throws(LogError) -> Topic {
-        try Names.check(name, "topic")
+        try Self.check(name)
         return try Topic(name: name, directory: "\(topicsPath)/\(name)")
     }
 
@@ -76,7 +76,7 @@ public struct DataDirectory: Sendable {
     public func topic(
         _ name: String, creating configuration: TopicConfiguration
     ) throws(LogError) -> Topic {
-        try Names.check(name, "topic")
+        try Self.check(name)
         let directory = "\(topicsPath)/\(name)"
         try wrapping("cannot create the topics directory") { () throws(SystemError) in
             try Files.createDirectory(topicsPath)
@@ -117,6 +117,13 @@ public struct DataDirectory: Sendable {
         return topic
     }
 
+    private static func check(_ name: String) throws(LogError) {
+        guard Names.isValid(name) else {
+            throw LogError(
+                .invalidArgument, "topic name '\(name)' is not allowed. \(Names.rule)")
+        }
+    }
+
     /// Throws unless an existing topic is what the caller needs.
     private func check(
         _ topic: Topic, against wanted: TopicConfiguration
@@ -144,7 +151,7 @@ public struct DataDirectory: Sendable {
 
     /// Removes a topic and its rows.
     public func deleteTopic(_ name: String) throws(LogError) {
-        try Names.check(name, "topic")
+        try Self.check(name)
         let lock = try Self.lock(path + "/topics.lock")
         try withExtendedLifetime(lock) { () throws(LogError) in
             try Topic.delete(name: name, directory: "\(topicsPath)/\(name)")

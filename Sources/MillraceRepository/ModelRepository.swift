@@ -35,7 +35,7 @@ public struct ModelRepository: Sendable {
     /// - Throws: `RepositoryError` with `storage`.
     public func names() throws(RepositoryError) -> [String] {
         var names: [String] = []
-        for name in try list(path) where Self.isValid(name) {
+        for name in try list(path) where Names.isValid(name) {
             if try !versions(of: name).isEmpty { names.append(name) }
         }
         return names
@@ -128,19 +128,6 @@ public struct ModelRepository: Sendable {
 
     private struct Format: Decodable { let formatVersion: Int }
 
-    private static func isValid(_ name: String) -> Bool {
-        (1...249).contains(name.utf8.count) && name != "." && name != ".."
-            && name.utf8.allSatisfy {
-                switch $0 {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                    UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
-    }
-
     /// The version of a directory's name; nil for other names, such as `007` and `.tmp-3`.
     static func version(_ text: String) -> Int? {
         guard let number = Int(text), number > 0, String(number) == text else { return nil }
@@ -148,7 +135,7 @@ public struct ModelRepository: Sendable {
     }
 
     func directory(of name: String) throws(RepositoryError) -> String {
-        guard Self.isValid(name) else {
+        guard Names.isValid(name) else {
             throw RepositoryError(
                 .invalidName, path: path,
                 "'\(name)' cannot be a model's name: use 1 to 249 letters, digits, '.', '_' or '-'")

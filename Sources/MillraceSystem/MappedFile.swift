@@ -46,9 +46,6 @@ internal import Synchronization
         return unsafe _overrideLifetime(FutexWord(address: address + offset), borrowing: self)
     }
 
-    /// Hints that the bytes will be read from front to back.
-    package func willReadSequentially() { unsafe madvise(address, byteCount, MADV_SEQUENTIAL) }
-
     /// Makes stores into the first `bytes` bytes durable.
     package func sync(bytes: Int) throws(SystemError) {
         _ = try Syscalls.call("msync", path) { Int(unsafe msync(address, bytes, MS_SYNC)) }

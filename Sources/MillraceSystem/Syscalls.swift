@@ -38,12 +38,6 @@ enum Syscalls {
         }
     }
 
-    static func readNext(
-        _ fd: Int32, _ path: String, into buffer: UnsafeMutableRawBufferPointer
-    ) throws(SystemError) -> Int {
-        try call("read", path) { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) }
-    }
-
     static func write(
         _ fd: Int32, _ path: String, _ buffer: UnsafeRawBufferPointer, at offset: Int
     ) throws(SystemError) -> Int {

@@ -1,4 +1,3 @@
-internal import MillraceLog
 internal import MillraceSystem
 
 /// The consumer groups of a data directory, in `DATA/groups`.

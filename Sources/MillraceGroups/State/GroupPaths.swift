@@ -1,5 +1,4 @@
 internal import Glibc
-internal import MillraceLog
 internal import MillraceSystem
 
 /// Where the files of a group are.

@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 /// Walks the batch headers of one segment, front to back.
 struct BatchWalk: ~Copyable {
     let segment: Segment
@@ -33,6 +35,6 @@ struct BatchWalk: ~Copyable {
         let bytes = segment.bytes(from: start, to: position)
         let payload = bytes.extracting(
             header.headerBytes..<header.headerBytes + header.storedBytes)
-        return checksumOfPayload(payload) == header.payloadChecksum
+        return CRC32C.checksum(payload) == header.payloadChecksum
     }
 }

@@ -150,7 +150,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             let header = try BatchHeader(bytes)
             let payload = bytes.extracting(
                 header.headerBytes..<header.headerBytes + header.storedBytes)
-            let checksum = checksumOfPayload(payload)
+            let checksum = CRC32C.checksum(payload)
             guard checksum == header.payloadChecksum else {
                 throw BatchHeaderFault(
                     byte: 12, expected: "payload checksum \(hex(checksum))",

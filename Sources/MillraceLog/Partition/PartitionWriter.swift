@@ -219,7 +219,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         start: Int, at offset: Int
     ) throws(LogError) {
         let payload = BatchHeader.fullBytes..<BatchHeader.fullBytes + header.storedBytes
-        header.payloadChecksum = checksumOfPayload(buffer.bytes.extracting(payload))
+        header.payloadChecksum = CRC32C.checksum(buffer.bytes.extracting(payload))
         header.batchBytes = aligned64(header.headerBytes + header.storedBytes)
         var bytes = buffer.mutableBytes
         var front = bytes._mutatingExtracting(start...)

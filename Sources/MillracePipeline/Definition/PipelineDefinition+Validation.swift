@@ -1,3 +1,4 @@
+internal import MillraceSystem
 internal import MillraceFeatures
 internal import MillraceInput
 internal import MillraceModels
@@ -58,10 +59,10 @@ extension PipelineDefinition {
     private func validate(
         _ name: String, _ what: String, at position: SourcePosition?
     ) throws(PipelineError) {
-        guard EntityName.isValid(name) else {
+        guard Names.isValid(name) else {
             throw error(
                 "\(quote(name)) is not a valid \(what) name", at: position,
-                advice: EntityName.rule)
+                advice: Names.rule)
         }
     }
 

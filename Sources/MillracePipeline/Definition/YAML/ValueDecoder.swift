@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 /// Turns single values of a pipeline file into typed ones, or says what was expected and found.
 struct ValueDecoder: Sendable {
     let file: String
@@ -100,10 +102,10 @@ struct ValueDecoder: Sendable {
 
     /// A name for a topic, stage, group or model.
     func name(_ text: String, _ what: String, at position: SourcePosition) throws(PipelineError) {
-        guard EntityName.isValid(text) else {
+        guard Names.isValid(text) else {
             throw error(
                 "\(quote(text)) is not a valid \(what) name", at: position,
-                advice: EntityName.rule)
+                advice: Names.rule)
         }
     }
 

@@ -1,7 +1,7 @@
-/// What topics, stages, groups and models may be called.
+/// What topics, groups, stages, producers and models may be called: Kafka's rule for topics.
 ///
-/// The same rule as Kafka's for topics, since the names become names of files and directories.
-package enum EntityName {
+/// Names become names of files and directories.
+package enum Names {
     /// The longest name in bytes.
     package static let maxLength = 249
 
@@ -11,15 +11,16 @@ package enum EntityName {
 
     /// Whether `name` follows the rule; `.` and `..` would be directories and do not.
     package static func isValid(_ name: String) -> Bool {
-        guard (1...maxLength).contains(name.utf8.count), name != ".", name != ".." else {
+        let bytes = name.utf8
+        guard (1...maxLength).contains(bytes.count), name != ".", name != ".." else {
             return false
         }
-        return name.utf8.allSatisfy { byte in
-            switch byte {
+        return bytes.allSatisfy {
+            switch $0 {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "-"):
                 true
-            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
             default: false
             }
         }
