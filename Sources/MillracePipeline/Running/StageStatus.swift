@@ -15,7 +15,6 @@ final class StageStatus: Sendable {
         var state = StageProgress.State.waiting
         var cores: [Int] = []
         var begun: Int64 = 0
-        var ended: Int64 = 0
         var loss: Double?
         var auc: Double?
         var accuracy: Double?
@@ -46,10 +45,7 @@ final class StageStatus: Sendable {
     }
 
     func end(_ state: StageProgress.State) {
-        detail.withLock {
-            $0.state = state
-            $0.ended = Clock.monotonicNanoseconds()
-        }
+        detail.withLock { $0.state = state }
         if state == .done { finished.store(true, ordering: .releasing) }
     }
 
@@ -58,15 +54,6 @@ final class StageStatus: Sendable {
             $0.loss = loss
             $0.auc = auc
             $0.accuracy = accuracy
-        }
-    }
-
-    /// Seconds the stage has worked so far.
-    var seconds: Double {
-        detail.withLock {
-            guard $0.begun > 0 else { return 0 }
-            let end = $0.ended > 0 ? $0.ended : Clock.monotonicNanoseconds()
-            return Double(end - $0.begun) / 1e9
         }
     }
 

@@ -12,9 +12,6 @@ final class RejectionLog: Sendable {
 
     init(logger: Logger) { self.logger = logger }
 
-    /// Rows rejected in this run.
-    var total: Int { count.load(ordering: .relaxed) }
-
     /// Reports a row.
     ///
     /// - Throws: `badData` with the file and line when the policy is to fail.
