@@ -2,27 +2,36 @@ internal import MillraceSystem
 
 /// The mapped page of a partition through which writers publish and readers look.
 ///
-/// 4,096 bytes, allocated at creation; each changing word has a cache line of its own:
+/// 4,096 bytes, allocated at creation; each changing word has a cache line of its own. Words marked
+/// * are checked words (`CheckedWord`):
 ///
 /// | Byte | Type | Field |
 /// | --- | --- | --- |
 /// | 0 | u64 | magic `MLRCTRL1` |
-/// | 8 | u32 | format version, 1 |
+/// | 8 | u32 | format version, 2 |
 /// | 12 | u32 | CRC-32C of bytes 16 ..< 32 |
 /// | 16 | u64 | topic id |
 /// | 24 | u32 | partition |
-/// | 64 | u64 | published: epoch in the upper 20 bits, log position / 64 in the lower 44 |
-/// | 128 | u64 | end offset: at most behind `published` by the batch being published |
-/// | 192 | u64 | offset ceiling: synced before any offset below it is used |
+/// | 64 | u64* | published: epoch and log position (`PublishedWord`) |
+/// | 128 | u64* | end offset: at most behind `published` by the batch being published |
+/// | 192 | u64* | offset ceiling: synced before any offset below it is used |
 /// | 256 | u64 | segments: grows with each segment that is created or removed |
-/// | 320 | u32 | futex: changes after each publication that somebody waits for |
-/// | 384 | u64 | waiters |
-/// | 448 | u64 | boot id of the last writer |
-/// | 512 | u64 | clean: equals `published` when all before it was synced at a clean stop |
+/// | 320 | u32 | data futex: changes after a publication that somebody waits for |
+/// | 384 | u64 | waiters: not 0 when somebody sleeps on the data futex |
+/// | 448 | u64* | boot id of the last writer |
+/// | 512 | u64* | clean: equals `published` when all before it was synced at a clean stop |
+/// | 576 | u64 | append lock (`SharedLock`) |
+/// | 640 | u64* | durable: log position / 64 up to which everything is known to be on the disk |
+/// | 704 | u64 | flusher lock (`SharedLock`) |
+/// | 768 | u64* | state (`PartitionState`) |
+/// | 832 | u64* | start: log position / 64 of the first segment that is kept |
+/// | 896 | u64* | allocated: epoch and log position up to which the newest segment has space |
+/// | 1024 | u32 | flush futex: changes after a flush that somebody waits for |
+/// | 1088 | u64 | flush waiters: not 0 when somebody sleeps on the flush futex |
 struct ControlPage: ~Copyable, Sendable {
     static let byteCount = 4096
     static let magic: UInt64 = 0x314C_5254_4352_4C4D
-    static let maxEpoch: UInt64 = (1 << 20) - 1
+    static let version: UInt32 = 2
 
     private let map: MappedFile
     var path: String { map.path }
@@ -45,15 +54,11 @@ struct ControlPage: ~Copyable, Sendable {
         @_lifetime(borrow self)
         get { unsafe _overrideLifetime(map.word(at: 256), borrowing: self) }
     }
-    var futex: FutexWord {
-        @_lifetime(borrow self)
-        get { unsafe _overrideLifetime(map.futex(at: 320), borrowing: self) }
-    }
     var waiters: AtomicWord {
         @_lifetime(borrow self)
         get { unsafe _overrideLifetime(map.word(at: 384), borrowing: self) }
     }
-    var bootID: AtomicWord {
+    var boot: AtomicWord {
         @_lifetime(borrow self)
         get { unsafe _overrideLifetime(map.word(at: 448), borrowing: self) }
     }
@@ -61,17 +66,83 @@ struct ControlPage: ~Copyable, Sendable {
         @_lifetime(borrow self)
         get { unsafe _overrideLifetime(map.word(at: 512), borrowing: self) }
     }
+    var appender: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 576), borrowing: self) }
+    }
+    var durable: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 640), borrowing: self) }
+    }
+    var flusher: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 704), borrowing: self) }
+    }
+    var state: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 768), borrowing: self) }
+    }
+    var start: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 832), borrowing: self) }
+    }
+    var allocated: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 896), borrowing: self) }
+    }
+    var flushWaiters: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 1088), borrowing: self) }
+    }
+    var futex: FutexWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.futex(at: 320), borrowing: self) }
+    }
+    var flushFutex: FutexWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.futex(at: 1024), borrowing: self) }
+    }
+
+    /// Byte of the page at which `published` stands, for messages.
+    static let publishedByte = 64
+    static let endOffsetByte = 128
+    static let ceilingByte = 192
+    static let bootByte = 448
+    static let cleanByte = 512
+    static let durableByte = 640
+    static let stateByte = 768
+    static let startByte = 832
+    static let allocatedByte = 896
 
     /// Creates the page of a new partition, allocated on the disk and durable.
     static func create(_ path: String, topicID: UInt64, partition: Int) throws(LogError) {
+        try create(path, topicID: topicID, partition: partition, at: PublishedWord(epoch: 1, position: 0), offset: 0)
+    }
+
+    /// Creates the page of a partition that begins behind rows which are in place already.
+    ///
+    /// Its end, synced and clean, is `published`; the next row gets `offset`.
+    static func create(
+        _ path: String, topicID: UInt64, partition: Int, at published: PublishedWord,
+        offset: UInt64
+    ) throws(LogError) {
         var buffer = AlignedBuffer(byteCount: byteCount)
         var bytes = buffer.mutableBytes
         bytes.store(magic, at: 0)
-        bytes.store(UInt32(1), at: 8)
+        bytes.store(version, at: 8)
         bytes.store(topicID, at: 16)
         bytes.store(UInt32(partition), at: 24)
         let checksum = CRC32C.checksum(bytes.bytes.extracting(16..<32))
         bytes.store(checksum, at: 12)
+        bytes.store(published.word, at: publishedByte)
+        bytes.store(published.word, at: cleanByte)
+        for byte in [endOffsetByte, ceilingByte] {
+            bytes.store(CheckedWord.seal(offset), at: byte)
+        }
+        for byte in [bootByte, stateByte, startByte, allocatedByte] {
+            bytes.store(CheckedWord.seal(0), at: byte)
+        }
+        bytes.store(CheckedWord.seal(published.position >> 6), at: durableByte)
         let content = bytes.bytes
         try wrapping("cannot create the control page") { () throws(SystemError) in
             let file = try FileHandle(path, .createNew)
@@ -108,9 +179,10 @@ struct ControlPage: ~Copyable, Sendable {
         let found: UInt64 = bytes.load(0)
         guard found == magic else { throw fault(0, "magic MLRCTRL1", hex(found)) }
         let version: UInt32 = bytes.load(8)
-        guard version == 1 else {
+        guard version == Self.version else {
             throw LogError(
-                .unsupportedFormat, "control page format \(version); this program reads format 1",
+                .unsupportedFormat,
+                "control page format \(version); this program reads format \(Self.version)",
                 path: path, position: 8)
         }
         let checksum: UInt32 = bytes.load(12)
@@ -127,52 +199,10 @@ struct ControlPage: ~Copyable, Sendable {
         }
     }
 
-    /// Throws when words that belong together do not fit: both only grow, the ceiling first.
-    func checkOffsets() throws(LogError) {
-        let end = endOffset.loadAcquiring()
-        let ceiling = offsetCeiling.loadAcquiring()
-        guard ceiling <= BatchHeader.maxOffset else {
-            throw LogError.corrupt(
-                path, at: 192, expected: "an offset ceiling of at most 2^62", found: "\(ceiling)")
-        }
-        guard end <= ceiling else {
-            throw LogError.corrupt(
-                path, at: 128, expected: "an end offset of at most the ceiling \(ceiling)",
-                found: "\(end)")
-        }
-    }
-
     /// Makes the page's words durable.
     func sync() throws(LogError) {
         do { try map.sync(bytes: Self.byteCount) } catch {
             throw LogError(error, while: "cannot sync the control page")
         }
     }
-
-    /// Wakes readers that sleep until something is published.
-    func wakeWaiters() {
-        // The exchange that published is sequentially consistent, as is a reader's registration:
-        // either we see the waiter here or it sees the publication before it sleeps.
-        if waiters.loadAcquiring() > 0 { futex.advanceAndWake() }
-    }
-}
-
-/// The value of the control page's `published` word.
-struct PublishedWord: Equatable, Sendable {
-    /// Bumped when a writer takes over.
-    let epoch: UInt64
-    /// Log position up to which batches may be read.
-    let position: UInt64
-
-    init(epoch: UInt64, position: UInt64) {
-        self.epoch = epoch
-        self.position = position
-    }
-
-    init(_ word: UInt64) {
-        epoch = word >> 44
-        position = (word & ((1 << 44) - 1)) << 6
-    }
-
-    var word: UInt64 { epoch << 44 | position >> 6 }
 }

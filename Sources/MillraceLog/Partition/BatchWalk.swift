@@ -2,17 +2,26 @@ internal import MillraceSystem
 
 /// Walks the batch headers of one segment, front to back.
 struct BatchWalk: ~Copyable {
-    let segment: Segment
+    private(set) var segment: Segment
     /// Log position of the next batch.
     private(set) var position: UInt64
     /// Log position at which the walk ends.
     let limit: UInt64
 
+    /// Begins at the segment's first batch.
     init(_ segment: consuming Segment, limit: UInt64) throws(LogError) {
-        position = segment.header.basePosition
-        self.limit = max(limit, position)
-        try segment.extend(to: self.limit)
+        let first = segment.header.basePosition
+        try self.init(segment, from: first, limit: limit)
+    }
+
+    /// Begins at `position`, where a batch begins.
+    init(_ segment: consuming Segment, from position: UInt64, limit: UInt64) throws(LogError) {
+        let end = max(limit, position)
+        var segment = segment
+        try segment.extend(to: end)
         self.segment = segment
+        self.position = position
+        self.limit = end
     }
 
     /// The next header; nil at the end.

@@ -6,17 +6,37 @@ struct PartitionFiles: Sendable {
     let partition: Int
 
     var control: String { directory + "/control" }
-    var writerLock: String { directory + "/writer.lock" }
+    /// Its bytes are the writers' slots (`OwnerSlot`).
+    var writers: String { directory + "/writers" }
 
     func openControl(writable: Bool) throws(LogError) -> ControlPage {
         try ControlPage(control, topicID: topicID, partition: partition, writable: writable)
     }
 
-    func segments() throws(LogError) -> SegmentList {
-        try SegmentList(directory: directory, topicID: topicID, partition: partition)
+    /// The segments that are part of the log whose start is `start`.
+    func segments(from start: UInt64) throws(LogError) -> SegmentList {
+        try SegmentList(self, start: start)
     }
 
     func open(_ entry: SegmentEntry) throws(LogError) -> Segment {
         try Segment(path: entry.path, topicID: topicID, partition: partition)
+    }
+
+    /// The error of a partition whose topic was deleted under its user.
+    func deleted() -> LogError {
+        LogError(
+            .notFound, "topic '\(topic)' has been deleted; stop, or open it anew",
+            path: directory)
+    }
+
+    /// The error of a partition that may have lost data in a failed sync.
+    func poisoned() -> LogError {
+        LogError(
+            .poisoned,
+            "a sync of topic '\(topic)', partition \(partition) failed: what was appended since "
+                + "the last good one may not be on the disk. Nothing more is accepted. Check the "
+                + "disk, then copy what is intact with 'topic verify \(topic) --salvage DIR', or "
+                + "restart the machine to go on from what the disk holds",
+            path: directory)
     }
 }

@@ -2,25 +2,40 @@ internal import MillraceSystem
 
 /// Appends batches to one partition.
 ///
-/// One writer at a time, across all processes.
-/// **Durability**: an append that returned survives the death of any process. It survives loss of
-/// power once a later `flush()` has returned, or after a clean `close()`; otherwise the kernel
-/// writes it back in its own time, usually within 30 s.
-/// **Thread-safety**: one owner; give each thread a writer of its own partition.
+/// Any number of writers, in any processes, append to a partition at the same time; a batch is
+/// whole, and the batches of one writer are in its order. One that died or was stopped at any
+/// instruction blocks the others for at most half a second (ten, when it was waiting for the disk),
+/// and can do no harm when it wakes: publishing is a compare-exchange on one word that holds epoch
+/// and position; who succeeds it bumps the epoch and begins a segment of its own. The woken writer
+/// finds out and appends its batch anew.
+///
+/// **Durability**: an append that returned `appended` survives the death of any process; one that
+/// returned `durable`, and everything before it, survives loss of power. The topic's flush policy
+/// says what an append returns when the caller does not.
+/// **Thread-safety**: one owner; give each thread a writer of its own.
 public struct PartitionWriter: ~Copyable, Sendable {
-    private let files: PartitionFiles
-    private let configuration: TopicConfiguration
-    private let lock: FileLock
-    private let control: ControlPage
-    private let epoch: UInt64
-    private var position: UInt64
-    private var offset: UInt64
-    private var previousChecksum: UInt32
+    let files: PartitionFiles
+    let configuration: TopicConfiguration
+    let slot: OwnerSlot
+    let control: ControlPage
+    let flusher: PartitionFlusher
+    let mode: AppendMode
+    private let boot: UInt64
+    private var encoder: BatchEncoder
+    var cursor: LogCursor
+    var list: SegmentList
+    private var listVersion: UInt64
+    /// What was published when the cursor moved last.
+    var seen: PublishedWord
     private var segment: OpenSegment?
-    private var arena = AlignedBuffer()
-    private var isFenced = false
     /// The offset ceiling that is known to be on the disk.
-    private var durableCeiling: UInt64
+    private var durableCeiling: UInt64 = 0
+    /// Set when a segment was begun: the one before it is to be flushed, outside the lock.
+    private var rolledAt: UInt64?
+    /// Keeps the topic's interval flusher at work while this writer lives.
+    private let registration: IntervalFlusher.Registration?
+    /// The producer's newest sequence that this writer knows of.
+    private var known: LogCursor.ProducerMark?
 
     /// Bytes dropped at opening because the machine had gone down before they were synced.
     public let tornBytes: Int
@@ -28,286 +43,294 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// How many offsets are made unusable by a crash of the machine, at most.
     static let offsetReserve: UInt64 = 1 << 24
 
-    init(files: PartitionFiles, configuration: TopicConfiguration) throws(LogError) {
-        let lock = try Self.acquireLock(files)
+    init(
+        files: PartitionFiles, configuration: TopicConfiguration, producer: UInt32,
+        mode: AppendMode, sources: SourceTopics?, interval: IntervalFlusher?
+    ) throws(LogError) {
+        let torn = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: true)
-        let boot = try wrapping("cannot identify the boot") { () throws(SystemError) in
-            try BootID.current()
-        }
+        let slot = try OwnerSlot(files.writers)
+        let boot = try PartitionEntry.bootID(files)
         try control.checkOffsets()
-        let word = control.published.loadAcquiring()
-        let sameBoot = control.bootID.loadAcquiring() == boot
-        let isClean = control.clean.loadAcquiring() == word
-        let tail =
-            sameBoot || isClean
-            ? try PartitionRecovery.tail(
-                of: files, published: PublishedWord(word).position,
-                endOffset: control.endOffset.loadAcquiring())
-            : try PartitionRecovery.tailAfterMachineCrash(
-                of: files, ceiling: control.offsetCeiling.loadAcquiring())
-        if !isClean { try Self.syncNewestSegment(files) }
-        let epoch = PublishedWord(word).epoch + 1
-        guard epoch <= ControlPage.maxEpoch else {
-            throw LogError(
-                .tooLarge,
-                "the partition has been opened for writing 1,048,575 times; copy it to a new topic",
-                path: files.control)
-        }
-        guard
-            control.published.compareExchange(
-                expected: word,
-                desired: PublishedWord(epoch: epoch, position: tail.position).word)
-        else { throw Self.fenced(files) }
-        control.endOffset.raise(to: tail.offset)
-        control.clean.storeReleasing(0)
-        control.bootID.storeReleasing(boot)
-        let ceiling = tail.offset + Self.offsetReserve
-        control.offsetCeiling.raise(to: ceiling)
-        try control.sync()
+        let version = control.segments.loadAcquiring()
+        let list = try files.segments(from: control.startPosition())
+        let cursor = try Self.cursor(files, control, list, producer: producer)
         self.files = files
         self.configuration = configuration
-        self.lock = lock
+        self.slot = slot
         self.control = control
-        self.epoch = epoch
-        position = tail.position
-        offset = tail.offset
-        previousChecksum = tail.checksum
-        durableCeiling = ceiling
-        tornBytes = tail.tornBytes
+        self.mode = mode
+        self.boot = boot
+        flusher = PartitionFlusher(files: files, sources: sources)
+        encoder = BatchEncoder(configuration: configuration)
+        self.list = list
+        listVersion = version
+        self.cursor = cursor.cursor
+        seen = cursor.published
+        known = cursor.cursor.lastOfProducer
+        tornBytes = torn
+        registration = interval?.register(files, sources)
     }
 
-    private static func acquireLock(_ files: PartitionFiles) throws(LogError) -> FileLock {
-        let path = files.writerLock
-        let lock = try wrapping("cannot lock the partition") { () throws(SystemError) in
-            try FileLock.acquire(path)
-        }
-        if let lock { return lock }
-        let holder = try wrapping("cannot read the lock") { () throws(SystemError) in
-            try FileLock.holder(path)
-        }
-        let who = holder.map { "process \($0)" } ?? "another process"
-        throw LogError(
-            .busy,
-            "topic '\(files.topic)', partition \(files.partition) is being written by \(who); "
-                + "stop it or try again later",
-            path: path)
-    }
+    /// The offset that the next appended row gets, unless another writer comes first.
+    public var nextOffset: UInt64 { cursor.offset }
 
-    /// Makes durable what an earlier writer left in the page cache.
-    ///
-    /// From here on only the segment that this writer makes can be torn, and a flush or a clean
-    /// close vouches for everything before it. Older segments were synced when this one was made.
-    private static func syncNewestSegment(_ files: PartitionFiles) throws(LogError) {
-        guard let newest = try files.segments().entries.last else { return }
-        try wrapping("cannot sync the newest segment") { () throws(SystemError) in
-            try FileHandle(newest.path, .read).sync()
-        }
-    }
-
-    private static func fenced(_ files: PartitionFiles) -> LogError {
-        LogError(
-            .fenced,
-            "a newer writer has taken over topic '\(files.topic)', partition "
-                + "\(files.partition); this one must stop",
-            path: files.directory)
-    }
-
-    /// The offset that the next appended row gets.
-    public var nextOffset: UInt64 { offset }
+    /// The sequence of the producer's newest batch in the partition; nil when it has none.
+    public var lastSequence: UInt64? { known?.sequence }
 
     /// Appends the builder's rows as one batch and resets the builder.
     ///
-    /// Returns the offset of the first row. A batch without rows is allowed when it has an origin: it records progress.
-    /// - Throws: `LogError` with code `fenced` when a newer writer has taken over, `system` when
-    ///   the disk refuses (nothing is published then, and a later append may succeed).
-    /// - Complexity: one pass over the bytes, one `pwrite`, one compare-exchange.
+    /// A batch without rows is allowed when it has an origin: it records progress. With a named
+    /// producer, a batch whose sequence is not above the last one is a duplicate: it was appended
+    /// before, and is acknowledged without being appended again.
+    /// - Parameter acknowledgement: what to wait for; by default what the topic's flush policy says.
+    /// - Throws: `LogError` with code `fenced` when another instance of the named producer has
+    ///   appended since this writer was opened, `poisoned` after a failed sync, `system` when the
+    ///   disk refuses (nothing is published then, and a later append may succeed).
+    /// - Complexity: one pass over the bytes, one `pwrite` (or copy), three compare-exchanges.
     @discardableResult
-    public mutating func append(_ builder: inout BatchBuilder) throws(LogError) -> UInt64 {
-        guard !isFenced else { throw Self.fenced(files) }
-        var header = try sealed(&builder)
-        let base = offset
-        try reserveOffsets(header.rows)
-        let target = try segmentForAppend()
-        let place = SegmentHeader.byteCount + Int(position - target.basePosition)
-        if configuration.codec == .lz4,
-            Self.compress(builder.memory, into: &arena, &header, level: configuration.level)
-        {
-            let start = BatchHeader.fullBytes - header.headerBytes
-            try Self.write(target.file, &arena, &header, start: start, at: place)
-        } else {
-            header.attributes.codec = .none
-            header.storedBytes = header.decodedBytes
-            let start = BatchHeader.fullBytes - header.headerBytes
-            try builder.write(&header, to: target.file, start: start, at: place)
+    public mutating func append(
+        _ builder: inout BatchBuilder, acknowledgement: Acknowledgement? = nil
+    ) throws(LogError) -> AppendReceipt {
+        try configuration.check(builder, topic: files.topic)
+        builder.producer = cursor.producer
+        var header = try encoder.prepare(&builder)
+        var holding = try SharedLock.take(control.appender, slot: slot)
+        let receipt: AppendReceipt
+        do throws(LogError) {
+            receipt = try append(&header, of: &builder, &holding)
+        } catch {
+            SharedLock.release(control.appender, holding)
+            throw error
         }
-        try publish(header)
+        SharedLock.release(control.appender, holding)
+        control.wakeReaders()
         builder.reset()
-        return base
+        try flushRolled()
+        if (acknowledgement ?? configuration.flush.acknowledgement) == .durable {
+            try flush()
+        }
+        return receipt
     }
 
-    /// Puts the batch behind the published end and moves the end, in one step.
-    private mutating func publish(_ header: BatchHeader) throws(LogError) {
-        let next = position + UInt64(header.batchBytes)
-        guard
-            control.published.compareExchange(
-                expected: PublishedWord(epoch: epoch, position: position).word,
-                desired: PublishedWord(epoch: epoch, position: next).word)
-        else {
-            isFenced = true
-            throw Self.fenced(files)
-        }
-        position = next
-        offset += UInt64(header.rows)
-        previousChecksum = header.checksum
-        // Raised, not stored: a writer stopped right here must not undo what its successor did.
-        control.endOffset.raise(to: offset)
-        control.wakeWaiters()
-    }
-
-    private func sealed(_ builder: inout BatchBuilder) throws(LogError) -> BatchHeader {
-        guard builder.rows > 0 || builder.origin != nil else {
-            throw LogError(.invalidArgument, "a batch without rows needs an origin")
-        }
-        let fits =
-            switch configuration.kind {
-            case .bytes: builder.columns == 0
-            case .features: builder.columns == configuration.features || builder.rows == 0
-            case .predictions: builder.columns > 0 || builder.rows == 0
+    /// Appends under the lock, again when a successor pushed us aside in the middle.
+    private mutating func append(
+        _ header: inout BatchHeader, of builder: inout BatchBuilder,
+        _ holding: inout SharedLock.Holding
+    ) throws(LogError) -> AppendReceipt {
+        while true {
+            if holding.isSuccession { try succeed(&holding) }
+            try catchUp()
+            try checkState(&holding)
+            if let receipt = try duplicate(header) { return receipt }
+            try reserveOffsets(header.rows, &holding)
+            try prepareSegment(for: header.batchBytes)
+            let base = cursor.offset
+            header.baseOffset = base
+            header.epoch = UInt32(seen.epoch)
+            header.previousChecksum = cursor.checksum
+            header.durable = try control.durablePosition()
+            header.appendedAt = Clock.wallNanoseconds()
+            if header.firstTimestamp == 0, header.maxTimestamp == 0 {
+                header.firstTimestamp = header.appendedAt
+                header.maxTimestamp = header.appendedAt
             }
-        guard fits else {
-            throw LogError(
-                .invalidArgument,
-                "topic '\(files.topic)' takes \(configuration.kind.rawValue) with "
-                    + "\(configuration.features) columns, not \(builder.columns) columns")
+            try write(&header, of: &builder)
+            if publish(header) { return AppendReceipt(baseOffset: base, isDuplicate: false) }
+            // Nothing was published: the compare-exchange failed, because we stood still for so
+            // long that another took the lock.
+            SharedLock.release(control.appender, holding)
+            holding = try SharedLock.take(control.appender, slot: slot)
         }
-        var header = try builder.seal()
-        header.baseOffset = offset
-        header.epoch = UInt32(epoch)
-        header.previousChecksum = previousChecksum
-        header.appendedAt = Clock.wallNanoseconds()
-        if header.firstTimestamp == 0 {
-            header.firstTimestamp = header.appendedAt
-            header.maxTimestamp = header.appendedAt
-        }
-        return header
     }
 
-    /// Compresses into the arena behind header space; false when that saves nothing.
-    private static func compress(
-        _ memory: RawSpan, into arena: inout AlignedBuffer, _ header: inout BatchHeader,
-        level: Int
-    ) -> Bool {
-        guard header.decodedBytes > 0 else { return false }
-        let start = BatchHeader.fullBytes
-        arena.reserve(start + aligned64(LZ4Block.bound(header.decodedBytes)))
-        let payload = memory.extracting(start..<start + header.decodedBytes)
-        var bytes = arena.mutableBytes
-        var target = bytes._mutatingExtracting(start...)
-        guard
-            let written = LZ4Block.compress(payload, into: &target, level: level),
-            aligned64(written) < aligned64(header.decodedBytes)
-        else { return false }
-        target.zero(written, to: aligned64(written))
-        header.attributes.codec = .lz4
-        header.storedBytes = written
+    private mutating func write(
+        _ header: inout BatchHeader, of builder: inout BatchBuilder
+    ) throws(LogError) {
+        let position = cursor.position
+        guard var open = segment.take() else {
+            preconditionFailure("append without a segment")
+        }
+        do throws(LogError) {
+            try encoder.withBatch(&header, of: &builder) { (bytes) throws(LogError) in
+                try open.write(bytes, at: position)
+            }
+        } catch {
+            segment = consume open
+            throw error
+        }
+        segment = consume open
+    }
+
+    /// Moves the published end behind the batch, in one step; false when the epoch has changed.
+    private mutating func publish(_ header: BatchHeader) -> Bool {
+        let next = PublishedWord(
+            epoch: seen.epoch, position: seen.position + UInt64(header.batchBytes))
+        guard control.published.compareExchange(expected: seen.word, desired: next.word) else {
+            return false
+        }
+        let position = cursor.position
+        let before = cursor.maxTimestamp
+        seen = next
+        cursor.pass(header)
+        known = cursor.lastOfProducer
+        ControlPage.raise(control.endOffset, to: cursor.offset)
+        segment?.note(header, at: position, maxTimestampBefore: before)
         return true
     }
 
-    /// Writes a batch whose payload stands in `buffer` behind `fullBytes` of header space.
-    static func write(
-        _ file: borrowing FileHandle, _ buffer: inout AlignedBuffer, _ header: inout BatchHeader,
-        start: Int, at offset: Int
-    ) throws(LogError) {
-        let payload = BatchHeader.fullBytes..<BatchHeader.fullBytes + header.storedBytes
-        header.payloadChecksum = CRC32C.checksum(buffer.bytes.extracting(payload))
-        header.batchBytes = aligned64(header.headerBytes + header.storedBytes)
-        var bytes = buffer.mutableBytes
-        var front = bytes._mutatingExtracting(start...)
-        header.encode(into: &front)
-        let whole = buffer.bytes.extracting(start..<start + header.batchBytes)
-        do throws(SystemError) { try file.write(whole, at: offset) } catch {
-            throw LogError(error, while: "cannot append")
+    /// Learns what others have appended since the last time.
+    private mutating func catchUp() throws(LogError) {
+        let published = try control.publishedValue()
+        if published == seen { return }
+        if published.epoch != seen.epoch { segment = nil }
+        let version = control.segments.loadAcquiring()
+        if version != listVersion {
+            list = try files.segments(from: control.startPosition())
+            listVersion = version
         }
+        try cursor.advance(to: published.position, in: list, of: files)
+        seen = published
+        ControlPage.raise(control.endOffset, to: cursor.offset)
+        if let newest = list.entries.last, let open = segment?.path, newest.path != open {
+            segment = nil
+        }
+    }
+
+    /// Bumps the epoch, so that the owner that we pushed aside cannot publish any more.
+    private mutating func succeed(_ holding: inout SharedLock.Holding) throws(LogError) {
+        SharedLock.markSlow(control.appender, &holding)
+        while true {
+            let published = try control.publishedValue()
+            try files.checkEpoch(published.epoch + 1)
+            let next = PublishedWord(epoch: published.epoch + 1, position: published.position)
+            if control.published.compareExchange(expected: published.word, desired: next.word) {
+                return try control.sync()
+            }
+        }
+    }
+
+    /// Throws unless the partition takes rows; says durably that it is being written.
+    private func checkState(_ holding: inout SharedLock.Holding) throws(LogError) {
+        switch try control.stateValue() {
+        case .open: break
+        case .poisoned: throw files.poisoned()
+        case .deleted: throw files.deleted()
+        }
+        guard control.clean.loadAcquiring() != ControlPage.written else { return }
+        SharedLock.markSlow(control.appender, &holding)
+        control.boot.storeReleasing(CheckedWord.seal(boot))
+        control.clean.storeReleasing(ControlPage.written)
+        try control.sync()
+    }
+
+    /// The receipt of a batch that the named producer appended before.
+    private func duplicate(_ header: BatchHeader) throws(LogError) -> AppendReceipt? {
+        guard cursor.producer != 0 else { return nil }
+        guard cursor.lastOfProducer == known else {
+            throw LogError(
+                .fenced,
+                "another instance of the producer has appended to topic '\(files.topic)', "
+                    + "partition \(files.partition); this one must stop",
+                path: files.directory)
+        }
+        guard let known, header.sequence <= known.sequence else { return nil }
+        return AppendReceipt(
+            baseOffset: header.sequence == known.sequence ? known.baseOffset : nil,
+            isDuplicate: true)
     }
 
     /// Raises the ceiling, durably, before an offset above it is used.
-    private mutating func reserveOffsets(_ rows: Int) throws(LogError) {
-        let needed = offset + UInt64(rows)
+    private mutating func reserveOffsets(
+        _ rows: Int, _ holding: inout SharedLock.Holding
+    ) throws(LogError) {
+        let needed = cursor.offset + UInt64(rows)
         guard needed > durableCeiling else { return }
-        control.offsetCeiling.raise(to: needed + Self.offsetReserve)
+        guard needed <= BatchHeader.maxOffset else {
+            throw LogError(.tooLarge, "the partition's offsets are used up", path: files.directory)
+        }
+        SharedLock.markSlow(control.appender, &holding)
+        let ceiling = try control.ceilingValue()
+        let raised = max(ceiling, needed + Self.offsetReserve)
+        ControlPage.raise(control.offsetCeiling, to: raised)
         try control.sync()
-        durableCeiling = needed + Self.offsetReserve
+        durableCeiling = raised
     }
 
-    /// The open segment, or a new one when there is none or it is full.
-    private mutating func segmentForAppend() throws(LogError) -> OpenSegment {
-        if let open = segment {
-            if Int(position - open.basePosition) < configuration.segmentBytes { return open }
-            try open.sync()
+    /// Makes sure that there is an open segment with room for a batch.
+    private mutating func prepareSegment(for batchBytes: Int) throws(LogError) {
+        let end = cursor.position + UInt64(batchBytes)
+        if segment == nil, let newest = list.entries.last,
+            UInt64(newest.header.epoch) == seen.epoch
+        {
+            segment = try OpenSegment.open(newest, priorMaxTimestamp: .min)
         }
-        let name = Segment.name(basePosition: position, epoch: UInt32(epoch))
-        let path = files.directory + "/" + name
+        if let header = segment?.header, mustRoll(header, end: end) {
+            try segment?.seal(at: cursor.position, control: control)
+            segment = nil
+            rolledAt = header.basePosition
+        }
+        if segment == nil { try beginSegment() }
+        try segment?.reserve(
+            to: end, segmentBytes: configuration.segmentBytes, mapped: mode == .mapped,
+            control: control)
+    }
+
+    private func mustRoll(_ header: SegmentHeader, end: UInt64) -> Bool {
+        guard cursor.position > header.basePosition else { return false }
+        if end - header.basePosition > UInt64(configuration.segmentBytes) { return true }
+        guard let age = configuration.segmentMilliseconds else { return false }
+        return Clock.wallNanoseconds() - header.createdAt > Int64(age) * 1_000_000
+    }
+
+    private mutating func beginSegment() throws(LogError) {
         let header = SegmentHeader(
-            topicID: files.topicID, partition: UInt32(files.partition), epoch: UInt32(epoch),
-            baseOffset: offset, basePosition: position
-        ).encoded()
-        let directory = files.directory
-        let file = try wrapping("cannot create a segment") {
-            () throws(SystemError) -> FileHandle in
-            // A file of this epoch is our own, left by an append that failed before it published.
-            let file = try FileHandle(path, .openOrCreate)
-            try file.truncate(to: 0)
-            try file.write(header, at: 0)
-            try file.sync()
-            try Files.syncDirectory(directory)
-            return file
-        }
-        let opened = OpenSegment(file: file, basePosition: position)
-        segment = opened
+            topicID: files.topicID, partition: UInt32(files.partition),
+            epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
+        let opened = try OpenSegment.create(files, header, priorMaxTimestamp: .min)
+        segment = consume opened
+        cursor.enter(header)
         control.segments.add(1)
-        return opened
+        list = try files.segments(from: control.startPosition())
+        listVersion = control.segments.loadAcquiring()
     }
 
-    /// Waits until everything appended is on the disk.
-    public mutating func flush() throws(LogError) {
-        guard let segment else { return }
-        try segment.sync()
-        try control.sync()
+    /// Makes durable what lies before the segment that was rolled last.
+    ///
+    /// Whatever the flush policy: what a machine crash can lose, and what recovery must check, are
+    /// the two newest segments.
+    private mutating func flushRolled() throws(LogError) {
+        guard let position = rolledAt else { return }
+        rolledAt = nil
+        try flusher.flush(through: position, control: control, slot: slot)
+    }
+
+    /// Waits until everything appended so far is on the disk.
+    ///
+    /// One sync serves all writers that wait at the same time.
+    /// - Throws: `LogError` with code `poisoned` when a sync failed, now or earlier.
+    public func flush() throws(LogError) {
+        try flusher.flush(through: seen.position, control: control, slot: slot)
     }
 
     /// Makes everything durable and records that the end was clean.
     public consuming func close() throws(LogError) {
         try flush()
-        guard !isFenced else { return }
-        control.clean.storeReleasing(PublishedWord(epoch: epoch, position: position).word)
+        var holding = try SharedLock.take(control.appender, slot: slot)
+        SharedLock.markSlow(control.appender, &holding)
+        do throws(LogError) { try leave(holding) } catch {
+            SharedLock.release(control.appender, holding)
+            throw error
+        }
+        SharedLock.release(control.appender, holding)
+    }
+
+    private func leave(_ holding: SharedLock.Holding) throws(LogError) {
+        guard !holding.isSuccession, try control.publishedValue() == seen,
+            try control.durablePosition() >= seen.position
+        else { return }
+        try segment?.seal(at: seen.position, control: control)
+        control.clean.storeReleasing(seen.word)
         try control.sync()
-    }
-}
-
-/// The segment that a writer appends to.
-private final class OpenSegment: Sendable {
-    let file: FileHandle
-    let basePosition: UInt64
-
-    init(file: consuming FileHandle, basePosition: UInt64) {
-        self.file = file
-        self.basePosition = basePosition
-    }
-
-    func sync() throws(LogError) {
-        do throws(SystemError) { try file.syncData() } catch {
-            throw LogError(error, while: "cannot sync the segment")
-        }
-    }
-}
-
-extension BatchBuilder {
-    /// Writes the sealed batch from where it was built.
-    mutating func write(
-        _ header: inout BatchHeader, to file: borrowing FileHandle, start: Int, at offset: Int
-    ) throws(LogError) {
-        try withBuffer { (buffer: inout AlignedBuffer) throws(LogError) in
-            try PartitionWriter.write(file, &buffer, &header, start: start, at: offset)
-        }
     }
 }

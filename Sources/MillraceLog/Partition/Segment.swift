@@ -1,7 +1,7 @@
 internal import MillraceSystem
 
 /// A segment file, mapped for reading by one reader.
-final class Segment {
+struct Segment: ~Copyable, Sendable {
     let header: SegmentHeader
     let path: String
     private let file: FileHandle
@@ -13,8 +13,14 @@ final class Segment {
     static func name(basePosition: UInt64, epoch: UInt32) -> String {
         let position = String(basePosition)
         let bump = String(epoch, radix: 16)
-        return String(repeating: "0", count: 20 - position.count) + position + "-"
-            + String(repeating: "0", count: 5 - bump.count) + bump + ".log"
+        return String(repeating: "0", count: max(0, 20 - position.count)) + position + "-"
+            + String(repeating: "0", count: max(0, 5 - bump.count)) + bump + ".log"
+    }
+
+    /// The base position that a segment's name tells; nil for another name.
+    static func basePosition(ofName name: String) -> UInt64? {
+        guard name.hasSuffix(".log"), let dash = name.firstIndex(of: "-") else { return nil }
+        return UInt64(name[..<dash])
     }
 
     init(path: String, topicID: UInt64, partition: Int) throws(LogError) {
@@ -51,9 +57,13 @@ final class Segment {
     /// Bytes up to log position `position`, mapping what has been appended since last time.
     ///
     /// - Throws: `corrupt` when the file ends before what the control page says is published.
-    func extend(to position: UInt64) throws(LogError) {
+    @inline(__always)
+    mutating func extend(to position: UInt64) throws(LogError) {
         let needed = fileOffset(position)
-        guard needed > map.byteCount else { return }
+        if needed > map.byteCount { try remap(needed) }
+    }
+
+    private mutating func remap(_ needed: Int) throws(LogError) {
         let size = try Self.size(of: file)
         guard size >= needed else {
             throw LogError.corrupt(
@@ -68,6 +78,7 @@ final class Segment {
     }
 
     /// Where log position `position` lies in the file.
+    @inline(__always)
     func fileOffset(_ position: UInt64) -> Int {
         SegmentHeader.byteCount + Int(position - header.basePosition)
     }
@@ -75,75 +86,6 @@ final class Segment {
     /// The bytes from log position `position` to `limit`, both inside the segment.
     @_lifetime(borrow self)
     func bytes(from position: UInt64, to limit: UInt64) -> RawSpan {
-        // SAFETY: the mapping is replaced only by `extend`, between two batches.
-        let span = map.bytes.extracting(fileOffset(position)..<fileOffset(limit))
-        return unsafe _overrideLifetime(span, borrowing: self)
-    }
-}
-
-/// A segment as the directory shows it.
-struct SegmentEntry: Sendable, Equatable {
-    let path: String
-    let header: SegmentHeader
-}
-
-/// The segments of a partition that hold published batches, in order.
-///
-/// Every takeover and every roll makes a file. One made by a writer that was fenced before it
-/// published begins where its successor's does; of two with one base position the newer epoch
-/// counts. A segment reaches up to the base position of the next.
-struct SegmentList: Sendable {
-    private(set) var entries: [SegmentEntry] = []
-
-    init(directory: String, topicID: UInt64, partition: Int) throws(LogError) {
-        let names = try wrapping("cannot list the segments") { () throws(SystemError) in
-            try Files.list(directory)
-        }
-        for name in names where name.hasSuffix(".log") {
-            let path = directory + "/" + name
-            let bytes = try wrapping("cannot read the segment") { () throws(SystemError) in
-                let file = try FileHandle(path, .read)
-                var bytes = [UInt8](repeating: 0, count: SegmentHeader.byteCount)
-                let count = try file.read(into: &bytes, at: 0)
-                bytes.removeSubrange(count...)
-                return bytes
-            }
-            // A writer or the machine died between making the file and its header being on the
-            // disk, which comes before the first batch: nothing is in it.
-            if bytes.count < SegmentHeader.byteCount || bytes.allSatisfy({ $0 == 0 }) { continue }
-            let span = bytes.span
-            let raw = unsafe span.bytes  // SAFETY: an array of bytes is initialised.
-            let header = try SegmentHeader(
-                raw, path: path, topicID: topicID, partition: partition)
-            entries.append(SegmentEntry(path: path, header: header))
-        }
-        entries.sort {
-            ($0.header.basePosition, $0.header.epoch) < ($1.header.basePosition, $1.header.epoch)
-        }
-        var kept: [SegmentEntry] = []
-        for entry in entries {
-            if let last = kept.last, last.header.basePosition == entry.header.basePosition {
-                kept.removeLast()
-            }
-            kept.append(entry)
-        }
-        entries = kept
-    }
-
-    /// Index of the segment that holds log position `position`.
-    func index(ofPosition position: UInt64) -> Int? {
-        entries.lastIndex { $0.header.basePosition <= position }
-    }
-
-    /// Index of the segment that holds row `offset`, or would.
-    func index(ofOffset offset: UInt64) -> Int? {
-        entries.lastIndex { $0.header.baseOffset <= offset }
-    }
-
-    /// The log position at which segment `index` ends, given what is published.
-    func limit(of index: Int, published: UInt64) -> UInt64 {
-        let next = index + 1
-        return next < entries.count
-            ? min(entries[next].header.basePosition, published) : published
+        map.bytes.extracting(fileOffset(position)..<fileOffset(limit))
     }
 }

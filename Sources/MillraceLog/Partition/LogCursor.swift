@@ -1,0 +1,90 @@
+internal import MillraceSystem
+
+/// What a writer knows of the end of its partition, and how it learns what others appended.
+///
+/// **Thread-safety**: one owner, who holds the append lock while it moves.
+struct LogCursor: Sendable {
+    /// Log position after the last batch seen.
+    var position: UInt64
+    /// Offset after the last row seen.
+    var offset: UInt64
+    /// Header checksum of the last batch seen; 0 when there is none.
+    var checksum: UInt32 = 0
+    /// Largest timestamp of the newest segment's batches; `Int64.min` when it has none.
+    var maxTimestamp = Int64.min
+    /// The producer whose batches are looked for; 0 for none.
+    let producer: UInt32
+    /// The newest batch of that producer, as far as seen.
+    var lastOfProducer: ProducerMark?
+
+    /// A batch of a named producer.
+    struct ProducerMark: Sendable, Equatable {
+        let sequence: UInt64
+        let position: UInt64
+        let baseOffset: UInt64
+    }
+
+    /// Begins at the newest segment's start.
+    init(at header: SegmentHeader?, producer: UInt32) {
+        position = header?.basePosition ?? 0
+        offset = header?.baseOffset ?? 0
+        self.producer = producer
+    }
+
+    /// Takes note of the batch that begins at `position`.
+    mutating func pass(_ header: BatchHeader) {
+        if producer != 0, header.producer == producer {
+            lastOfProducer = ProducerMark(
+                sequence: header.sequence, position: position, baseOffset: header.baseOffset)
+        }
+        position += UInt64(header.batchBytes)
+        offset = max(offset, header.baseOffset + UInt64(header.rows))
+        checksum = header.checksum
+        if header.rows > 0 { maxTimestamp = max(maxTimestamp, header.maxTimestamp) }
+    }
+
+    /// Walks over everything up to log position `published`.
+    ///
+    /// - Complexity: O(batches since the last time).
+    mutating func advance(
+        to published: UInt64, in list: SegmentList, of files: PartitionFiles
+    ) throws(LogError) {
+        guard published >= position else {
+            throw LogError.corrupt(
+                files.control, at: ControlPage.publishedByte,
+                expected: "a log position of at least \(position)", found: "\(published)")
+        }
+        while position < published {
+            guard let index = list.index(ofPosition: position) else {
+                throw files.missingSegment(position)
+            }
+            let entry = list.entries[index]
+            if entry.header.basePosition == position { enter(entry.header) }
+            let limit = list.limit(of: index, published: published)
+            guard limit > position else { throw files.missingSegment(position) }
+            var walk = try BatchWalk(files.open(entry), from: position, limit: limit)
+            while let header = try walk.next() { pass(header) }
+        }
+        // A segment that has no batch yet can begin at a later offset: a crash of the machine made
+        // those in between unusable.
+        if let last = list.entries.last, last.header.basePosition == position {
+            enter(last.header)
+        }
+    }
+
+    /// Takes note that a segment begins.
+    mutating func enter(_ header: SegmentHeader) {
+        offset = max(offset, header.baseOffset)
+        maxTimestamp = .min
+    }
+}
+
+extension PartitionFiles {
+    func missingSegment(_ position: UInt64) -> LogError {
+        LogError(
+            .corrupt,
+            "corrupt data: expected a segment that holds the published position \(position), "
+                + "found none; nothing was repaired",
+            path: directory)
+    }
+}

@@ -1,0 +1,167 @@
+internal import MillraceSystem
+
+/// The segment that a writer appends to.
+///
+/// Its space is allocated ahead, in steps that grow, so that a full disk is an error before a batch
+/// is begun, and so that readers map the file once and not for every batch.
+struct OpenSegment: ~Copyable, Sendable {
+    let header: SegmentHeader
+    let path: String
+    private let file: FileHandle
+    /// For mapped writes; nil when batches are written by `pwrite`.
+    private var map: MappedFile?
+    private var index: SegmentIndexWriter
+    /// Log position up to which pages of the mapping are populated.
+    private var populated: UInt64
+
+    private static let firstStep = 1 << 20
+    private static let largestStep = 64 << 20
+    /// How far ahead pages of a mapping are made, so that an append does not fault.
+    private static let populateStep = 2 << 20
+
+    /// Makes the file of a new segment; nothing is synced.
+    ///
+    /// A file of this name is one that a writer of this epoch made before it failed to publish in it.
+    static func create(
+        _ files: PartitionFiles, _ header: SegmentHeader, priorMaxTimestamp: Int64
+    ) throws(LogError) -> OpenSegment {
+        let path =
+            files.directory + "/"
+            + Segment.name(basePosition: header.basePosition, epoch: header.epoch)
+        let bytes = header.encoded()
+        let file = try wrapping("cannot create a segment") { () throws(SystemError) in
+            let file = try FileHandle(path, .openOrCreate)
+            try file.truncate(to: 0)
+            try file.write(bytes, at: 0)
+            return file
+        }
+        return OpenSegment(header, path, file, priorMaxTimestamp)
+    }
+
+    /// Opens a segment to go on with it.
+    static func open(
+        _ entry: SegmentEntry, priorMaxTimestamp: Int64
+    ) throws(LogError) -> OpenSegment {
+        let file = try wrapping("cannot open the segment") { () throws(SystemError) in
+            try FileHandle(entry.path, .readWrite)
+        }
+        return OpenSegment(entry.header, entry.path, file, priorMaxTimestamp)
+    }
+
+    private init(
+        _ header: SegmentHeader, _ path: String, _ file: consuming FileHandle,
+        _ priorMaxTimestamp: Int64
+    ) {
+        self.header = header
+        self.path = path
+        self.file = file
+        map = nil
+        index = SegmentIndexWriter(
+            segmentPath: path, header: header, priorMaxTimestamp: priorMaxTimestamp)
+        populated = header.basePosition
+    }
+
+    private func fileOffset(_ position: UInt64) -> Int {
+        SegmentHeader.byteCount + Int(position - header.basePosition)
+    }
+
+    /// Makes sure that there is space up to log position `end`.
+    ///
+    /// `mapped` asks for a mapping as well, which the file system may not allow. The append lock is held.
+    mutating func reserve(
+        to end: UInt64, segmentBytes: Int, mapped: Bool, control: borrowing ControlPage
+    ) throws(LogError) {
+        let allocated = try control.allocatedValue()
+        let isOurs = allocated.epoch == UInt64(header.epoch)
+        if isOurs, allocated.position >= end, !mapped || map != nil { return }
+        let size = try Self.size(file)
+        let needed = fileOffset(end)
+        var isReal = isOurs && allocated.position >= end
+        var newSize = size
+        if !isReal || size < needed {
+            let step = min(max(size, Self.firstStep), Self.largestStep)
+            newSize = max(
+                needed, min(aligned64(size + step), SegmentHeader.byteCount + segmentBytes))
+            isReal = try Self.grow(file, from: size, to: newSize)
+        }
+        // Exchanged, not stored: who was succeeded must not tell of its own segment.
+        let limit = header.basePosition + UInt64(newSize - SegmentHeader.byteCount) & ~63
+        if isReal {
+            _ = control.allocated.compareExchange(
+                expected: allocated.word,
+                desired: PublishedWord(epoch: UInt64(header.epoch), position: limit).word)
+        }
+        if mapped, isReal { map = try Self.map(file, bytes: newSize) }
+    }
+
+    private static func size(_ file: borrowing FileHandle) throws(LogError) -> Int {
+        do throws(SystemError) { return try file.size() } catch {
+            throw LogError(error, while: "cannot look at the segment")
+        }
+    }
+
+    private static func grow(
+        _ file: borrowing FileHandle, from size: Int, to newSize: Int
+    ) throws(LogError) -> Bool {
+        guard newSize > size else { return true }
+        do throws(SystemError) { return try file.allocate(from: size, bytes: newSize - size) } catch {
+            throw LogError(error, while: "cannot allocate space for the segment")
+        }
+    }
+
+    private static func map(
+        _ file: borrowing FileHandle, bytes: Int
+    ) throws(LogError) -> MappedFile {
+        do throws(SystemError) { return try file.map(bytes: bytes, writable: true) } catch {
+            throw LogError(error, while: "cannot map the segment")
+        }
+    }
+
+    /// Puts the bytes of a batch at log position `position`, where there is space.
+    mutating func write(_ bytes: RawSpan, at position: UInt64) throws(LogError) {
+        let place = fileOffset(position)
+        if let room = map?.byteCount, place + bytes.byteCount <= room {
+            populate(place + bytes.byteCount, room: room)
+            map?.write(bytes, at: place)
+            return
+        }
+        do throws(SystemError) { try file.write(bytes, at: place) } catch {
+            throw LogError(error, while: "cannot append")
+        }
+    }
+
+    /// Makes pages ahead of the batch that ends at byte `end` of the file.
+    private mutating func populate(_ end: Int, room: Int) {
+        guard fileOffset(populated) < end + 4096 else { return }
+        let from = min(fileOffset(populated), end)
+        let bytes = min(room - from, end - from + Self.populateStep)
+        // Where the kernel cannot, the pages come one by one, as they are written.
+        _ = map?.populate(from: from, bytes: bytes)
+        populated = header.basePosition + UInt64(from + bytes - SegmentHeader.byteCount)
+    }
+
+    /// Takes note of a published batch, for the index.
+    mutating func note(_ header: BatchHeader, at position: UInt64, maxTimestampBefore: Int64) {
+        index.note(header, at: position, maxTimestampBefore: maxTimestampBefore)
+    }
+
+    /// Gives back the space behind `end`, the end of the segment's batches, and starts to write
+    /// the segment to the disk. The append lock is held.
+    func seal(at end: UInt64, control: borrowing ControlPage) throws(LogError) {
+        let allocated = try control.allocatedValue()
+        if allocated.epoch == UInt64(header.epoch) {
+            // Told first: nobody writes to space that is gone.
+            guard
+                control.allocated.compareExchange(
+                    expected: allocated.word,
+                    desired: PublishedWord(epoch: allocated.epoch, position: end).word)
+            else { return }
+        }
+        do throws(SystemError) {
+            try file.truncate(to: fileOffset(end))
+            try file.startWriteback(from: 0, bytes: fileOffset(end))
+        } catch {
+            throw LogError(error, while: "cannot seal the segment")
+        }
+    }
+}

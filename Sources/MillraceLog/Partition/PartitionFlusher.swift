@@ -1,0 +1,135 @@
+internal import MillraceSystem
+
+/// Makes what is published durable.
+///
+/// One flusher at a time works for a partition, and its sync covers all that was published when it
+/// began: who waits meanwhile is served by the same sync (group commit). Any waiter takes the role
+/// over. A sync that fails poisons the partition before anyone is woken.
+///
+/// A batch is never durable before the rows that it was made from: their topics are flushed first.
+struct PartitionFlusher: Sendable {
+    let files: PartitionFiles
+    /// The topics that this one's batches come from; nil for topics without origins.
+    let sources: SourceTopics?
+
+    /// How long a waiter sleeps before it looks whether the flusher has died.
+    private static let waitNanoseconds: Int64 = 2_000_000
+
+    /// Waits until everything up to log position `target`, which is published, is on the disk.
+    ///
+    /// - Throws: `poisoned` when this sync or an earlier one failed.
+    func flush(
+        through target: UInt64, control: borrowing ControlPage, slot: borrowing OwnerSlot
+    ) throws(LogError) {
+        var watch: SharedLock.Watch?
+        while true {
+            switch try control.stateValue() {
+            case .open: break
+            case .poisoned: throw files.poisoned()
+            case .deleted: throw files.deleted()
+            }
+            if try control.durablePosition() >= target { return }
+            if let holding = try role(control, slot, &watch) {
+                try work(control, holding)
+                continue
+            }
+            let seen = control.flushFutex.load()
+            control.flushWaiters.storeReleasing(1)
+            if try control.durablePosition() >= target { return }
+            control.flushFutex.wait(while: seen, nanoseconds: Self.waitNanoseconds)
+        }
+    }
+
+    /// The flusher's role; nil while another has it and is not dead or stopped.
+    private func role(
+        _ control: borrowing ControlPage, _ slot: borrowing OwnerSlot,
+        _ watch: inout SharedLock.Watch?
+    ) throws(LogError) -> SharedLock.Holding? {
+        if var holding = SharedLock.tryTake(control.flusher, slot: slot.number) {
+            SharedLock.markSlow(control.flusher, &holding)
+            return holding
+        }
+        // One wait first: most flushers are at work and live.
+        guard var waiting = watch else {
+            watch = SharedLock.Watch()
+            return nil
+        }
+        let holding = try SharedLock.succeed(control.flusher, slot: slot, &waiting)
+        watch = waiting
+        return holding
+    }
+
+    private func work(
+        _ control: borrowing ControlPage, _ holding: SharedLock.Holding
+    ) throws(LogError) {
+        do throws(LogError) {
+            let durable = try control.durablePosition()
+            let target = try control.publishedValue().position
+            let list = try files.segments(from: control.startPosition())
+            try sources?.flush(from: durable, to: target, in: list, of: files)
+            // The predecessor may have been told of a failed write that nobody will be told of
+            // again: what it was to sync is written anew.
+            if holding.isSuccession { try rewrite(from: durable, to: target, in: list) }
+            try sync(from: durable, to: target, in: list, control)
+            ControlPage.raise(control.durable, to: target >> 6)
+            SharedLock.release(control.flusher, holding)
+            control.wakeFlushWaiters()
+        } catch {
+            SharedLock.release(control.flusher, holding)
+            control.wakeFlushWaiters()
+            throw error
+        }
+    }
+
+    /// Syncs the segments that hold log positions `durable ..< target`, and their names.
+    private func sync(
+        from durable: UInt64, to target: UInt64, in list: SegmentList,
+        _ control: borrowing ControlPage
+    ) throws(LogError) {
+        do throws(SystemError) {
+            var isNameNew = false
+            for entry in overlapping(durable, target, in: list) {
+                try FileHandle(entry.path, .read).syncData()
+                if entry.header.basePosition >= durable { isNameNew = true }
+            }
+            if isNameNew { try Files.syncDirectory(files.directory) }
+        } catch {
+            // A segment that retention has removed meanwhile needs no sync.
+            if error.isNotFound, try control.startPosition() > durable { return }
+            ControlPage.raise(control.state, to: PartitionState.poisoned.rawValue)
+            throw LogError(
+                .poisoned,
+                "cannot sync: \(error.reason). " + files.poisoned().message,
+                path: error.path, cause: error)
+        }
+    }
+
+    private func overlapping(
+        _ durable: UInt64, _ target: UInt64, in list: SegmentList
+    ) -> [SegmentEntry] {
+        list.entries.indices.filter {
+            list.entries[$0].header.basePosition < target
+                && list.limit(of: $0, published: target) > durable
+        }.map { list.entries[$0] }
+    }
+
+    /// Writes log positions `durable ..< target` again, as they are in memory.
+    private func rewrite(
+        from durable: UInt64, to target: UInt64, in list: SegmentList
+    ) throws(LogError) {
+        for entry in overlapping(durable, target, in: list) {
+            let first = max(durable, entry.header.basePosition)
+            guard let index = list.index(ofPosition: first) else { continue }
+            let limit = list.limit(of: index, published: target)
+            var segment = try files.open(entry)
+            try segment.extend(to: limit)
+            let bytes = segment.bytes(from: first, to: limit)
+            let place = segment.fileOffset(first)
+            do throws(SystemError) {
+                try FileHandle(entry.path, .readWrite).write(bytes, at: place)
+            } catch {
+                throw LogError(error, while: "cannot write the segment anew")
+            }
+        }
+    }
+}
