@@ -32,7 +32,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let lock = try Self.acquireLock(files)
         let control = try files.openControl(writable: true)
         let boot = try wrapping("cannot identify the boot") { () throws(SystemError) in
-            try BootID.current()
+            try BootID.current(for: files.directory)
         }
         try control.checkOffsets()
         let word = control.published.loadAcquiring()
