@@ -7,10 +7,14 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/// Since Linux 5.14; the C library of some supported systems is older.
+#define ML_MADV_POPULATE_WRITE 23
 
 int ml_pin_to_cpu(int cpu) {
     if (cpu < 0 || cpu >= CPU_SETSIZE) return -EINVAL;
@@ -36,28 +40,44 @@ int ml_thread_id(void) { return (int)syscall(SYS_gettid); }
 
 void ml_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
+int32_t ml_observer_count;
+
+void ml_count_observers(int32_t change) {
+    __atomic_fetch_add(&ml_observer_count, change, __ATOMIC_SEQ_CST);
+}
+
 int ml_allocate(int fd, int64_t offset, int64_t length) {
-    while (fallocate(fd, 0, offset, length) != 0)
-        if (errno != EINTR) return -errno;
-    return 0;
+    return fallocate(fd, 0, offset, length) == 0 ? 0 : -errno;
+}
+
+int ml_start_writeback(int fd, int64_t offset, int64_t length) {
+    return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE) == 0 ? 0 : -errno;
+}
+
+int ml_populate(void *address, size_t length) {
+    return madvise(address, length, ML_MADV_POPULATE_WRITE) == 0 ? 0 : -errno;
+}
+
+static struct flock byte_lock(int type, int64_t offset) {
+    struct flock lock = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+    return lock;
 }
 
 int ml_try_lock(int fd, int64_t offset) {
-    struct flock lock = {
-        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
-    while (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-        if (errno == EAGAIN || errno == EACCES) return 1;
-        if (errno != EINTR) return -errno;
-    }
-    return 0;
+    struct flock lock = byte_lock(F_WRLCK, offset);
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
+    return errno == EAGAIN || errno == EACCES ? 1 : -errno;
 }
 
 int ml_unlock(int fd, int64_t offset) {
-    struct flock lock = {
-        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
-    while (fcntl(fd, F_OFD_SETLK, &lock) != 0)
-        if (errno != EINTR) return -errno;
-    return 0;
+    struct flock lock = byte_lock(F_UNLCK, offset);
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
+int ml_is_locked(int fd, int64_t offset) {
+    struct flock lock = byte_lock(F_WRLCK, offset);
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 ? lock.l_type != F_UNLCK : -errno;
 }
 
 int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds) {

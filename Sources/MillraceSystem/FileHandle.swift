@@ -6,7 +6,7 @@ internal import Glibc
 /// **Thread-safety**: positioned reads and writes may run at once; the value itself has one owner.
 @safe package struct FileHandle: ~Copyable, Sendable {
     package let path: String
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// How a file is opened.
     package enum Mode {
@@ -30,7 +30,7 @@ internal import Glibc
         self.descriptor = try Syscalls.open(path, flags: flags)
     }
 
-    deinit { close(descriptor) }
+    deinit { Syscalls.close(descriptor) }
 
     package func size() throws(SystemError) -> Int { try Syscalls.size(descriptor, path) }
 
@@ -90,30 +90,13 @@ internal import Glibc
     /// Makes the file's data and metadata durable.
     package func sync() throws(SystemError) { try Syscalls.syncAll(descriptor, path) }
 
-    package func truncate(to size: Int) throws(SystemError) {
-        try Syscalls.truncate(descriptor, path, to: size)
-    }
-
-    /// Reserves disk blocks, so that a full disk is an error here and not a fault later.
-    package func allocate(bytes: Int) throws(SystemError) {
-        try Syscalls.allocate(descriptor, path, bytes: bytes)
-    }
-
-    /// Takes the exclusive lock on one byte of the file, without waiting.
-    ///
-    /// False when another open file description holds it. The kernel releases it when the last holder closes or dies.
-    package func tryLock(byte: Int) throws(SystemError) -> Bool {
-        try Syscalls.tryLock(descriptor, path, byte: byte)
-    }
-
-    /// Gives back the lock on one byte of the file.
-    package func unlock(byte: Int) throws(SystemError) {
-        try Syscalls.unlock(descriptor, path, byte: byte)
-    }
+    /// Which file this is, whatever it is called now.
+    package var identity: FileIdentity { FileIdentity(descriptor: descriptor) }
 
     /// Maps the first `bytes` bytes of the file.
     package func map(bytes: Int, writable: Bool) throws(SystemError) -> MappedFile {
         let address = try unsafe Syscalls.map(descriptor, path, bytes: bytes, writable: writable)
-        return unsafe MappedFile(path: path, address: address, byteCount: bytes)
+        return unsafe MappedFile(
+            path: path, address: address, byteCount: bytes, isWritable: writable)
     }
 }

@@ -17,17 +17,41 @@ package enum Files {
         return bytes
     }
 
-    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
-
-    package static func isDirectory(_ path: String) -> Bool {
-        var status = stat()
-        return unsafe stat(path, &status) == 0 && (status.st_mode & S_IFMT) == S_IFDIR
+    /// What a path leads to.
+    package enum Kind: Sendable {
+        case regular
+        case directory
+        /// A pipe, a device, a socket.
+        case other
     }
 
+    /// What is at `path`, symbolic links followed; nil when nothing is.
+    ///
+    /// - Throws: `SystemError` when that cannot be told, as when the disk fails.
+    package static func kind(of path: String) throws(SystemError) -> Kind? {
+        do {
+            switch try Syscalls.type(of: path) {
+            case S_IFREG: return .regular
+            case S_IFDIR: return .directory
+            default: return .other
+            }
+        } catch {
+            if error.isNotFound { return nil }
+            throw error
+        }
+    }
+
+    /// Whether something is there; false also when that cannot be told.
+    package static func exists(_ path: String) -> Bool { knownKind(of: path) != nil }
+
+    /// Whether a directory is there; false also when that cannot be told.
+    package static func isDirectory(_ path: String) -> Bool { knownKind(of: path) == .directory }
+
     /// Whether this is a plain file: not a directory, pipe or device.
-    package static func isRegular(_ path: String) -> Bool {
-        var status = stat()
-        return unsafe stat(path, &status) == 0 && (status.st_mode & S_IFMT) == S_IFREG
+    package static func isRegular(_ path: String) -> Bool { knownKind(of: path) == .regular }
+
+    private static func knownKind(of path: String) -> Kind? {
+        do throws(SystemError) { return try kind(of: path) } catch { return nil }
     }
 
     package static func size(_ path: String) throws(SystemError) -> Int {
@@ -35,31 +59,43 @@ package enum Files {
     }
 
     /// Creates a directory and those above it, durably; no error when it is there already.
+    ///
+    /// Of one that is there the name is synced, too: who made it may have died before that.
     package static func createDirectory(_ path: String) throws(SystemError) {
-        if isDirectory(path) { return }
         let above = parent(of: path)
+        if try kind(of: path) == .directory {
+            do { try syncDirectory(above) } catch {
+                // The way to a directory need not be readable for who may use the directory.
+                guard error.errno == EACCES else { throw error }
+            }
+            return
+        }
         if above != path { try createDirectory(above) }
         do {
             try Syscalls.makeDirectory(path)
         } catch {
-            if error.errno == EEXIST, isDirectory(path) { return }
-            throw error
+            guard error.errno == EEXIST, try kind(of: path) == .directory else { throw error }
         }
         try syncDirectory(above)
     }
 
     /// Replaces or creates a file so that after a crash either the old or the new content is there.
+    ///
+    /// When it throws, either the old or the new content is there, too, and no temporary is left
+    /// behind unless removing that fails as well.
     package static func writeDurably(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
         let temporary = "\(path).tmp-\(getpid())-\(Clock.monotonicNanoseconds())"
         do throws(SystemError) {
             let file = try FileHandle(temporary, .createNew)
             try file.write(bytes, at: 0)
             try file.sync()
+            try Syscalls.rename(temporary, path)
         } catch {
-            unsafe unlink(temporary)
+            // The first error is the one to report.
+            do { try Syscalls.unlink(temporary) } catch {}
             throw error
         }
-        try renameDurably(temporary, path)
+        try syncDirectory(parent(of: path))
     }
 
     /// Renames, replacing what is there, and makes the change durable.
@@ -71,33 +107,14 @@ package enum Files {
 
     /// The names in a directory, sorted, without `.` and `..`.
     package static func list(_ directory: String) throws(SystemError) -> [String] {
-        guard let stream = unsafe opendir(directory) else {
-            throw SystemError(operation: "opendir", path: directory, errno: errno)
-        }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        while true {
-            Glibc.errno = 0
-            guard let entry = unsafe readdir(stream) else {
-                if errno != 0 {
-                    throw SystemError(operation: "readdir", path: directory, errno: errno)
-                }
-                break
-            }
-            // SAFETY: the kernel ends `d_name` with a zero byte inside the entry.
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names.sorted()
+        try Syscalls.list(directory).sorted()
     }
 
     package static func remove(_ path: String) throws(SystemError) { try Syscalls.unlink(path) }
 
     /// Removes a directory and everything below it.
     package static func removeTree(_ path: String) throws(SystemError) {
-        guard isDirectory(path) else { return try remove(path) }
+        guard try kind(of: path) == .directory else { return try remove(path) }
         for name in try list(path) { try removeTree(path + "/" + name) }
         try Syscalls.removeDirectory(path)
     }
@@ -105,7 +122,7 @@ package enum Files {
     /// Makes the names in a directory durable.
     package static func syncDirectory(_ path: String) throws(SystemError) {
         let descriptor = try Syscalls.open(path, flags: O_RDONLY | O_DIRECTORY)
-        defer { close(descriptor) }
+        defer { Syscalls.close(descriptor) }
         try Syscalls.syncAll(descriptor, path)
     }
 

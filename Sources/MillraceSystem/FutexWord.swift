@@ -19,7 +19,16 @@ internal import Synchronization
 
     /// Changes the word and wakes every sleeper.
     package func advanceAndWake() {
-        unsafe atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        let atomic = unsafe atomic
+        func advance() { unsafe atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+        if DiskObservation.isActive {
+            _ = unsafe DiskObservation.store(pointer, count: 4) {
+                advance()
+                return true
+            }
+        } else {
+            advance()
+        }
         _ = unsafe ml_futex_wake_all(UnsafePointer(pointer.assumingMemoryBound(to: UInt32.self)))
     }
 

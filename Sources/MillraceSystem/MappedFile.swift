@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Synchronization
 
 /// A file's bytes in memory, shared with every process that maps the same file.
 ///
@@ -10,14 +9,16 @@ internal import Synchronization
     package let path: String
     package let byteCount: Int
     private let address: UnsafeMutableRawPointer
+    private let isWritable: Bool
 
-    init(path: String, address: UnsafeMutableRawPointer, byteCount: Int) {
+    init(path: String, address: UnsafeMutableRawPointer, byteCount: Int, isWritable: Bool) {
         self.path = path
+        self.isWritable = isWritable
         self.byteCount = byteCount
         unsafe self.address = address
     }
 
-    deinit { unsafe munmap(address, byteCount) }
+    deinit { unsafe Syscalls.unmap(address, bytes: byteCount) }
 
     /// All mapped bytes.
     package var bytes: RawSpan {
@@ -46,51 +47,48 @@ internal import Synchronization
         return unsafe _overrideLifetime(FutexWord(address: address + offset), borrowing: self)
     }
 
-    /// Makes stores into the first `bytes` bytes durable.
-    package func sync(bytes: Int) throws(SystemError) {
-        _ = try Syscalls.call("msync", path) { Int(unsafe msync(address, bytes, MS_SYNC)) }
-    }
-}
-
-/// A 64-bit word in a mapped file, which it cannot outlive.
-@safe package struct AtomicWord: ~Escapable, @unchecked Sendable {
-    // Sendable: every access is atomic.
-    private let pointer: UnsafeMutablePointer<Atomic<UInt64>>
-
-    @_lifetime(borrow address)
-    init(address: UnsafeMutableRawPointer) {
-        unsafe pointer = address.assumingMemoryBound(to: Atomic<UInt64>.self)
-    }
-
-    /// Reads the word; what its writer stored before `storeReleasing` is visible afterwards.
-    @inline(always)
-    package func loadAcquiring() -> UInt64 { unsafe pointer.pointee.load(ordering: .acquiring) }
-
-    @inline(always)
-    package func storeReleasing(_ value: UInt64) {
-        unsafe pointer.pointee.store(value, ordering: .releasing)
-    }
-
-    /// Replaces `expected` by `desired` in one step.
+    /// Copies `bytes` to byte `offset` of a mapping that was made writable.
     ///
-    /// False, and nothing stored, when another value was there. Sequentially consistent, so that a look for waiters comes after it.
-    @inline(always)
-    package func compareExchange(expected: UInt64, desired: UInt64) -> Bool {
-        unsafe pointer.pointee.compareExchange(
-            expected: expected, desired: desired, ordering: .sequentiallyConsistent
-        ).exchanged
-    }
-
-    /// Raises the word to `value`; leaves it when it is there or above already.
-    package func raise(to value: UInt64) {
-        var seen = loadAcquiring()
-        while seen < value, !compareExchange(expected: seen, desired: value) {
-            seen = loadAcquiring()
+    /// **Thread-safety**: plain stores; readers learn of them through a word that is stored after
+    /// them with `storeReleasing` or `compareExchange`. **Durability**: none before a sync.
+    package func write(_ bytes: RawSpan, at offset: Int) {
+        precondition(isWritable && offset >= 0 && offset + bytes.byteCount <= byteCount)
+        // SAFETY: the range is inside the mapping, which is writable, and does not overlap `bytes`:
+        // spans of this mapping are of bytes that do not change.
+        unsafe bytes.withUnsafeBytes { source in
+            guard let from = source.baseAddress, source.count > 0 else { return }
+            let to = unsafe address + offset
+            guard DiskObservation.isActive else {
+                return unsafe to.copyMemory(from: from, byteCount: source.count)
+            }
+            _ = unsafe DiskObservation.store(to, count: source.count) {
+                unsafe to.copyMemory(from: from, byteCount: source.count)
+                return true
+            }
         }
     }
 
-    @inline(always) @discardableResult
-    package func add(_ value: UInt64) -> UInt64 {
-        unsafe pointer.pointee.wrappingAdd(value, ordering: .sequentiallyConsistent).newValue
+    /// Faults in the pages of `bytes` bytes from `offset` of a mapping that was made writable, so
+    /// that storing there neither waits nor finds the disk full.
+    ///
+    /// False where the kernel lacks the means (before Linux 5.14): pages then come at first touch.
+    package func populate(from offset: Int, bytes: Int) throws(SystemError) -> Bool {
+        precondition(isWritable && offset >= 0 && bytes >= 0 && offset + bytes <= byteCount)
+        let start = offset / Self.pageSize * Self.pageSize
+        do {
+            try unsafe Syscalls.populate(
+                address, path, from: start, bytes: offset + bytes - start)
+            return true
+        } catch {
+            guard error.errno == EINVAL else { throw error }
+            return false
+        }
+    }
+
+    private static let pageSize = sysconf(Int32(_SC_PAGESIZE))
+
+    /// Makes stores into the first `bytes` bytes durable.
+    package func sync(bytes: Int) throws(SystemError) {
+        try unsafe Syscalls.syncMap(address, path, bytes: bytes)
     }
 }

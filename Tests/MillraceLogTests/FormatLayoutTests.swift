@@ -73,7 +73,7 @@ import Testing
         #expect(Self.u64(bytes, 192) == PartitionWriter.offsetReserve)
         #expect(Self.u64(bytes, 256) == 1)
         #expect(Self.u64(bytes, 384) == 0)
-        #expect(try Self.u64(bytes, 448) == BootID.current())
+        #expect(try Self.u64(bytes, 448) == BootID.current(for: fixture.partitionPath))
         #expect(Self.u64(bytes, 512) == 0)
         try writer.close()
         let closed = try Damage.content(fixture.controlPath)

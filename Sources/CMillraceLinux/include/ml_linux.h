@@ -22,8 +22,26 @@ int ml_thread_id(void);
 /// Names the calling thread; the kernel keeps the first 15 bytes.
 void ml_name_thread(const char *name);
 
+/// How many observers of files are installed in this process; read it through `ml_is_observed`.
+extern int32_t ml_observer_count;
+
+/// Whether anybody observes files in this process: one relaxed load, for the hottest paths.
+static inline int ml_is_observed(void) {
+    return __builtin_expect(__atomic_load_n(&ml_observer_count, __ATOMIC_RELAXED) != 0, 0);
+}
+
+/// Adds to the number of installed observers.
+void ml_count_observers(int32_t change);
+
 /// Reserves blocks for [offset, offset + length) and extends the file. 0 or -errno.
 int ml_allocate(int fd, int64_t offset, int64_t length);
+
+/// Starts writing [offset, offset + length) to the disk without waiting for it. 0 or -errno.
+int ml_start_writeback(int fd, int64_t offset, int64_t length);
+
+/// Faults in a page-aligned, writable part of a mapping, blocks included.
+/// 0 or -errno (-EINVAL: the kernel does not know how).
+int ml_populate(void *address, size_t length);
 
 /// Takes an exclusive open-file-description lock on one byte without waiting.
 /// 0 when taken, 1 when another description holds it, -errno otherwise.
@@ -31,6 +49,9 @@ int ml_try_lock(int fd, int64_t offset);
 
 /// Gives the lock on one byte back, also for a child that inherited the description. 0 or -errno.
 int ml_unlock(int fd, int64_t offset);
+
+/// Whether another open file description holds a lock on one byte. 0, 1 or -errno.
+int ml_is_locked(int fd, int64_t offset);
 
 /// Sleeps while `*word == expected`, at most `nanoseconds`. Shared between processes.
 /// 0 when woken, or -errno (-EAGAIN: the value differed; -ETIMEDOUT).
