@@ -21,8 +21,10 @@ public struct LogError: Error, Sendable, CustomStringConvertible {
         public static let offsetOutOfRange = Code(description: "offset out of range")
         /// Another process writes this partition.
         public static let busy = Code(description: "busy")
-        /// A newer writer has taken over; this one must stop.
+        /// Another instance of the same producer has taken over; this one must stop.
         public static let fenced = Code(description: "fenced")
+        /// A sync has failed: nothing more is accepted, and nothing durable acknowledged.
+        public static let poisoned = Code(description: "poisoned")
         /// A row or a batch is larger than the format allows.
         public static let tooLarge = Code(description: "too large")
         /// The operating system failed.

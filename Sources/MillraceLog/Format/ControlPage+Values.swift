@@ -11,6 +11,9 @@ enum PartitionState: UInt64 {
 
 /// The checked words as values.
 extension ControlPage {
+    /// The `clean` word while the partition is being written: no published word has epoch 0.
+    static let written = PublishedWord(epoch: 0, position: 0).word
+
     /// What is published.
     ///
     /// - Throws: `corrupt` when the word's check does not match, as every function here.

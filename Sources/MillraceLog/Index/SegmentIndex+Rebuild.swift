@@ -9,7 +9,7 @@ extension SegmentIndex {
     ///   damage are filled then.
     /// - Complexity: O(batches of the segment).
     static func rebuild(
-        _ segment: Segment, limit: UInt64, priorMaxTimestamp: Int64
+        _ segment: consuming Segment, limit: UInt64, priorMaxTimestamp: Int64
     ) throws(LogError) {
         var writer = SegmentIndexWriter(
             segmentPath: segment.path, header: segment.header,

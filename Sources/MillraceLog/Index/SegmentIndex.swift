@@ -102,26 +102,26 @@ struct SegmentIndex: ~Copyable, Sendable {
     /// What the index says is checked against the segment; in doubt it is the segment's start. The
     /// batch that holds the row is this one or one behind it.
     /// - Complexity: O(log slots), where no slot is unknown.
-    func start(forOffset offset: UInt64, in segment: Segment, limit: UInt64) -> IndexEntry {
+    func start(forOffset offset: UInt64, in segment: borrowing Segment, limit: UInt64) -> IndexEntry {
         confirmed(floor(ofOffset: offset, limit: limit), in: segment, limit: limit)
     }
 
     /// Where to begin to look for the first row that is not older than `time`.
     ///
     /// - Complexity: O(log slots), where no slot is unknown.
-    func start(atOrAfter time: Int64, in segment: Segment, limit: UInt64) -> IndexEntry {
+    func start(atOrAfter time: Int64, in segment: borrowing Segment, limit: UInt64) -> IndexEntry {
         confirmed(last(before: time, limit: limit), in: segment, limit: limit)
     }
 
     /// Where to begin to look at the end of the segment's batches.
     ///
     /// - Complexity: O(log slots), where no slot is unknown.
-    func start(atPosition position: UInt64, in segment: Segment, limit: UInt64) -> IndexEntry {
+    func start(atPosition position: UInt64, in segment: borrowing Segment, limit: UInt64) -> IndexEntry {
         confirmed(floor(ofPosition: position, limit: limit), in: segment, limit: limit)
     }
 
     private func confirmed(
-        _ entry: IndexEntry?, in segment: Segment, limit: UInt64
+        _ entry: IndexEntry?, in segment: borrowing Segment, limit: UInt64
     ) -> IndexEntry {
         let start = IndexEntry(
             baseOffset: header.baseOffset, position: header.basePosition, maxTimestampBefore: .min)
@@ -143,7 +143,11 @@ extension Segment {
     ///
     /// - Throws: `LogError` with code `corrupt`.
     func batchHeader(at position: UInt64, limit: UInt64) throws(LogError) -> BatchHeader {
-        try extend(to: limit)
+        guard covers(limit) else {
+            throw LogError.corrupt(
+                path, at: fileOffset(position), expected: "bytes up to \(fileOffset(limit))",
+                found: "the end of the file")
+        }
         do throws(BatchHeaderFault) {
             return try BatchHeader(bytes(from: position, to: limit))
         } catch {

@@ -198,6 +198,7 @@ extension CrashRecovery {
         ControlPage.raise(control.endOffset, to: cursor.offset)
         ControlPage.raise(control.durable, to: fresh.position >> 6)
         control.allocated.storeReleasing(fresh.word)
+        control.clean.storeReleasing(ControlPage.written)
         control.state.storeReleasing(CheckedWord.seal(PartitionState.open.rawValue))
         control.boot.storeReleasing(CheckedWord.seal(boot))
         control.segments.add(1)
@@ -222,7 +223,7 @@ extension PartitionFiles {
     func remove(_ segments: [String]) throws(LogError) {
         guard !segments.isEmpty else { return }
         for segment in segments {
-            for path in [segment, SegmentIndex.path(ofSegment: segment)] {
+            for path in [segment, SegmentIndexFormat.path(ofSegment: segment)] {
                 do throws(SystemError) { try Files.remove(path) } catch {
                     if !error.isNotFound {
                         throw LogError(error, while: "cannot remove a segment")

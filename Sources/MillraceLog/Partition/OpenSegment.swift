@@ -39,13 +39,12 @@ struct OpenSegment: ~Copyable, Sendable {
     }
 
     /// Opens a segment to go on with it.
-    static func open(
-        _ entry: SegmentEntry, priorMaxTimestamp: Int64
-    ) throws(LogError) -> OpenSegment {
+    static func open(_ entry: SegmentEntry) throws(LogError) -> OpenSegment {
         let file = try wrapping("cannot open the segment") { () throws(SystemError) in
             try FileHandle(entry.path, .readWrite)
         }
-        return OpenSegment(entry.header, entry.path, file, priorMaxTimestamp)
+        return OpenSegment(
+            entry.header, entry.path, file, SegmentIndexFormat.unknownTimestamp)
     }
 
     private init(
@@ -136,7 +135,7 @@ struct OpenSegment: ~Copyable, Sendable {
         let from = min(fileOffset(populated), end)
         let bytes = min(room - from, end - from + Self.populateStep)
         // Where the kernel cannot, the pages come one by one, as they are written.
-        _ = map?.populate(from: from, bytes: bytes)
+        do throws(SystemError) { _ = try map?.populate(from: from, bytes: bytes) } catch {}
         populated = header.basePosition + UInt64(from + bytes - SegmentHeader.byteCount)
     }
 

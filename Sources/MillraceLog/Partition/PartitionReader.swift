@@ -3,74 +3,106 @@ internal import MillraceSystem
 /// Reads one partition, batch by batch, in order.
 ///
 /// Stored batches are seen in place in the mapped file; compressed ones are decoded once, into the
-/// reader's own aligned arena. **Thread-safety**: one owner; any number of readers read at once.
+/// reader's own aligned arena. Header and payload checksums are verified, and that each batch
+/// follows the one before.
+/// **Thread-safety**: one owner; any number of readers read at once, while others append.
 public struct PartitionReader: ~Copyable, @unchecked Sendable {
     // Sendable: the segment it holds is its own.
 
-    private let files: PartitionFiles
-    private let control: ControlPage
+    let files: PartitionFiles
+    let control: ControlPage
     private var list: SegmentList
     private var listVersion: UInt64
+    /// Index in the list of the segment that is open.
     private var index = 0
     private var segment: Segment?
+    /// Log position at which the open segment's batches end; `UInt64.max` while it is the newest.
+    private var segmentEnd: UInt64 = 0
     private var position: UInt64 = 0
-    private var arena = AlignedBuffer()
+    /// The published word seen last, and the position in it.
+    private(set) var word: UInt64 = 0
+    private var published: UInt64 = 0
+    /// The published word for which the end of the log was checked.
+    private var checkedWord: UInt64 = 0
+    private var decoder: BatchDecoder
+    /// Header checksum of the batch before; 0 when it was not read.
+    private var previousChecksum: UInt32 = 0
+    /// Base offset that the next batch must have; nil when the one before it was not read.
+    private var expectedOffset: UInt64?
+    private let onOutOfRange: OutOfRangePolicy
+    /// The page once more, writable, for saying that somebody sleeps.
+    var sleepPage: ControlPage?
+    var maySleepOnFutex = true
     /// Offset of the first row that `next()` has not returned yet.
     public private(set) var nextOffset: UInt64 = 0
 
-    init(files: PartitionFiles) throws(LogError) {
+    init(
+        files: PartitionFiles, decoding: ElementDecoding,
+        onOutOfRange: OutOfRangePolicy = .error, sources: SourceTopics?
+    ) throws(LogError) {
+        _ = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: false)
         // The count is read first: a segment made after that shows as a change.
         let version = control.segments.loadAcquiring()
-        let list = try files.segments()
+        let list = try files.segments(from: control.startPosition())
         self.files = files
         self.control = control
         self.list = list
+        self.onOutOfRange = onOutOfRange
+        decoder = BatchDecoder(decoding)
         listVersion = version
         position = list.entries.first?.header.basePosition ?? 0
         nextOffset = list.entries.first?.header.baseOffset ?? 0
     }
 
-    /// Offset of the first row in the log.
-    public var startOffset: UInt64 { list.entries.first?.header.baseOffset ?? 0 }
+    /// Offset of the first row in the log, as retention has left it.
+    public var startOffset: UInt64 {
+        mutating get throws(LogError) {
+            try refreshList()
+            return list.entries.first?.header.baseOffset ?? 0
+        }
+    }
 
     /// The offset that the next appended row will get, as published so far.
-    public var endOffset: UInt64 { control.endOffset.loadAcquiring() }
+    public var endOffset: UInt64 {
+        get throws(LogError) { try control.endOffsetValue() }
+    }
 
     /// Whether everything that is published has been read.
     public var isAtEnd: Bool {
-        position >= PublishedWord(control.published.loadAcquiring()).position
+        get throws(LogError) {
+            if control.published.loadAcquiring() == word { return position >= published }
+            return position >= (try control.publishedValue()).position
+        }
     }
 
     /// Goes to row `offset`, or to the end of the log when that is where it lies.
     ///
     /// - Throws: `LogError` with code `offsetOutOfRange`.
-    /// - Complexity: O(batches of one segment).
+    /// - Complexity: O(log segments + log index), and the batches of 64 KiB.
     public mutating func seek(to offset: UInt64) throws(LogError) {
         // Before the list of segments: what is published is then in a segment of the list.
-        let published = PublishedWord(control.published.loadAcquiring()).position
-        refreshIfChanged: do {
-            let version = control.segments.loadAcquiring()
-            if version == listVersion { break refreshIfChanged }
-            list = try files.segments()
-            listVersion = version
-        }
-        segment = nil
+        let end = try control.endOffsetValue()
+        let published = try control.publishedValue().position
+        try refreshList()
+        leaveSegment()
         guard let found = list.index(ofOffset: offset) else {
-            guard list.entries.isEmpty, offset == 0 else { throw outOfRange(offset) }
+            guard list.entries.isEmpty, offset == 0 else { throw outOfRange(offset, end) }
             position = 0
             nextOffset = 0
             return
         }
-        index = found
         let entry = list.entries[found]
-        var walk = try BatchWalk(
-            files.open(entry), limit: list.limit(of: found, published: published))
-        var batchStart = walk.position
-        var end = entry.header.baseOffset
+        let limit = list.limit(of: found, published: published)
+        let segment = try files.open(entry)
+        let slots = SegmentIndex(segmentPath: entry.path, header: entry.header)
+        let start = slots.start(forOffset: offset, in: segment, limit: limit)
+        var walk = try BatchWalk(segment, from: start.position, limit: limit)
+        var batchStart = start.position
+        var last = max(entry.header.baseOffset, start.baseOffset)
         while let header = try walk.next() {
-            end = header.baseOffset + UInt64(header.rows)
-            if end > offset {
+            last = header.baseOffset + UInt64(header.rows)
+            if last > offset {
                 position = batchStart
                 nextOffset = offset
                 return
@@ -78,143 +110,245 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             batchStart = walk.position
         }
         // Offsets that a crash of the machine made unusable lie between the rows before and after.
-        guard offset <= max(end, endOffset) || found + 1 < list.entries.count else {
-            throw outOfRange(offset)
+        guard offset <= max(last, end) || found + 1 < list.entries.count else {
+            throw outOfRange(offset, end)
         }
         position = batchStart
         nextOffset = offset
     }
 
-    private func outOfRange(_ offset: UInt64) -> LogError {
-        LogError(
+    /// Goes to the first row whose timestamp is at least `time`, nanoseconds since 1970; to the end
+    /// of the log when all are older.
+    ///
+    /// - Complexity: O(log segments + log index), and the batches of 64 KiB.
+    public mutating func seek(toTime time: Int64) throws(LogError) {
+        let end = try control.endOffsetValue()
+        let published = try control.publishedValue().position
+        try refreshList()
+        var lookup = TimestampLookup(files: files, list: list, published: published)
+        guard let match = try lookup.firstBatch(atOrAfter: time) else { return try seek(to: end) }
+        leaveSegment()
+        position = match.position
+        nextOffset = match.header.baseOffset
+        guard match.header.attributes.has(BatchAttributes.timestamps) else { return }
+        let row = try firstRow(atOrAfter: time)
+        leaveSegment()
+        position = match.position
+        nextOffset = match.header.baseOffset + UInt64(row)
+    }
+
+    private mutating func firstRow(atOrAfter time: Int64) throws(LogError) -> Int {
+        guard let batch = try next() else { return 0 }
+        return (0..<batch.rows).first { batch.timestamp($0) >= time } ?? 0
+    }
+
+    private mutating func leaveSegment() {
+        segment = nil
+        segmentEnd = 0
+        previousChecksum = 0
+        expectedOffset = nil
+    }
+
+    private func outOfRange(_ offset: UInt64, _ end: UInt64) -> LogError {
+        let start = list.entries.first?.header.baseOffset ?? 0
+        let lost = offset < start ? ": \(start - offset) rows before it are gone" : ""
+        return LogError(
             .offsetOutOfRange,
             "offset \(offset) is not in topic '\(files.topic)', partition \(files.partition), "
-                + "which holds \(startOffset) to \(endOffset)",
+                + "which holds \(start) to \(end)" + lost,
             path: files.directory)
     }
 
     /// The next batch; nil when everything published has been read.
     ///
-    /// The batch borrows the reader until it goes away. Header and payload checksums are verified.
-    /// - Throws: `LogError` with code `corrupt`; the reader stays where it was.
+    /// The batch borrows the reader until it goes away. No allocation, lock or reference count.
+    /// - Throws: `LogError` with code `corrupt`, the reader stays where it was; `offsetOutOfRange`
+    ///   when retention has removed the next rows and the reader was not told to go on elsewhere.
     /// - Complexity: O(bytes of the batch).
     @_lifetime(&self)
     public mutating func next() throws(LogError) -> RecordBatch? {
-        let published = PublishedWord(control.published.loadAcquiring()).position
-        guard position < published else { return nil }
-        let limit = try enterSegment(published: published)
+        let word = control.published.loadAcquiring()
+        if word != self.word { try look(at: word) }
+        if position >= published {
+            if checkedWord != word { try checkEnd() }
+            return nil
+        }
+        if position >= segmentEnd { try enterSegment() }
+        let limit = min(segmentEnd, published)
         try segment?.extend(to: limit)
-        let header = try readHeader(limit: limit)
-        let sought = nextOffset > header.baseOffset ? Int(nextOffset - header.baseOffset) : 0
-        let skipped = min(sought, header.rows)
+        let header = try decode(limit: limit)
         let start = position
-        if header.attributes.codec == .lz4 { try decode(header) }
-        position += UInt64(header.batchBytes)
-        nextOffset = max(nextOffset, header.baseOffset + UInt64(header.rows))
+        let sought = nextOffset > header.baseOffset ? Int(nextOffset - header.baseOffset) : 0
+        position = start + UInt64(header.batchBytes)
+        previousChecksum = header.checksum
+        let end = header.baseOffset + UInt64(header.rows)
+        expectedOffset = end
+        nextOffset = max(nextOffset, end)
         // SAFETY: the bytes are in the mapping or in the arena, both of which live and stay as they
         // are until the reader, which the batch borrows, is used again.
-        let payload = unsafe _overrideLifetime(
-            unsafe payload(of: header, at: start), mutating: &self)
-        return RecordBatch(header: header, payload: payload, skippedRows: skipped)
+        return unsafe _overrideLifetime(
+            decoder.batch(
+                header, stored: unsafe stored(header, at: start),
+                skippedRows: min(sought, header.rows)),
+            mutating: &self)
     }
 
-    /// Opens the segment that holds `position`; returns the log position at which it ends.
-    private mutating func enterSegment(published: UInt64) throws(LogError) -> UInt64 {
+    /// Takes note of a new published word.
+    private mutating func look(at word: UInt64) throws(LogError) {
+        let value = try control.publishedValue()
+        guard value.position >= published else {
+            throw LogError.corrupt(
+                files.control, at: ControlPage.publishedByte,
+                expected: "a log position of at least \(published)", found: "\(value.position)")
+        }
+        if control.segments.loadAcquiring() != listVersion {
+            try refreshList()
+            if segment != nil { try findSegment() }
+        }
+        self.word = value.word
+        published = value.position
+    }
+
+    private mutating func refreshList() throws(LogError) {
         let version = control.segments.loadAcquiring()
-        if version != listVersion {
-            list = try files.segments()
-            listVersion = version
-        } else if segment != nil {
-            let limit = list.limit(of: index, published: published)
-            if position < limit { return limit }
-        }
-        guard let found = list.index(ofPosition: position) else {
-            throw LogError(
-                .corrupt, "no segment holds the published position \(position)",
-                path: files.directory)
-        }
-        if segment == nil || found != index || version != listVersion
-            || segment?.path != list.entries[found].path
-        {
-            segment = try files.open(list.entries[found])
-            index = found
-        }
-        return list.limit(of: found, published: published)
+        if version == listVersion { return }
+        list = try files.segments(from: control.startPosition())
+        listVersion = version
     }
 
-    /// The header at `position`, its own checksum and that of the payload verified.
-    private func readHeader(limit: UInt64) throws(LogError) -> BatchHeader {
-        guard let segment else { preconditionFailure("read outside a segment") }
-        let bytes = segment.bytes(from: position, to: limit)
+    /// Finds the open segment in a new list.
+    private mutating func findSegment() throws(LogError) {
+        guard let path = segment?.path,
+            let found = list.entries.firstIndex(where: { $0.path == path })
+        else {
+            // Retention has removed it: its batches stay readable while it is open.
+            return
+        }
+        index = found
+        segmentEnd = list.limit(of: found, published: .max)
+    }
+
+    /// Opens the segment that holds `position`.
+    private mutating func enterSegment() throws(LogError) {
+        for _ in 0..<100 {
+            guard let found = list.index(ofPosition: position) else {
+                try skipLostRows()
+                continue
+            }
+            let entry = list.entries[found]
+            let end = list.limit(of: found, published: .max)
+            guard position < end else { throw files.missingSegment(position) }
+            do throws(LogError) {
+                segment = try files.open(entry)
+            } catch {
+                // Removed since it was listed: by retention, or with its topic.
+                guard error.cause?.isNotFound == true else { throw error }
+                if try control.stateValue() == .deleted { throw files.deleted() }
+                list = try files.segments(from: control.startPosition())
+                continue
+            }
+            index = found
+            segmentEnd = end
+            if let expected = expectedOffset, entry.header.basePosition == position {
+                expectedOffset = max(expected, entry.header.baseOffset)
+            }
+            return
+        }
+        throw files.missingSegment(position)
+    }
+
+    /// Goes on where the policy says when retention has removed the rows at `position`.
+    private mutating func skipLostRows() throws(LogError) {
+        guard let first = list.entries.first, first.header.basePosition > position else {
+            throw files.missingSegment(position)
+        }
+        let end = try control.endOffsetValue()
+        switch onOutOfRange {
+        case .error: throw outOfRange(nextOffset, end)
+        case .earliest:
+            leaveSegment()
+            position = first.header.basePosition
+            nextOffset = first.header.baseOffset
+        case .latest:
+            try seek(to: end)
+        }
+    }
+
+    /// Reads, checks and decodes the batch at `position`.
+    private mutating func decode(limit: UInt64) throws(LogError) -> BatchHeader {
+        guard let epoch = segment?.header.epoch else { throw files.missingSegment(position) }
         do throws(BatchHeaderFault) {
-            let header = try BatchHeader(bytes)
-            let payload = bytes.extracting(
-                header.headerBytes..<header.headerBytes + header.storedBytes)
-            let checksum = CRC32C.checksum(payload)
-            guard checksum == header.payloadChecksum else {
-                throw BatchHeaderFault(
-                    byte: 12, expected: "payload checksum \(hex(checksum))",
-                    found: hex(header.payloadChecksum))
-            }
-            if header.attributes.codec == .none {
-                try RecordBatch(header: header, payload: payload, skippedRows: 0).checkValueEnds()
-            }
+            let header = try BatchHeader(unsafe bytes(from: position, to: limit))
+            try check(header, epoch: epoch)
+            try decoder.decode(
+                header, stored: unsafe stored(header, at: position), verify: true)
             return header
         } catch {
             throw fault(error)
         }
     }
 
-    /// Decodes the payload at `position` into the arena.
-    private mutating func decode(_ header: BatchHeader) throws(LogError) {
-        arena.reserve(header.decodedBytes)
-        guard let segment else { preconditionFailure("read outside a segment") }
-        let first = position + UInt64(header.headerBytes)
-        let stored = segment.bytes(from: first, to: first + UInt64(header.storedBytes))
-        let decoded = Self.decode(stored, header, into: &arena)
-        do throws(BatchHeaderFault) {
-            guard decoded else {
-                throw BatchHeaderFault(
-                    byte: header.headerBytes,
-                    expected: "an LZ4 block of \(header.decodedBytes) bytes", found: "another")
-            }
-            let payload = arena.bytes.extracting(0..<header.decodedBytes)
-            try RecordBatch(header: header, payload: payload, skippedRows: 0).checkValueEnds()
-        } catch {
-            throw fault(error)
+    private func check(_ header: BatchHeader, epoch: UInt32) throws(BatchHeaderFault) {
+        guard header.epoch == epoch else {
+            throw BatchHeaderFault(
+                byte: 20, expected: "epoch \(epoch) of the segment", found: "\(header.epoch)")
+        }
+        guard previousChecksum == 0 || header.previousChecksum == previousChecksum else {
+            throw BatchHeaderFault(
+                byte: 16, expected: "a batch that follows header \(hex(previousChecksum))",
+                found: hex(header.previousChecksum))
+        }
+        if let expectedOffset, header.baseOffset != expectedOffset {
+            throw BatchHeaderFault(
+                byte: 32, expected: "base offset \(expectedOffset)",
+                found: "\(header.baseOffset)")
         }
     }
 
-    private static func decode(
-        _ stored: RawSpan, _ header: BatchHeader, into arena: inout AlignedBuffer
-    ) -> Bool {
-        var bytes = arena.mutableBytes
-        var target = bytes._mutatingExtracting(0..<header.decodedBytes)
-        return LZ4Block.decompress(stored, into: &target) != nil
-    }
-
-    /// The decoded payload of the batch at log position `start`.
-    ///
-    /// The caller must not use it after
-    /// the reader has moved on.
+    /// Bytes of the open segment, which the caller must not use after the reader has moved on.
     @unsafe
     @_lifetime(immortal)
-    private func payload(of header: BatchHeader, at start: UInt64) -> RawSpan {
-        guard header.attributes.codec == .none else {
-            let decoded = arena.bytes.extracting(0..<header.decodedBytes)
-            return unsafe _overrideLifetime(decoded, copying: ())
+    private func bytes(from first: UInt64, to limit: UInt64) -> RawSpan {
+        guard segment != nil else { preconditionFailure("read outside a segment") }
+        let bytes = segment!.bytes(from: first, to: limit)
+        return unsafe _overrideLifetime(bytes, copying: ())
+    }
+
+    /// The stored payload of the batch at log position `start`; likewise.
+    @unsafe
+    @_lifetime(immortal)
+    private func stored(_ header: BatchHeader, at start: UInt64) -> RawSpan {
+        let bytes = unsafe bytes(from: start, to: start + UInt64(header.batchBytes))
+        return unsafe _overrideLifetime(
+            bytes.extracting(header.headerBytes..<header.headerBytes + header.storedBytes),
+            copying: ())
+    }
+
+    /// Checks, once for each published word, that nothing lies behind what it says.
+    private mutating func checkEnd() throws(LogError) {
+        if try control.stateValue() == .deleted { throw files.deleted() }
+        // The end offset first: what it counts was published before.
+        let end = try control.endOffsetValue()
+        let word = control.published.loadAcquiring()
+        guard word == self.word else { return }
+        try refreshList()
+        if let newest = list.entries.last, newest.header.basePosition == position {
+            nextOffset = max(nextOffset, newest.header.baseOffset)
         }
-        guard let segment else { preconditionFailure("read outside a segment") }
-        let first = start + UInt64(header.headerBytes)
-        let stored = segment.bytes(from: first, to: first + UInt64(header.storedBytes))
-        return unsafe _overrideLifetime(stored, copying: ())
+        guard nextOffset >= end else {
+            throw LogError.corrupt(
+                files.control, at: ControlPage.publishedByte,
+                expected: "a log position behind row \(end - 1)",
+                found: "\(position), behind row \(Int64(nextOffset) - 1)")
+        }
+        checkedWord = word
     }
 
     private func fault(_ fault: BatchHeaderFault) -> LogError {
-        let path = list.entries[index].path
-        let base = list.entries[index].header.basePosition
+        let base = segment?.header.basePosition ?? 0
         return LogError.corrupt(
-            path, at: SegmentHeader.byteCount + Int(position - base) + fault.byte,
+            segment?.path ?? files.directory,
+            at: SegmentHeader.byteCount + Int(position - base) + fault.byte,
             expected: fault.expected, found: fault.found)
     }
 }

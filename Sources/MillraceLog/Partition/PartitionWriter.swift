@@ -92,8 +92,6 @@ public struct PartitionWriter: ~Copyable, Sendable {
     public mutating func append(
         _ builder: inout BatchBuilder, acknowledgement: Acknowledgement? = nil
     ) throws(LogError) -> AppendReceipt {
-        try configuration.check(builder, topic: files.topic)
-        builder.producer = cursor.producer
         var header = try encoder.prepare(&builder)
         var holding = try SharedLock.take(control.appender, slot: slot)
         let receipt: AppendReceipt
@@ -131,10 +129,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
             header.previousChecksum = cursor.checksum
             header.durable = try control.durablePosition()
             header.appendedAt = Clock.wallNanoseconds()
-            if header.firstTimestamp == 0, header.maxTimestamp == 0 {
-                header.firstTimestamp = header.appendedAt
-                header.maxTimestamp = header.appendedAt
-            }
+            header.producer = cursor.producer
             try write(&header, of: &builder)
             if publish(header) { return AppendReceipt(baseOffset: base, isDuplicate: false) }
             // Nothing was published: the compare-exchange failed, because we stood still for so
@@ -227,13 +222,14 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// The receipt of a batch that the named producer appended before.
     private func duplicate(_ header: BatchHeader) throws(LogError) -> AppendReceipt? {
         guard cursor.producer != 0 else { return nil }
-        guard cursor.lastOfProducer == known else {
+        guard cursor.lastOfProducer?.sequence == known?.sequence else {
             throw LogError(
                 .fenced,
                 "another instance of the producer has appended to topic '\(files.topic)', "
                     + "partition \(files.partition); this one must stop",
                 path: files.directory)
         }
+        known = cursor.lastOfProducer
         guard let known, header.sequence <= known.sequence else { return nil }
         return AppendReceipt(
             baseOffset: header.sequence == known.sequence ? known.baseOffset : nil,
@@ -263,7 +259,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         if segment == nil, let newest = list.entries.last,
             UInt64(newest.header.epoch) == seen.epoch
         {
-            segment = try OpenSegment.open(newest, priorMaxTimestamp: .min)
+            segment = try OpenSegment.open(newest)
         }
         if let header = segment?.header, mustRoll(header, end: end) {
             try segment?.seal(at: cursor.position, control: control)
@@ -287,7 +283,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let header = SegmentHeader(
             topicID: files.topicID, partition: UInt32(files.partition),
             epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
-        let opened = try OpenSegment.create(files, header, priorMaxTimestamp: .min)
+        let prior = try TimestampLookup(files: files, list: list, published: cursor.position)
+            .priorMaxTimestamp(ofSegment: list.entries.count)
+        let opened = try OpenSegment.create(files, header, priorMaxTimestamp: prior)
         segment = consume opened
         cursor.enter(header)
         control.segments.add(1)

@@ -72,6 +72,9 @@ struct Segment: ~Copyable, Sendable {
         map = try Self.map(file, bytes: size)
     }
 
+    /// Whether the mapping reaches to log position `position`.
+    func covers(_ position: UInt64) -> Bool { fileOffset(position) <= map.byteCount }
+
     /// Size of the file in bytes.
     func size() throws(LogError) -> Int {
         try Self.size(of: file)

@@ -23,7 +23,7 @@ struct SourceTopics: Sendable {
             }
         }
         for source in wanted {
-            guard let topic = try topic(source.source), topic.directory != files.directory else {
+            guard let topic = try topic(source.source) else {
                 continue
             }
             try topic.flush(partition: source.partition)

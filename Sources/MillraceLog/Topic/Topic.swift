@@ -10,8 +10,9 @@ public final class Topic: Sendable {
     public let configuration: TopicConfiguration
     /// Number that tells this topic from an earlier one of the same name.
     public let id: UInt64
-    private let directory: String
-    private let dictionary: TopicDictionary
+    let directory: String
+    let dictionary: TopicDictionary
+    private let interval: IntervalFlusher?
 
     /// The number of partitions.
     public var partitions: Int { configuration.partitions }
@@ -20,6 +21,18 @@ public final class Topic: Sendable {
     ///
     /// `topic:NAME#ID`, the id in hexadecimal: it tells the topic from a later one of its name.
     public var reference: String { "topic:\(name)#\(String(id, radix: 16))" }
+
+    /// The name of the topic that a reference is about; nil for what is not a topic's.
+    static func name(inReference text: String) -> String? {
+        guard text.hasPrefix("topic:"), let hash = text.lastIndex(of: "#") else { return nil }
+        let name = String(text[text.index(text.startIndex, offsetBy: 6)..<hash])
+        return Names.isValid(name) ? name : nil
+    }
+
+    /// The topics that batches of this one may have been made from.
+    var sources: SourceTopics {
+        SourceTopics(topics: Files.parent(of: directory), dictionary: dictionary)
+    }
 
     init(name: String, directory: String) throws(LogError) {
         let path = directory + "/topic.json"
@@ -38,6 +51,10 @@ public final class Topic: Sendable {
         id = description.id
         configuration = description.configuration
         dictionary = TopicDictionary(path: directory + "/dictionary")
+        interval =
+            if case .interval(let milliseconds) = description.configuration.flush {
+                IntervalFlusher(milliseconds: milliseconds)
+            } else { nil }
     }
 
     /// Makes the files of a new topic.
@@ -86,13 +103,40 @@ public final class Topic: Sendable {
         guard Files.exists(description) else {
             throw LogError(.notFound, "there is no topic '\(name)'", path: directory)
         }
+        let topic = existing(name, directory)
         try wrapping("cannot delete topic '\(name)'") { () throws(SystemError) in
             try Files.renameDurably(description, directory + "/" + deletionMark)
+        }
+        try topic?.markDeleted()
+        try wrapping("cannot delete topic '\(name)'") { () throws(SystemError) in
             try Files.removeTree(directory)
         }
     }
 
-    private func files(_ partition: Int) throws(LogError) -> PartitionFiles {
+    /// The topic, unless its description is damaged.
+    private static func existing(_ name: String, _ directory: String) -> Topic? {
+        do throws(LogError) { return try Topic(name: name, directory: directory) } catch {
+            return nil
+        }
+    }
+
+    /// Tells who reads or writes the topic that it is gone.
+    private func markDeleted() throws(LogError) {
+        for partition in 0..<partitions {
+            let control: ControlPage
+            do throws(LogError) {
+                control = try files(partition).openControl(writable: true)
+            } catch {
+                // What cannot be opened is used by nobody.
+                continue
+            }
+            ControlPage.raise(control.state, to: PartitionState.deleted.rawValue)
+            control.wakeReaders()
+            control.wakeFlushWaiters()
+        }
+    }
+
+    func files(_ partition: Int) throws(LogError) -> PartitionFiles {
         guard (0..<partitions).contains(partition) else {
             throw LogError(
                 .notFound, "topic '\(name)' has partitions 0 to \(partitions - 1), not \(partition)"
@@ -103,29 +147,97 @@ public final class Topic: Sendable {
             partition: partition)
     }
 
-    /// Opens a partition for appending, as its only writer.
+    /// Opens a partition for appending; any number of writers may be open, in any processes.
     ///
-    /// - Throws: `LogError` with code `busy` while another process writes it.
-    public func writer(partition: Int) throws(LogError) -> PartitionWriter {
-        try PartitionWriter(files: files(partition), configuration: configuration)
+    /// With a `producer`'s name, batches carry sequences (`BatchBuilder.sequence`, from 1) and one
+    /// that was appended before is not appended again, whoever crashed in between. Of two
+    /// instances of one producer the second to append is refused.
+    /// - Throws: `LogError` with code `corrupt` when recovery after a crash of the machine finds
+    ///   durable rows damaged, `busy` when 4,096 writers are open.
+    public func writer(
+        partition: Int, producer: String? = nil, mode: AppendMode = .write
+    ) throws(LogError) -> PartitionWriter {
+        let id = if let producer { try dictionary.id(of: producer) } else { UInt32(0) }
+        return try PartitionWriter(
+            files: files(partition), configuration: configuration, producer: id, mode: mode,
+            sources: sources, interval: interval)
     }
 
     /// Opens a partition for reading from its first row.
-    public func reader(partition: Int) throws(LogError) -> PartitionReader {
-        try PartitionReader(files: files(partition))
+    ///
+    /// `onOutOfRange` says what to do when retention removes rows before they were read.
+    public func reader(
+        partition: Int, onOutOfRange: OutOfRangePolicy = .error
+    ) throws(LogError) -> PartitionReader {
+        try PartitionReader(
+            files: files(partition), decoding: configuration.decoding, onOutOfRange: onOutOfRange,
+            sources: sources)
     }
 
     /// Opens a partition for reading from row `offset`.
-    public func reader(partition: Int, from offset: UInt64) throws(LogError) -> PartitionReader {
-        var reader = try PartitionReader(files: files(partition))
+    ///
+    /// - Throws: `LogError` with code `offsetOutOfRange` for rows that are not there; rows that
+    ///   retention has removed are dealt with as `onOutOfRange` says.
+    public func reader(
+        partition: Int, from offset: UInt64, onOutOfRange: OutOfRangePolicy = .error
+    ) throws(LogError) -> PartitionReader {
+        var reader = try reader(partition: partition, onOutOfRange: onOutOfRange)
+        if offset < (try reader.startOffset), onOutOfRange != .error {
+            if onOutOfRange == .latest { try reader.seek(to: reader.endOffset) }
+            return reader
+        }
         try reader.seek(to: offset)
         return reader
     }
 
     /// The offset that the next row appended to the partition will get.
     public func endOffset(partition: Int) throws(LogError) -> UInt64 {
-        let control = try files(partition).openControl(writable: false)
-        return control.endOffset.loadAcquiring()
+        try opened(partition).endOffsetValue()
+    }
+
+    /// Offset of the first row that retention has left.
+    public func startOffset(partition: Int) throws(LogError) -> UInt64 {
+        var reader = try reader(partition: partition)
+        return try reader.startOffset
+    }
+
+    /// The first offset whose row has a timestamp of at least `time`, nanoseconds since 1970; nil
+    /// when all are older.
+    ///
+    /// Kafka's `offsetsForTimes`.
+    public func offset(partition: Int, atOrAfter time: Int64) throws(LogError) -> UInt64? {
+        var reader = try reader(partition: partition)
+        try reader.seek(toTime: time)
+        return try reader.isAtEnd ? nil : reader.nextOffset
+    }
+
+    /// Waits until everything published in a partition is on the disk.
+    public func flush(partition: Int) throws(LogError) {
+        let files = try files(partition)
+        _ = try PartitionEntry.recoverIfNeeded(files, sources: sources)
+        let control = try files.openControl(writable: true)
+        let target = try control.publishedValue().position
+        guard try control.durablePosition() < target else { return }
+        let slot = try OwnerSlot(files.writers)
+        try PartitionFlusher(files: files, sources: sources)
+            .flush(through: target, control: control, slot: slot)
+    }
+
+    /// Whether row `offset` is in the partition, or was removed from its front.
+    func holds(_ offset: UInt64, partition: Int) throws(LogError) -> Bool {
+        var reader = try reader(partition: partition)
+        if offset < (try reader.startOffset) { return true }
+        guard offset < (try reader.endOffset) else { return false }
+        try reader.seek(to: offset)
+        guard let batch = try reader.next() else { return false }
+        return batch.baseOffset <= offset
+    }
+
+    /// The control page of a partition, recovered if need be.
+    private func opened(_ partition: Int) throws(LogError) -> ControlPage {
+        let files = try files(partition)
+        _ = try PartitionEntry.recoverIfNeeded(files, sources: sources)
+        return try files.openControl(writable: false)
     }
 
     /// The number that stands for `text` (a group, a source, a model) in batch headers.
@@ -149,9 +261,9 @@ public final class Topic: Sendable {
         let writer = if let group { try dictionary.existingID(of: group) } else { UInt32(0) }
         guard let writer else { return nil }
         let files = try files(partition)
-        let control = try files.openControl(writable: false)
-        let published = PublishedWord(control.published.loadAcquiring()).position
-        let list = try files.segments()
+        let control = try opened(partition)
+        let published = try control.publishedValue().position
+        let list = try files.segments(from: control.startPosition())
         for index in list.entries.indices.reversed() {
             var walk = try BatchWalk(
                 files.open(list.entries[index]),
