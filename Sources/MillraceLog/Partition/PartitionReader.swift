@@ -14,17 +14,20 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     private var index = 0
     private var segment: Segment?
     private var position: UInt64 = 0
-    private var arena = AlignedBuffer()
+    private var decoder: BatchDecoder
     /// Offset of the first row that `next()` has not returned yet.
     public private(set) var nextOffset: UInt64 = 0
 
-    init(files: PartitionFiles) throws(LogError) {
+    init(
+        files: PartitionFiles, decoding: ElementDecoding = ElementDecoding()
+    ) throws(LogError) {
         let control = try files.openControl(writable: false)
         // The count is read first: a segment made after that shows as a change.
         let version = control.segments.loadAcquiring()
         let list = try files.segments()
         self.files = files
         self.control = control
+        decoder = BatchDecoder(decoding)
         self.list = list
         listVersion = version
         position = list.entries.first?.header.basePosition ?? 0
@@ -108,14 +111,24 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         let sought = nextOffset > header.baseOffset ? Int(nextOffset - header.baseOffset) : 0
         let skipped = min(sought, header.rows)
         let start = position
-        if header.attributes.codec == .lz4 { try decode(header) }
+        try decode(header)
         position += UInt64(header.batchBytes)
         nextOffset = max(nextOffset, header.baseOffset + UInt64(header.rows))
-        // SAFETY: the bytes are in the mapping or in the arena, both of which live and stay as they
-        // are until the reader, which the batch borrows, is used again.
-        let payload = unsafe _overrideLifetime(
-            unsafe payload(of: header, at: start), mutating: &self)
-        return RecordBatch(header: header, payload: payload, skippedRows: skipped)
+        // SAFETY: the bytes are in the mapping or in the decoder, both of which live and stay as
+        // they are until the reader, which the batch borrows, is used again.
+        return unsafe _overrideLifetime(
+            unsafe batch(header, at: start, skippedRows: skipped), mutating: &self)
+    }
+
+    /// The batch decoded last.
+    ///
+    /// The caller must not use it after the reader has moved on.
+    @unsafe
+    @_lifetime(immortal)
+    private func batch(_ header: BatchHeader, at start: UInt64, skippedRows: Int) -> RecordBatch {
+        let batch = decoder.batch(
+            header, stored: storedPayload(of: header, at: start), skippedRows: skippedRows)
+        return unsafe _overrideLifetime(batch, copying: ())
     }
 
     /// Opens the segment that holds `position`; returns the log position at which it ends.
@@ -142,72 +155,34 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         return list.limit(of: found, published: published)
     }
 
-    /// The header at `position`, its own checksum and that of the payload verified.
+    /// The header at `position`, its own checksum verified.
     private func readHeader(limit: UInt64) throws(LogError) -> BatchHeader {
         guard let segment else { preconditionFailure("read outside a segment") }
-        let bytes = segment.bytes(from: position, to: limit)
         do throws(BatchHeaderFault) {
-            let header = try BatchHeader(bytes)
-            let payload = bytes.extracting(
-                header.headerBytes..<header.headerBytes + header.storedBytes)
-            let checksum = CRC32C.checksum(payload)
-            guard checksum == header.payloadChecksum else {
-                throw BatchHeaderFault(
-                    byte: 12, expected: "payload checksum \(hex(checksum))",
-                    found: hex(header.payloadChecksum))
-            }
-            if header.attributes.codec == .none {
-                try RecordBatch(header: header, payload: payload, skippedRows: 0).checkValueEnds()
-            }
-            return header
+            return try BatchHeader(segment.bytes(from: position, to: limit))
         } catch {
             throw fault(error)
         }
     }
 
-    /// Decodes the payload at `position` into the arena.
+    /// Verifies and decodes the payload at `position`.
     private mutating func decode(_ header: BatchHeader) throws(LogError) {
-        arena.reserve(header.decodedBytes)
-        guard let segment else { preconditionFailure("read outside a segment") }
-        let first = position + UInt64(header.headerBytes)
-        let stored = segment.bytes(from: first, to: first + UInt64(header.storedBytes))
-        let decoded = Self.decode(stored, header, into: &arena)
         do throws(BatchHeaderFault) {
-            guard decoded else {
-                throw BatchHeaderFault(
-                    byte: header.headerBytes,
-                    expected: "an LZ4 block of \(header.decodedBytes) bytes", found: "another")
-            }
-            let payload = arena.bytes.extracting(0..<header.decodedBytes)
-            try RecordBatch(header: header, payload: payload, skippedRows: 0).checkValueEnds()
+            let stored = unsafe _overrideLifetime(
+                storedPayload(of: header, at: position), copying: ())
+            try decoder.decode(header, stored: stored, verify: true)
         } catch {
             throw fault(error)
         }
     }
 
-    private static func decode(
-        _ stored: RawSpan, _ header: BatchHeader, into arena: inout AlignedBuffer
-    ) -> Bool {
-        var bytes = arena.mutableBytes
-        var target = bytes._mutatingExtracting(0..<header.decodedBytes)
-        return LZ4Block.decompress(stored, into: &target) != nil
-    }
-
-    /// The decoded payload of the batch at log position `start`.
-    ///
-    /// The caller must not use it after
-    /// the reader has moved on.
-    @unsafe
-    @_lifetime(immortal)
-    private func payload(of header: BatchHeader, at start: UInt64) -> RawSpan {
-        guard header.attributes.codec == .none else {
-            let decoded = arena.bytes.extracting(0..<header.decodedBytes)
-            return unsafe _overrideLifetime(decoded, copying: ())
-        }
+    /// The stored payload of the batch at log position `start`.
+    @_lifetime(borrow self)
+    private func storedPayload(of header: BatchHeader, at start: UInt64) -> RawSpan {
         guard let segment else { preconditionFailure("read outside a segment") }
         let first = start + UInt64(header.headerBytes)
         let stored = segment.bytes(from: first, to: first + UInt64(header.storedBytes))
-        return unsafe _overrideLifetime(stored, copying: ())
+        return unsafe _overrideLifetime(stored, borrowing: self)
     }
 
     private func fault(_ fault: BatchHeaderFault) -> LogError {

@@ -17,7 +17,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private var offset: UInt64
     private var previousChecksum: UInt32
     private var segment: OpenSegment?
-    private var arena = AlignedBuffer()
+    private var encoder: BatchEncoder
     private var isFenced = false
     /// The offset ceiling that is known to be on the disk.
     private var durableCeiling: UInt64
@@ -66,6 +66,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         try control.sync()
         self.files = files
         self.configuration = configuration
+        encoder = BatchEncoder(configuration: configuration)
         self.lock = lock
         self.control = control
         self.epoch = epoch
@@ -124,21 +125,19 @@ public struct PartitionWriter: ~Copyable, Sendable {
     @discardableResult
     public mutating func append(_ builder: inout BatchBuilder) throws(LogError) -> UInt64 {
         guard !isFenced else { throw Self.fenced(files) }
-        var header = try sealed(&builder)
+        var header = try encoder.prepare(&builder)
         let base = offset
         try reserveOffsets(header.rows)
         let target = try segmentForAppend()
         let place = SegmentHeader.byteCount + Int(position - target.basePosition)
-        if configuration.codec == .lz4,
-            Self.compress(builder.memory, into: &arena, &header, level: configuration.level)
-        {
-            let start = BatchHeader.fullBytes - header.headerBytes
-            try Self.write(target.file, &arena, &header, start: start, at: place)
-        } else {
-            header.attributes.codec = .none
-            header.storedBytes = header.decodedBytes
-            let start = BatchHeader.fullBytes - header.headerBytes
-            try builder.write(&header, to: target.file, start: start, at: place)
+        header.baseOffset = base
+        header.epoch = UInt32(epoch)
+        header.previousChecksum = previousChecksum
+        header.appendedAt = Clock.wallNanoseconds()
+        try encoder.withBatch(&header, of: &builder) { bytes throws(LogError) in
+            do throws(SystemError) { try target.file.write(bytes, at: place) } catch {
+                throw LogError(error, while: "cannot append")
+            }
         }
         try publish(header)
         builder.reset()
@@ -162,72 +161,6 @@ public struct PartitionWriter: ~Copyable, Sendable {
         // Raised, not stored: a writer stopped right here must not undo what its successor did.
         control.endOffset.raise(to: offset)
         control.wakeWaiters()
-    }
-
-    private func sealed(_ builder: inout BatchBuilder) throws(LogError) -> BatchHeader {
-        guard builder.rows > 0 || builder.origin != nil else {
-            throw LogError(.invalidArgument, "a batch without rows needs an origin")
-        }
-        let fits =
-            switch configuration.kind {
-            case .bytes: builder.columns == 0
-            case .features: builder.columns == configuration.features || builder.rows == 0
-            case .predictions: builder.columns > 0 || builder.rows == 0
-            }
-        guard fits else {
-            throw LogError(
-                .invalidArgument,
-                "topic '\(files.topic)' takes \(configuration.kind.rawValue) with "
-                    + "\(configuration.features) columns, not \(builder.columns) columns")
-        }
-        var header = try builder.seal()
-        header.baseOffset = offset
-        header.epoch = UInt32(epoch)
-        header.previousChecksum = previousChecksum
-        header.appendedAt = Clock.wallNanoseconds()
-        if header.firstTimestamp == 0 {
-            header.firstTimestamp = header.appendedAt
-            header.maxTimestamp = header.appendedAt
-        }
-        return header
-    }
-
-    /// Compresses into the arena behind header space; false when that saves nothing.
-    private static func compress(
-        _ memory: RawSpan, into arena: inout AlignedBuffer, _ header: inout BatchHeader,
-        level: Int
-    ) -> Bool {
-        guard header.decodedBytes > 0 else { return false }
-        let start = BatchHeader.fullBytes
-        arena.reserve(start + aligned64(LZ4Block.bound(header.decodedBytes)))
-        let payload = memory.extracting(start..<start + header.decodedBytes)
-        var bytes = arena.mutableBytes
-        var target = bytes._mutatingExtracting(start...)
-        guard
-            let written = LZ4Block.compress(payload, into: &target, level: level),
-            aligned64(written) < aligned64(header.decodedBytes)
-        else { return false }
-        target.zero(written, to: aligned64(written))
-        header.attributes.codec = .lz4
-        header.storedBytes = written
-        return true
-    }
-
-    /// Writes a batch whose payload stands in `buffer` behind `fullBytes` of header space.
-    static func write(
-        _ file: borrowing FileHandle, _ buffer: inout AlignedBuffer, _ header: inout BatchHeader,
-        start: Int, at offset: Int
-    ) throws(LogError) {
-        let payload = BatchHeader.fullBytes..<BatchHeader.fullBytes + header.storedBytes
-        header.payloadChecksum = CRC32C.checksum(buffer.bytes.extracting(payload))
-        header.batchBytes = aligned64(header.headerBytes + header.storedBytes)
-        var bytes = buffer.mutableBytes
-        var front = bytes._mutatingExtracting(start...)
-        header.encode(into: &front)
-        let whole = buffer.bytes.extracting(start..<start + header.batchBytes)
-        do throws(SystemError) { try file.write(whole, at: offset) } catch {
-            throw LogError(error, while: "cannot append")
-        }
     }
 
     /// Raises the ceiling, durably, before an offset above it is used.
@@ -297,17 +230,6 @@ private final class OpenSegment: Sendable {
     func sync() throws(LogError) {
         do throws(SystemError) { try file.syncData() } catch {
             throw LogError(error, while: "cannot sync the segment")
-        }
-    }
-}
-
-extension BatchBuilder {
-    /// Writes the sealed batch from where it was built.
-    mutating func write(
-        _ header: inout BatchHeader, to file: borrowing FileHandle, start: Int, at offset: Int
-    ) throws(LogError) {
-        try withBuffer { (buffer: inout AlignedBuffer) throws(LogError) in
-            try PartitionWriter.write(file, &buffer, &header, start: start, at: offset)
         }
     }
 }

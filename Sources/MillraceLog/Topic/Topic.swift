@@ -112,12 +112,14 @@ public final class Topic: Sendable {
 
     /// Opens a partition for reading from its first row.
     public func reader(partition: Int) throws(LogError) -> PartitionReader {
-        try PartitionReader(files: files(partition))
+        try PartitionReader(
+            files: files(partition), decoding: configuration.elementDecoding)
     }
 
     /// Opens a partition for reading from row `offset`.
     public func reader(partition: Int, from offset: UInt64) throws(LogError) -> PartitionReader {
-        var reader = try PartitionReader(files: files(partition))
+        var reader = try PartitionReader(
+            files: files(partition), decoding: configuration.elementDecoding)
         try reader.seek(to: offset)
         return reader
     }
