@@ -7,7 +7,7 @@ public struct DataDirectory: Sendable {
     /// Where it is.
     public let path: String
 
-    private static let format = "millrace data, format 1\n"
+    private static let format = "millrace data, format 2\n"
     private var topicsPath: String { path + "/topics" }
 
     /// Opens a data directory, making it when `create` is set and it is not there.

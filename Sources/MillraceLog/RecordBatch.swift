@@ -5,21 +5,27 @@ internal import MillraceSystem
 /// Its spans point into the mapped file, or into the reader's arena when the batch was compressed. It
 /// cannot outlive the reader's turn: the compiler refuses.
 ///
-/// **Layout**: the matrix is row-major `[rows, columns]` float32, 64-byte aligned; rows begin
-/// `stride` floats apart. **Thread-safety**: used by the thread that reads.
+/// **Layout**: the matrix is row-major `[rows, columns]`, 64-byte aligned; rows begin `stride`
+/// elements apart. Of topics with `float32` elements it is used in place (`matrix`), of others it is
+/// widened block by block (`widen`). **Thread-safety**: used by the thread that reads.
 public struct RecordBatch: ~Copyable, ~Escapable {
     let header: BatchHeader
-    private let layout: PayloadLayout
-    private let payload: RawSpan
+    let layout: PayloadLayout
+    let payload: RawSpan
+    let decoding: ElementDecoding
     /// Rows at the front that lie before the offset the reader was sent to; leave them out.
     public let skippedRows: Int
 
     @_lifetime(copy payload)
-    init(header: BatchHeader, payload: RawSpan, skippedRows: Int) {
+    init(
+        header: BatchHeader, layout: PayloadLayout, payload: RawSpan, skippedRows: Int,
+        decoding: ElementDecoding
+    ) {
         self.header = header
-        self.layout = PayloadLayout(header)
+        self.layout = layout
         self.payload = payload
         self.skippedRows = skippedRows
+        self.decoding = decoding
     }
 
     /// Number of rows, `skippedRows` included.
@@ -30,8 +36,10 @@ public struct RecordBatch: ~Copyable, ~Escapable {
     public var endOffset: UInt64 { header.baseOffset + UInt64(header.rows) }
     /// Features or outputs a row; 0 for byte topics.
     public var columns: Int { header.columns }
-    /// Floats from the start of one row to the start of the next.
-    public var stride: Int { header.stride / 4 }
+    /// Elements from the start of one row to the start of the next.
+    public var stride: Int { header.stride / elementType.byteCount }
+    /// How features are stored; `float32` for batches without any.
+    public var elementType: ElementType { header.elementType ?? .float32 }
     /// Epoch of the writer.
     public var epoch: UInt32 { header.epoch }
     /// Id of the feature specification that encoded the rows; 0 for none.
@@ -40,6 +48,8 @@ public struct RecordBatch: ~Copyable, ~Escapable {
     public var sequence: UInt64 { header.sequence }
     /// Time of the first row, nanoseconds since 1970.
     public var firstTimestamp: Int64 { header.firstTimestamp }
+    /// Largest time of a row, nanoseconds since 1970.
+    public var maxTimestamp: Int64 { header.maxTimestamp }
     /// Time at which the batch was appended, nanoseconds since 1970.
     public var appendedAt: Int64 { header.appendedAt }
     /// Bytes of the batch in the file.
@@ -54,9 +64,20 @@ public struct RecordBatch: ~Copyable, ~Escapable {
     public var dropCount: Int { header.drops }
 
     /// The matrix, `[rows, columns]`, rows `stride` floats apart; empty without columns.
+    ///
+    /// Traps unless the element type is `float32`; `widen` and `withFeatures` serve every type.
     public var matrix: Span<Float> {
         @_lifetime(copy self)
-        get { floats(at: 0, count: header.rows * header.stride / 4) }
+        get {
+            precondition(elementType == .float32, "widen a matrix of narrow elements")
+            return floats(at: 0, count: header.rows * header.stride / 4)
+        }
+    }
+
+    /// The matrix as it is stored, little-endian elements of `elementType`, rows `stride` apart.
+    public var storedMatrix: RawSpan {
+        @_lifetime(copy self)
+        get { payload.extracting(0..<header.rows * header.stride) }
     }
 
     /// One label a row (NaN: unlabelled); empty when the batch has none.
@@ -110,25 +131,5 @@ public struct RecordBatch: ~Copyable, ~Escapable {
 
     private func valueEnd(_ index: Int) -> Int {
         Int(payload.load(layout.valueEnds + index * 4, as: UInt32.self))
-    }
-
-    /// Checks what the header cannot promise: value ends that grow and stay inside the payload.
-    func checkValueEnds() throws(BatchHeaderFault) {
-        guard header.attributes.has(BatchAttributes.values) else { return }
-        let bytes = header.decodedBytes - layout.valueBytes
-        var last = 0
-        for index in 0..<header.rows {
-            let end = valueEnd(index)
-            guard end >= last, end <= bytes else {
-                throw BatchHeaderFault(
-                    byte: header.headerBytes, expected: "row \(index) to end at \(last)...\(bytes)",
-                    found: "\(end)")
-            }
-            last = end
-        }
-        guard last == bytes else {
-            throw BatchHeaderFault(
-                byte: header.headerBytes, expected: "\(bytes) bytes of values", found: "\(last)")
-        }
     }
 }

@@ -139,7 +139,7 @@ import Testing
 
     private static func checkHeader(_ batch: [UInt8], previous: UInt64) {
         #expect(Array(batch[0..<4]) == Array("MLRB".utf8))
-        #expect(u16(batch, 4) == 1)
+        #expect(u16(batch, 4) == 2)
         #expect(u16(batch, 6) == 256)
         #expect(u32(batch, 8) == checksum(batch, 12..<256))
         #expect(u32(batch, 12) == checksum(batch, 256..<256 + 584))

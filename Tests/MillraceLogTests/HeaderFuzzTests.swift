@@ -114,12 +114,11 @@ import Testing
         for index in 0..<payload.byteCount {
             target.store(payload.load(index, as: UInt8.self), at: index)
         }
-        let batch = RecordBatch(
-            header: header, payload: aligned.bytes.extracting(0..<payload.byteCount),
-            skippedRows: 0)
+        var decoder = BatchDecoder(ElementDecoding(type: header.elementType ?? .float32))
         do throws(BatchHeaderFault) {
-            try batch.checkValueEnds()
-            _ = BatchImage(batch)
+            let stored = aligned.bytes.extracting(0..<payload.byteCount)
+            try decoder.decode(header, stored: stored, verify: false)
+            _ = BatchImage(decoder.batch(header, stored: stored, skippedRows: 0))
         } catch {}
     }
 

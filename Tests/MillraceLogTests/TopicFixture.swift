@@ -91,8 +91,10 @@ struct BatchImage: Equatable, Sendable {
         sequence = batch.sequence
         timestamps = [batch.firstTimestamp, batch.appendedAt]
         origin = batch.origin
-        let floats = batch.matrix
-        for index in floats.indices { matrix.append(floats[index].bitPattern) }
+        var floats = [Float](repeating: 0, count: batch.rows * batch.columns)
+        var target = floats.mutableSpan
+        batch.widen(rows: 0..<batch.rows, into: &target)
+        matrix = floats.map(\.bitPattern)
         let targets = batch.labels
         for index in targets.indices { labels.append(targets[index].bitPattern) }
         for index in 0..<batch.rows {

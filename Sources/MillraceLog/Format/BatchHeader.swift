@@ -7,7 +7,7 @@ internal import MillraceSystem
 /// | Byte | Type | Field |
 /// | --- | --- | --- |
 /// | 0 | u32 | magic `MLRB` |
-/// | 4 | u16 | format version, 1 |
+/// | 4 | u16 | format version, 2 |
 /// | 6 | u16 | header bytes: 128, or 256 with an origin |
 /// | 8 | u32 | CRC-32C of bytes 12 ..< header bytes |
 /// | 12 | u32 | CRC-32C of the stored payload |
@@ -25,17 +25,15 @@ internal import MillraceSystem
 /// | 88 | u32 | specification id |
 /// | 92 | u32 | columns: features or outputs a row |
 /// | 96 | u32 | stride: bytes from row to row |
-/// | 100 | u8 | element type: 0 none, 1 float32 |
+/// | 100 | u8 | element type: 0 none, 1 float32, 2 float16, 3 bfloat16, 4 uint8, 5 int8 |
 /// | 101 | - | zero |
 /// | 104 | u32 | producer (dictionary id) |
 /// | 108 | u32 | dropped rows recorded |
 /// | 112 | u64 | sequence of the producer |
-/// | 120 | - | zero |
+/// | 120 | u64 | log position that was durable at the time of the append |
 /// | 128 | | origin (`BatchOrigin`), when the attribute says so |
 ///
-/// The decoded payload is a row of sections, each starting at a multiple of 64: matrix (`rows` x
-/// stride), labels (f32 a row), marks (u8 a row), source deltas (u32 a row), drops (u32 delta and
-/// u32 reason each), value ends (u32 a row) and value bytes.
+/// The decoded payload is a row of sections, see `PayloadLayout`.
 struct BatchHeader: Sendable, Equatable {
     var payloadChecksum: UInt32 = 0
     var previousChecksum: UInt32 = 0
@@ -52,15 +50,18 @@ struct BatchHeader: Sendable, Equatable {
     var specification: UInt32 = 0
     var columns = 0
     var stride = 0
+    /// Nil without columns.
+    var elementType: ElementType?
     var producer: UInt32 = 0
     var drops = 0
     var sequence: UInt64 = 0
+    var durable: UInt64 = 0
     var origin: BatchOrigin?
     /// CRC-32C of the header, as read or as written.
     var checksum: UInt32 = 0
 
     static let magic: UInt32 = 0x4252_4C4D
-    static let version: UInt16 = 1
+    static let version: UInt16 = 2
     static let plainBytes = 128
     static let fullBytes = plainBytes + BatchOrigin.byteCount
 
@@ -87,11 +88,11 @@ struct BatchHeader: Sendable, Equatable {
         bytes.store(specification, at: 88)
         bytes.store(UInt32(columns), at: 92)
         bytes.store(UInt32(stride), at: 96)
-        bytes.store(UInt32(columns > 0 ? 1 : 0), at: 100)
+        bytes.store(UInt32(elementType?.code ?? 0), at: 100)
         bytes.store(producer, at: 104)
         bytes.store(UInt32(drops), at: 108)
         bytes.store(sequence, at: 112)
-        bytes.store(UInt64(0), at: 120)
+        bytes.store(durable, at: 120)
         origin?.encode(into: &bytes)
         checksum = CRC32C.checksum(bytes.bytes.extracting(12..<headerBytes))
         bytes.store(checksum, at: 8)
@@ -107,10 +108,7 @@ struct BatchHeaderFault: Error {
 }
 
 extension BatchHeader {
-    /// Largest batch: what a 32-bit length of an LZ4 block and of a section can hold with ease.
-    static let maxBatchBytes = 1 << 30
-    /// Largest offset, of this log or of a source: sums with row counts stay far from overflow.
-    static let maxOffset: UInt64 = 1 << 62
+    static let maxOffset = LogLimits.maxOffset
 
     /// Reads and checks the header at the start of `bytes`.
     ///
@@ -127,7 +125,7 @@ extension BatchHeader {
         let magic: UInt32 = bytes.load(0)
         try require(magic == Self.magic, 0, "magic MLRB", hex(magic))
         let version: UInt16 = bytes.load(4)
-        try require(version == Self.version, 4, "format version 1", "\(version)")
+        try require(version == Self.version, 4, "format version 2", "\(version)")
         let length = Int(bytes.load(6, as: UInt16.self))
         try require(
             length == Self.plainBytes || length == Self.fullBytes, 6, "128 or 256 header bytes",
@@ -138,11 +136,12 @@ extension BatchHeader {
         try require(checksum == computed, 8, "header checksum \(hex(computed))", hex(checksum))
         read(bytes)
         if length == Self.fullBytes { origin = BatchOrigin(bytes) }
-        try checkSizes(left: left, element: bytes.load(100))
+        try checkSizes(left: left)
+        try checkSections(element: bytes.load(100))
     }
 
-    /// Checks that the fields agree with each other, so that every section lies in the payload.
-    private func checkSizes(left: Int, element: UInt8) throws(BatchHeaderFault) {
+    /// Checks that lengths and counts agree with each other.
+    private func checkSizes(left: Int) throws(BatchHeaderFault) {
         func require(
             _ holds: Bool, _ byte: Int, _ expected: @autoclosure () -> String,
             _ found: @autoclosure () -> String
@@ -156,38 +155,52 @@ extension BatchHeader {
             attributes.has(BatchAttributes.origin) == (origin != nil), 44,
             "the origin attribute to match the header's length", hex(attributes.bits))
         try require(
-            storedBytes <= Self.maxBatchBytes
+            storedBytes <= LogLimits.maxBatchBytes
                 && batchBytes == aligned64(headerBytes + storedBytes)
                 && batchBytes <= left,
             24, "a batch of \(headerBytes) + \(storedBytes) bytes within \(left)",
             "\(batchBytes) bytes")
         try require(
             attributes.codec == .lz4
-                ? decodedBytes <= Self.maxBatchBytes : decodedBytes == storedBytes,
+                ? decodedBytes <= LogLimits.maxBatchBytes : decodedBytes == storedBytes,
             56, "a decoded length that fits the codec", "\(decodedBytes)")
         try require(
-            stride >= columns * 4 && stride % 4 == 0, 96, "a stride of at least \(columns * 4)",
-            "\(stride)")
+            rows <= LogLimits.maxRows && drops <= LogLimits.maxBatchBytes
+                && stride <= LogLimits.maxBatchBytes,
+            40, "at most 2^28 rows, 2^30 drops and a stride of 2^30",
+            "\(rows), \(drops), \(stride)")
+        let last = max(baseOffset, origin?.begin ?? 0, origin?.end ?? 0)
+        try require(last <= LogLimits.maxOffset, 32, "offsets of at most 2^55", "\(last)")
+    }
+
+    /// Checks that every section whose length the header tells lies in the payload.
+    private func checkSections(element: UInt8) throws(BatchHeaderFault) {
+        func require(
+            _ holds: Bool, _ byte: Int, _ expected: @autoclosure () -> String,
+            _ found: @autoclosure () -> String
+        ) throws(BatchHeaderFault) {
+            if !holds { throw BatchHeaderFault(byte: byte, expected: expected(), found: found()) }
+        }
         try require(
-            rows <= Self.maxBatchBytes && drops <= Self.maxBatchBytes
-                && stride <= Self.maxBatchBytes,
-            40, "row and drop counts and a stride of at most 2^30", "\(rows), \(drops), \(stride)")
+            (elementType == nil) == (columns == 0) && (elementType?.code ?? 0) == element, 100,
+            columns == 0 ? "element type 0" : "element type 1 to 5", "\(element)")
+        let size = elementType?.byteCount ?? 0
         try require(
-            element == (columns > 0 ? 1 : 0), 100, "element type \(columns > 0 ? 1 : 0)",
-            "\(element)")
+            columns == 0 ? stride == 0 : stride >= columns * size && stride % size == 0, 96,
+            "a stride of at least \(columns * size)", "\(stride)")
+        try require(
+            attributes.filter == .none || attributes.codec == .lz4 && size > 1, 44,
+            "a filter on compressed elements of 2 or 4 bytes only", hex(attributes.bits))
         try require(
             drops == 0 || attributes.has(BatchAttributes.drops), 108,
             "no drops without a drops section", "\(drops)")
         try require(
             rows == 0 || (columns > 0) != attributes.has(BatchAttributes.values), 44,
             "rows with either columns or values", hex(attributes.bits))
-        let last = max(baseOffset, origin?.begin ?? 0, origin?.end ?? 0)
-        try require(last <= Self.maxOffset, 32, "offsets of at most 2^62", "\(last)")
-        let layout = PayloadLayout(self)
+        let least = PayloadLayout(self).end
         try require(
-            attributes.has(BatchAttributes.values)
-                ? layout.valueBytes <= decodedBytes : layout.end == decodedBytes,
-            56, "\(layout.end) decoded bytes", "\(decodedBytes)")
+            attributes.hasUnknownLength ? least <= decodedBytes : least == decodedBytes,
+            56, "\(least) decoded bytes", "\(decodedBytes)")
     }
 
     private mutating func read(_ bytes: RawSpan) {
@@ -206,9 +219,11 @@ extension BatchHeader {
         specification = bytes.load(88)
         columns = Int(bytes.load(92, as: UInt32.self))
         stride = Int(bytes.load(96, as: UInt32.self))
+        elementType = ElementType(code: bytes.load(100))
         producer = bytes.load(104)
         drops = Int(bytes.load(108, as: UInt32.self))
         sequence = bytes.load(112)
+        durable = bytes.load(120)
     }
 }
 

@@ -86,7 +86,7 @@ extension ControlPage {
     func checkOffsets() throws(LogError) {
         let end = try endOffsetValue()
         let ceiling = try ceilingValue()
-        guard ceiling <= BatchHeader.maxOffset else {
+        guard ceiling <= LogLimits.maxOffset else {
             throw LogError.corrupt(
                 path, at: Self.ceilingByte, expected: "an offset ceiling of at most 2^55",
                 found: "\(ceiling)")
@@ -120,6 +120,21 @@ extension ControlPage {
         guard waiters.loadAcquiring() != 0 else { return }
         waiters.storeReleasing(0)
         futex.advanceAndWake()
+    }
+
+    /// Says that a reader is about to sleep; returns what the futex was before.
+    ///
+    /// The reader then looks once more whether something is published, the other way round than a
+    /// writer, so that one of them sees the other.
+    func announceSleeper() -> UInt32 {
+        let seen = futex.load()
+        _ = waiters.exchange(1)
+        return seen
+    }
+
+    /// Sleeps until a writer publishes, if none has since the futex was `seen`.
+    func sleep(while seen: UInt32, nanoseconds: Int64) {
+        futex.wait(while: seen, nanoseconds: nanoseconds)
     }
 
     /// Wakes writers that sleep until a flush has ended.

@@ -10,25 +10,6 @@ enum LZ4Block {
     /// Largest compressed size of `byteCount` bytes.
     static func bound(_ byteCount: Int) -> Int { Int(LZ4_compressBound(Int32(byteCount))) }
 
-    /// Compresses `source` into `target`; nil when it does not fit.
-    static func compress(
-        _ source: RawSpan, into target: inout MutableRawSpan, level: Int
-    ) -> Int? {
-        // SAFETY: both pointers are used only inside the closures, with their true lengths.
-        let written = unsafe source.withUnsafeBytes { from in
-            unsafe target.withUnsafeMutableBytes { to -> Int32 in
-                let input = unsafe from.baseAddress?.assumingMemoryBound(to: CChar.self)
-                let output = unsafe to.baseAddress?.assumingMemoryBound(to: CChar.self)
-                return level < 3
-                    ? unsafe LZ4_compress_default(
-                        input, output, Int32(from.count), Int32(to.count))
-                    : unsafe LZ4_compress_HC(
-                        input, output, Int32(from.count), Int32(to.count), Int32(level))
-            }
-        }
-        return written > 0 ? Int(written) : nil
-    }
-
     /// Decodes `source` into `target`; nil unless it is a block of exactly that decoded size.
     static func decompress(_ source: RawSpan, into target: inout MutableRawSpan) -> Int? {
         // SAFETY: both pointers are used only inside the closures, with their true lengths.
@@ -41,5 +22,43 @@ enum LZ4Block {
             }
         }
         return Int(written) == target.byteCount ? Int(written) : nil
+    }
+}
+
+/// A compressor of LZ4 blocks that keeps its tables from block to block.
+///
+/// **Thread-safety**: one owner.
+struct LZ4Compressor: ~Copyable {
+    /// 0 to 2 the fast compressor, 3 to 12 the high-compression one.
+    let level: Int
+    private var state: AlignedBuffer
+
+    init(level: Int) {
+        self.level = level
+        state = AlignedBuffer(
+            byteCount: Int(level < 3 ? LZ4_sizeofState() : LZ4_sizeofStateHC()))
+    }
+
+    /// Compresses `source` into `target`; nil when it does not fit.
+    mutating func compress(_ source: RawSpan, into target: inout MutableRawSpan) -> Int? {
+        let level = level
+        var memory = state.mutableBytes
+        // SAFETY: the pointers are used only inside the closures, with their true lengths; the
+        // state is as large as the library asks for, and aligned to 64 bytes.
+        let written = unsafe memory.withUnsafeMutableBytes { state in
+            unsafe source.withUnsafeBytes { from in
+                unsafe target.withUnsafeMutableBytes { to -> Int32 in
+                    let input = unsafe from.baseAddress?.assumingMemoryBound(to: CChar.self)
+                    let output = unsafe to.baseAddress?.assumingMemoryBound(to: CChar.self)
+                    let sizes = (Int32(from.count), Int32(to.count))
+                    return level < 3
+                        ? unsafe LZ4_compress_fast_extState(
+                            state.baseAddress, input, output, sizes.0, sizes.1, 1)
+                        : unsafe LZ4_compress_HC_extStateHC(
+                            state.baseAddress, input, output, sizes.0, sizes.1, Int32(level))
+                }
+            }
+        }
+        return written > 0 ? Int(written) : nil
     }
 }

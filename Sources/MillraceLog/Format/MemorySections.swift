@@ -16,6 +16,21 @@ extension MutableRawSpan {
         }
     }
 
+    /// Copies bytes to byte `offset`.
+    @_lifetime(self: copy self)
+    mutating func copy(_ bytes: RawSpan, at offset: Int) {
+        guard !bytes.isEmpty else { return }
+        precondition(offset >= 0 && offset + bytes.byteCount <= byteCount)
+        // SAFETY: the range was checked.
+        unsafe withUnsafeMutableBytes { target in
+            unsafe bytes.withUnsafeBytes { source in
+                unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: target[offset..<offset + source.count]
+                ).copyMemory(from: source)
+            }
+        }
+    }
+
     /// Zeroes bytes `start ..< end`.
     @_lifetime(self: copy self)
     mutating func zero(_ start: Int, to end: Int) {
@@ -25,6 +40,18 @@ extension MutableRawSpan {
         _ = unsafe withUnsafeMutableBytes {
             unsafe UnsafeMutableRawBufferPointer(rebasing: $0[start..<end])
                 .initializeMemory(as: UInt8.self, repeating: 0)
+        }
+    }
+}
+
+extension MutableSpan where Element == Float {
+    /// Fills the span with float32 values in the machine's order; they are as many.
+    @_lifetime(self: copy self)
+    mutating func copy(_ values: RawSpan) {
+        precondition(values.byteCount == count * 4)
+        // SAFETY: the sizes were compared; every bit pattern is a float.
+        unsafe withUnsafeMutableBytes { target in
+            unsafe values.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
         }
     }
 }

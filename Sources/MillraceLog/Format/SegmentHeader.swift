@@ -5,7 +5,7 @@ internal import MillraceSystem
 /// | Byte | Type | Field |
 /// | --- | --- | --- |
 /// | 0 | u64 | magic `MLRSEGM1` |
-/// | 8 | u32 | format version, 1 |
+/// | 8 | u32 | format version, 2 |
 /// | 12 | u32 | CRC-32C of bytes 16 ..< 128 |
 /// | 16 | u64 | topic id |
 /// | 24 | u32 | partition |
@@ -29,7 +29,7 @@ struct SegmentHeader: Sendable, Equatable {
         var buffer = AlignedBuffer(byteCount: Self.byteCount)
         var bytes = buffer.mutableBytes
         bytes.store(Self.magic, at: 0)
-        bytes.store(UInt32(1), at: 8)
+        bytes.store(UInt32(2), at: 8)
         bytes.store(topicID, at: 16)
         bytes.store(partition, at: 24)
         bytes.store(epoch, at: 28)
@@ -65,9 +65,9 @@ struct SegmentHeader: Sendable, Equatable {
         let magic: UInt64 = bytes.load(0)
         guard magic == Self.magic else { throw fault(0, "magic MLRSEGM1", hex(magic)) }
         let version: UInt32 = bytes.load(8)
-        guard version == 1 else {
+        guard version == 2 else {
             throw LogError(
-                .unsupportedFormat, "segment format \(version); this program reads format 1",
+                .unsupportedFormat, "segment format \(version); this program reads format 2",
                 path: path, position: 8)
         }
         let checksum: UInt32 = bytes.load(12)
@@ -86,11 +86,11 @@ struct SegmentHeader: Sendable, Equatable {
                 16, "topic \(hex(topicID)), partition \(partition)",
                 "topic \(hex(self.topicID)), partition \(self.partition)")
         }
-        guard baseOffset <= BatchHeader.maxOffset else {
-            throw fault(32, "a base offset of at most 2^62", "\(baseOffset)")
+        guard baseOffset <= LogLimits.maxOffset else {
+            throw fault(32, "a base offset of at most 2^55", "\(baseOffset)")
         }
-        guard basePosition < 1 << 50, basePosition % 64 == 0 else {
-            throw fault(40, "a base position below 2^50, a multiple of 64", "\(basePosition)")
+        guard basePosition <= PublishedWord.maxPosition, basePosition % 64 == 0 else {
+            throw fault(40, "a base position of at most 2^46, a multiple of 64", "\(basePosition)")
         }
     }
 }

@@ -11,8 +11,10 @@ struct OpenSegment: ~Copyable, Sendable {
     /// For mapped writes; nil when batches are written by `pwrite`.
     private var map: MappedFile?
     private var index: SegmentIndexWriter
-    /// Log position up to which pages of the mapping are populated.
-    private var populated: UInt64
+    /// Bytes of the file that are mapped.
+    private var mapped = 0
+    /// Bytes of the file up to which pages of the mapping are made.
+    private var populated = 0
 
     private static let firstStep = 1 << 20
     private static let largestStep = 64 << 20
@@ -57,7 +59,6 @@ struct OpenSegment: ~Copyable, Sendable {
         map = nil
         index = SegmentIndexWriter(
             segmentPath: path, header: header, priorMaxTimestamp: priorMaxTimestamp)
-        populated = header.basePosition
     }
 
     private func fileOffset(_ position: UInt64) -> Int {
@@ -72,12 +73,23 @@ struct OpenSegment: ~Copyable, Sendable {
     ) throws(LogError) {
         let allocated = try control.allocatedValue()
         let isOurs = allocated.epoch == UInt64(header.epoch)
-        if isOurs, allocated.position >= end, !mapped || map != nil { return }
+        let isCovered = !mapped || fileOffset(end) <= self.mapped
+        if !isOurs || allocated.position < end || !isCovered {
+            try grow(to: end, allocated, segmentBytes, mapped: mapped, control)
+        }
+        if mapped { populate(min(fileOffset(end), self.mapped)) }
+    }
+
+    private mutating func grow(
+        to end: UInt64, _ allocated: PublishedWord, _ segmentBytes: Int, mapped: Bool,
+        _ control: borrowing ControlPage
+    ) throws(LogError) {
+        let isOurs = allocated.epoch == UInt64(header.epoch)
         let size = try Self.size(file)
         let needed = fileOffset(end)
         var isReal = isOurs && allocated.position >= end
         var newSize = size
-        if !isReal || size < needed {
+        if size < needed {
             let step = min(max(size, Self.firstStep), Self.largestStep)
             newSize = max(
                 needed, min(aligned64(size + step), SegmentHeader.byteCount + segmentBytes))
@@ -90,7 +102,9 @@ struct OpenSegment: ~Copyable, Sendable {
                 expected: allocated.word,
                 desired: PublishedWord(epoch: UInt64(header.epoch), position: limit).word)
         }
-        if mapped, isReal { map = try Self.map(file, bytes: newSize) }
+        guard mapped, isReal else { return }
+        map = try Self.map(file, bytes: newSize)
+        self.mapped = newSize
     }
 
     private static func size(_ file: borrowing FileHandle) throws(LogError) -> Int {
@@ -117,10 +131,9 @@ struct OpenSegment: ~Copyable, Sendable {
     }
 
     /// Puts the bytes of a batch at log position `position`, where there is space.
-    mutating func write(_ bytes: RawSpan, at position: UInt64) throws(LogError) {
+    func write(_ bytes: RawSpan, at position: UInt64) throws(LogError) {
         let place = fileOffset(position)
-        if let room = map?.byteCount, place + bytes.byteCount <= room {
-            populate(place + bytes.byteCount, room: room)
+        if map != nil, place + bytes.byteCount <= mapped {
             map?.write(bytes, at: place)
             return
         }
@@ -129,14 +142,14 @@ struct OpenSegment: ~Copyable, Sendable {
         }
     }
 
-    /// Makes pages ahead of the batch that ends at byte `end` of the file.
-    private mutating func populate(_ end: Int, room: Int) {
-        guard fileOffset(populated) < end + 4096 else { return }
-        let from = min(fileOffset(populated), end)
-        let bytes = min(room - from, end - from + Self.populateStep)
+    /// Makes pages ahead of byte `end` of the file, so that an append does not fault.
+    private mutating func populate(_ end: Int) {
+        guard end > populated else { return }
+        let from = max(populated, end - Self.populateStep)
+        let bytes = min(mapped - from, end - from + Self.populateStep)
         // Where the kernel cannot, the pages come one by one, as they are written.
         do throws(SystemError) { _ = try map?.populate(from: from, bytes: bytes) } catch {}
-        populated = header.basePosition + UInt64(from + bytes - SegmentHeader.byteCount)
+        populated = from + bytes
     }
 
     /// Takes note of a published batch, for the index.

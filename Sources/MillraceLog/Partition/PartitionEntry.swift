@@ -37,8 +37,9 @@ enum PartitionEntry {
     private static func needsRecovery(
         _ control: borrowing ControlPage, boot: UInt64
     ) throws(LogError) -> Bool {
+        if try control.bootValue() == boot { return false }
         let published = try control.publishedValue()
-        return try control.bootValue() != boot && control.cleanValue() != published
+        return try control.cleanValue() != published
     }
 
     private static func recover(

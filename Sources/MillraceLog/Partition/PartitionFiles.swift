@@ -9,6 +9,9 @@ struct PartitionFiles: Sendable {
     /// Its bytes are the writers' slots (`OwnerSlot`).
     var writers: String { directory + "/writers" }
 
+    /// The readers that retention waits for (`ReaderHold`).
+    var holds: String { directory + "/readers" }
+
     func openControl(writable: Bool) throws(LogError) -> ControlPage {
         try ControlPage(control, topicID: topicID, partition: partition, writable: writable)
     }

@@ -44,11 +44,9 @@ extension PartitionReader {
         guard openSleepPage() else {
             return PinnedThread.sleep(nanoseconds: min(left, 1_000_000))
         }
-        guard let seen = sleepPage?.futex.load() else { return }
-        // Registered before the last look, the other way round than a writer: one of us sees the other.
-        _ = sleepPage?.waiters.exchange(1)
+        guard let seen = sleepPage?.announceSleeper() else { return }
         guard try isAtEnd else { return }
-        sleepPage?.futex.wait(while: seen, nanoseconds: left)
+        sleepPage?.sleep(while: seen, nanoseconds: left)
     }
 
     private mutating func openSleepPage() -> Bool {

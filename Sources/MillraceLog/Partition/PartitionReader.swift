@@ -13,9 +13,10 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     let control: ControlPage
     private var list: SegmentList
     private var listVersion: UInt64
-    /// Index in the list of the segment that is open.
-    private var index = 0
     private var segment: Segment?
+    /// What the open segment is.
+    private var entry: SegmentEntry?
+    private var epoch: UInt32 = 0
     /// Log position at which the open segment's batches end; `UInt64.max` while it is the newest.
     private var segmentEnd: UInt64 = 0
     private var position: UInt64 = 0
@@ -30,6 +31,8 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// Base offset that the next batch must have; nil when the one before it was not read.
     private var expectedOffset: UInt64?
     private let onOutOfRange: OutOfRangePolicy
+    /// Makes retention wait for this reader.
+    private let hold: ReaderHold?
     /// The page once more, writable, for saying that somebody sleeps.
     var sleepPage: ControlPage?
     var maySleepOnFutex = true
@@ -38,16 +41,20 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
 
     init(
         files: PartitionFiles, decoding: ElementDecoding,
-        onOutOfRange: OutOfRangePolicy = .error, sources: SourceTopics?
+        onOutOfRange: OutOfRangePolicy, isHolding: Bool, sources: SourceTopics?
     ) throws(LogError) {
         _ = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: false)
         // The count is read first: a segment made after that shows as a change.
         let version = control.segments.loadAcquiring()
+        // Before the list: what is in it is then held.
+        let start = try control.startPosition()
+        let hold = isHolding ? try ReaderHold(files.holds, at: start) : nil
         let list = try files.segments(from: control.startPosition())
         self.files = files
         self.control = control
         self.list = list
+        self.hold = hold
         self.onOutOfRange = onOutOfRange
         decoder = BatchDecoder(decoding)
         listVersion = version
@@ -139,7 +146,8 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
 
     private mutating func firstRow(atOrAfter time: Int64) throws(LogError) -> Int {
         guard let batch = try next() else { return 0 }
-        return (0..<batch.rows).first { batch.timestamp($0) >= time } ?? 0
+        for row in 0..<batch.rows where batch.timestamp(row) >= time { return row }
+        return 0
     }
 
     private mutating func leaveSegment() {
@@ -187,10 +195,17 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         // SAFETY: the bytes are in the mapping or in the arena, both of which live and stay as they
         // are until the reader, which the batch borrows, is used again.
         return unsafe _overrideLifetime(
-            decoder.batch(
-                header, stored: unsafe stored(header, at: start),
-                skippedRows: min(sought, header.rows)),
+            unsafe view(header, at: start, skippedRows: min(sought, header.rows)),
             mutating: &self)
+    }
+
+    /// The batch decoded last, which the caller must not use after the reader has moved on.
+    @unsafe
+    @_lifetime(immortal)
+    private func view(_ header: BatchHeader, at start: UInt64, skippedRows: Int) -> RecordBatch {
+        let batch = decoder.batch(
+            header, stored: unsafe stored(header, at: start), skippedRows: skippedRows)
+        return unsafe _overrideLifetime(batch, copying: ())
     }
 
     /// Takes note of a new published word.
@@ -203,7 +218,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         }
         if control.segments.loadAcquiring() != listVersion {
             try refreshList()
-            if segment != nil { try findSegment() }
+            if segmentEnd > 0 { try findSegment() }
         }
         self.word = value.word
         published = value.position
@@ -218,13 +233,8 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
 
     /// Finds the open segment in a new list.
     private mutating func findSegment() throws(LogError) {
-        guard let path = segment?.path,
-            let found = list.entries.firstIndex(where: { $0.path == path })
-        else {
-            // Retention has removed it: its batches stay readable while it is open.
-            return
-        }
-        index = found
+        // One that retention has removed stays readable while it is open.
+        guard let found = list.entries.firstIndex(where: { $0.path == entry?.path }) else { return }
         segmentEnd = list.limit(of: found, published: .max)
     }
 
@@ -247,7 +257,9 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
                 list = try files.segments(from: control.startPosition())
                 continue
             }
-            index = found
+            self.entry = entry
+            epoch = entry.header.epoch
+            hold?.move(to: entry.header.basePosition)
             segmentEnd = end
             if let expected = expectedOffset, entry.header.basePosition == position {
                 expectedOffset = max(expected, entry.header.baseOffset)
@@ -276,7 +288,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
 
     /// Reads, checks and decodes the batch at `position`.
     private mutating func decode(limit: UInt64) throws(LogError) -> BatchHeader {
-        guard let epoch = segment?.header.epoch else { throw files.missingSegment(position) }
+        let epoch = epoch
         do throws(BatchHeaderFault) {
             let header = try BatchHeader(unsafe bytes(from: position, to: limit))
             try check(header, epoch: epoch)
@@ -345,9 +357,9 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     }
 
     private func fault(_ fault: BatchHeaderFault) -> LogError {
-        let base = segment?.header.basePosition ?? 0
+        let base = entry?.header.basePosition ?? 0
         return LogError.corrupt(
-            segment?.path ?? files.directory,
+            entry?.path ?? files.directory,
             at: SegmentHeader.byteCount + Int(position - base) + fault.byte,
             expected: fault.expected, found: fault.found)
     }

@@ -55,6 +55,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let version = control.segments.loadAcquiring()
         let list = try files.segments(from: control.startPosition())
         let cursor = try Self.cursor(files, control, list, producer: producer)
+        let registration = try interval?.register(files, sources)
         self.files = files
         self.configuration = configuration
         self.slot = slot
@@ -69,7 +70,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         seen = cursor.published
         known = cursor.cursor.lastOfProducer
         tornBytes = torn
-        registration = interval?.register(files, sources)
+        self.registration = registration
     }
 
     /// The offset that the next appended row gets, unless another writer comes first.
@@ -93,57 +94,80 @@ public struct PartitionWriter: ~Copyable, Sendable {
         _ builder: inout BatchBuilder, acknowledgement: Acknowledgement? = nil
     ) throws(LogError) -> AppendReceipt {
         var header = try encoder.prepare(&builder)
-        var holding = try SharedLock.take(control.appender, slot: slot)
-        let receipt: AppendReceipt
-        do throws(LogError) {
-            receipt = try append(&header, of: &builder, &holding)
-        } catch {
-            SharedLock.release(control.appender, holding)
-            throw error
-        }
-        SharedLock.release(control.appender, holding)
+        let receipt = try appendLocked(&header, of: &builder)
         control.wakeReaders()
         builder.reset()
-        try flushRolled()
-        if (acknowledgement ?? configuration.flush.acknowledgement) == .durable {
-            try flush()
-        }
+        try afterRoll()
+        if (acknowledgement ?? configuration.flush.acknowledgement) == .durable { try flush() }
         return receipt
     }
 
     /// Appends under the lock, again when a successor pushed us aside in the middle.
-    private mutating func append(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder,
-        _ holding: inout SharedLock.Holding
+    private mutating func appendLocked(
+        _ header: inout BatchHeader, of builder: inout BatchBuilder
     ) throws(LogError) -> AppendReceipt {
+        var holding = try lock()
+        defer { unlock(holding) }
         while true {
-            if holding.isSuccession { try succeed(&holding) }
-            try catchUp()
-            try checkState(&holding)
+            try enter(&holding)
             if let receipt = try duplicate(header) { return receipt }
-            try reserveOffsets(header.rows, &holding)
-            try prepareSegment(for: header.batchBytes)
-            let base = cursor.offset
-            header.baseOffset = base
-            header.epoch = UInt32(seen.epoch)
-            header.previousChecksum = cursor.checksum
-            header.durable = try control.durablePosition()
-            header.appendedAt = Clock.wallNanoseconds()
             header.producer = cursor.producer
-            try write(&header, of: &builder)
-            if publish(header) { return AppendReceipt(baseOffset: base, isDuplicate: false) }
+            if let base = try place(&header, of: &builder, &holding) {
+                return AppendReceipt(baseOffset: base, isDuplicate: false)
+            }
             // Nothing was published: the compare-exchange failed, because we stood still for so
             // long that another took the lock.
-            SharedLock.release(control.appender, holding)
-            holding = try SharedLock.take(control.appender, slot: slot)
+            unlock(holding)
+            holding = try lock()
         }
+    }
+
+    func lock() throws(LogError) -> SharedLock.Holding {
+        try SharedLock.take(control.appender, slot: slot)
+    }
+
+    func unlock(_ holding: SharedLock.Holding) {
+        SharedLock.release(control.appender, holding)
+    }
+
+    /// Makes the writer ready to append, after the lock was taken.
+    mutating func enter(_ holding: inout SharedLock.Holding) throws(LogError) {
+        if holding.isSuccession { try succeed(&holding) }
+        try catchUp()
+        try checkState(&holding)
+    }
+
+    /// Appends a batch in the name of another producer; nil when a successor pushed us aside.
+    mutating func place(
+        _ builder: inout BatchBuilder, producer: UInt32, _ holding: inout SharedLock.Holding
+    ) throws(LogError) -> UInt64? {
+        var header = try encoder.prepare(&builder)
+        header.producer = producer
+        return try place(&header, of: &builder, &holding)
+    }
+
+    /// Writes and publishes one batch; nil when a successor pushed us aside.
+    private mutating func place(
+        _ header: inout BatchHeader, of builder: inout BatchBuilder,
+        _ holding: inout SharedLock.Holding
+    ) throws(LogError) -> UInt64? {
+        try reserveOffsets(header.rows, &holding)
+        try prepareSegment(for: header.batchBytes)
+        let base = cursor.offset
+        header.baseOffset = base
+        header.epoch = UInt32(seen.epoch)
+        header.previousChecksum = cursor.checksum
+        header.durable = try control.durablePosition()
+        header.appendedAt = Clock.wallNanoseconds()
+        try write(&header, of: &builder)
+        return publish(header) ? base : nil
     }
 
     private mutating func write(
         _ header: inout BatchHeader, of builder: inout BatchBuilder
     ) throws(LogError) {
         let position = cursor.position
-        guard var open = segment.take() else {
+        guard let open = segment.take() else {
             preconditionFailure("append without a segment")
         }
         do throws(LogError) {
@@ -220,7 +244,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// The receipt of a batch that the named producer appended before.
-    private func duplicate(_ header: BatchHeader) throws(LogError) -> AppendReceipt? {
+    private mutating func duplicate(_ header: BatchHeader) throws(LogError) -> AppendReceipt? {
         guard cursor.producer != 0 else { return nil }
         guard cursor.lastOfProducer?.sequence == known?.sequence else {
             throw LogError(
@@ -242,7 +266,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     ) throws(LogError) {
         let needed = cursor.offset + UInt64(rows)
         guard needed > durableCeiling else { return }
-        guard needed <= BatchHeader.maxOffset else {
+        guard needed <= LogLimits.maxOffset else {
             throw LogError(.tooLarge, "the partition's offsets are used up", path: files.directory)
         }
         SharedLock.markSlow(control.appender, &holding)
@@ -262,8 +286,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
             segment = try OpenSegment.open(newest)
         }
         if let header = segment?.header, mustRoll(header, end: end) {
-            try segment?.seal(at: cursor.position, control: control)
-            segment = nil
+            try roll()
             rolledAt = header.basePosition
         }
         if segment == nil { try beginSegment() }
@@ -293,14 +316,33 @@ public struct PartitionWriter: ~Copyable, Sendable {
         listVersion = control.segments.loadAcquiring()
     }
 
-    /// Makes durable what lies before the segment that was rolled last.
+    /// What is due when a segment was begun: the ones before the last are made durable, whatever
+    /// the flush policy, and retention is applied.
     ///
-    /// Whatever the flush policy: what a machine crash can lose, and what recovery must check, are
-    /// the two newest segments.
-    private mutating func flushRolled() throws(LogError) {
+    /// So what a machine crash can lose, and what recovery must check, are the two newest segments.
+    private mutating func afterRoll() throws(LogError) {
         guard let position = rolledAt else { return }
         rolledAt = nil
         try flusher.flush(through: position, control: control, slot: slot)
+        try applyRetention()
+    }
+
+    /// Closes the open segment: the next append begins another.
+    mutating func closeSegment() throws(LogError) {
+        var holding = try lock()
+        defer { unlock(holding) }
+        try enter(&holding)
+        try roll()
+    }
+
+    /// Begins a new segment behind the newest one, unless that has no batch yet.
+    private mutating func roll() throws(LogError) {
+        guard let newest = list.entries.last, cursor.position > newest.header.basePosition else {
+            return
+        }
+        try segment?.seal(at: cursor.position, control: control)
+        segment = nil
+        try beginSegment()
     }
 
     /// Waits until everything appended so far is on the disk.
@@ -314,13 +356,10 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// Makes everything durable and records that the end was clean.
     public consuming func close() throws(LogError) {
         try flush()
-        var holding = try SharedLock.take(control.appender, slot: slot)
+        var holding = try lock()
+        defer { unlock(holding) }
         SharedLock.markSlow(control.appender, &holding)
-        do throws(LogError) { try leave(holding) } catch {
-            SharedLock.release(control.appender, holding)
-            throw error
-        }
-        SharedLock.release(control.appender, holding)
+        try leave(holding)
     }
 
     private func leave(_ holding: SharedLock.Holding) throws(LogError) {

@@ -165,13 +165,14 @@ public final class Topic: Sendable {
 
     /// Opens a partition for reading from its first row.
     ///
-    /// `onOutOfRange` says what to do when retention removes rows before they were read.
+    /// `onOutOfRange` says what to do when retention removes rows before they were read. A
+    /// reader that is `holding` is waited for, as far as the topic's retention policy goes.
     public func reader(
-        partition: Int, onOutOfRange: OutOfRangePolicy = .error
+        partition: Int, onOutOfRange: OutOfRangePolicy = .error, holding: Bool = false
     ) throws(LogError) -> PartitionReader {
         try PartitionReader(
-            files: files(partition), decoding: configuration.decoding, onOutOfRange: onOutOfRange,
-            sources: sources)
+            files: files(partition), decoding: configuration.elementDecoding,
+            onOutOfRange: onOutOfRange, isHolding: holding, sources: sources)
     }
 
     /// Opens a partition for reading from row `offset`.
@@ -179,9 +180,11 @@ public final class Topic: Sendable {
     /// - Throws: `LogError` with code `offsetOutOfRange` for rows that are not there; rows that
     ///   retention has removed are dealt with as `onOutOfRange` says.
     public func reader(
-        partition: Int, from offset: UInt64, onOutOfRange: OutOfRangePolicy = .error
+        partition: Int, from offset: UInt64, onOutOfRange: OutOfRangePolicy = .error,
+        holding: Bool = false
     ) throws(LogError) -> PartitionReader {
-        var reader = try reader(partition: partition, onOutOfRange: onOutOfRange)
+        var reader = try reader(
+            partition: partition, onOutOfRange: onOutOfRange, holding: holding)
         if offset < (try reader.startOffset), onOutOfRange != .error {
             if onOutOfRange == .latest { try reader.seek(to: reader.endOffset) }
             return reader

@@ -8,7 +8,7 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
     public enum Kind: String, Sendable, Codable {
         /// A row is a string of bytes.
         case bytes
-        /// A row is a fixed number of float32 features and perhaps a label.
+        /// A row is a fixed number of features and perhaps a label.
         case features
         /// A row is the output of a model for one source row.
         case predictions
@@ -26,8 +26,22 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
     public var codec: Codec
     /// LZ4 level: 0 is the fast compressor, 3 to 12 the high-compression one.
     public var level: Int
+    /// What is done to the matrix before it is compressed; without compression, nothing.
+    public var filter: Filter
+    /// How features are stored; `float32` for topics of another kind.
+    public var elementType: ElementType
+    /// What one step of a `uint8` or `int8` element is worth.
+    public var scale: Float
+    /// The `uint8` or `int8` element that stands for 0.
+    public var zeroPoint: Int
     /// Size in bytes at which a segment is closed and the next begun.
     public var segmentBytes: Int
+    /// Age in milliseconds at which a segment is closed and the next begun; nil for no such age.
+    public var segmentMilliseconds: Int?
+    /// When rows are made durable without being asked.
+    public var flush: FlushPolicy
+    /// When old rows are removed.
+    public var retention: RetentionPolicy
 
     /// Largest number of partitions.
     public static let maxPartitions = 1024
@@ -37,7 +51,10 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
     /// A configuration; it is checked when a topic is created with it.
     public init(
         partitions: Int = 1, kind: Kind, features: Int = 0, label: Bool = false,
-        codec: Codec = .lz4, level: Int = 0, segmentBytes: Int = 256 << 20
+        codec: Codec = .lz4, level: Int = 0, filter: Filter = .none,
+        elementType: ElementType = .float32, scale: Float = 1, zeroPoint: Int = 0,
+        segmentBytes: Int = 256 << 20, segmentMilliseconds: Int? = nil,
+        flush: FlushPolicy = .none, retention: RetentionPolicy = .keep
     ) {
         self.partitions = partitions
         self.kind = kind
@@ -45,7 +62,45 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
         self.label = label
         self.codec = codec
         self.level = level
+        self.filter = filter
+        self.elementType = elementType
+        self.scale = scale
+        self.zeroPoint = zeroPoint
         self.segmentBytes = segmentBytes
+        self.segmentMilliseconds = segmentMilliseconds
+        self.flush = flush
+        self.retention = retention
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case partitions, kind, features, label, codec, level, filter, scale, zeroPoint, segmentBytes
+        case segmentMilliseconds, flush, retention
+        case elementType = "dtype"
+    }
+
+    /// Reads a configuration; what descriptions of older programs lack has its default.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        partitions = try values.decode(Int.self, forKey: .partitions)
+        kind = try values.decode(Kind.self, forKey: .kind)
+        features = try values.decode(Int.self, forKey: .features)
+        label = try values.decode(Bool.self, forKey: .label)
+        codec = try values.decode(Codec.self, forKey: .codec)
+        level = try values.decode(Int.self, forKey: .level)
+        segmentBytes = try values.decode(Int.self, forKey: .segmentBytes)
+        filter = try values.decodeIfPresent(Filter.self, forKey: .filter) ?? .none
+        elementType =
+            try values.decodeIfPresent(ElementType.self, forKey: .elementType) ?? .float32
+        scale = try values.decodeIfPresent(Float.self, forKey: .scale) ?? 1
+        zeroPoint = try values.decodeIfPresent(Int.self, forKey: .zeroPoint) ?? 0
+        segmentMilliseconds = try values.decodeIfPresent(Int.self, forKey: .segmentMilliseconds)
+        flush = try values.decodeIfPresent(FlushPolicy.self, forKey: .flush) ?? .none
+        retention = try values.decodeIfPresent(RetentionPolicy.self, forKey: .retention) ?? .keep
+    }
+
+    /// How stored features become float32.
+    public var elementDecoding: ElementDecoding {
+        ElementDecoding(type: elementType, scale: scale, zeroPoint: zeroPoint)
     }
 
     func validate() throws(LogError) {
@@ -61,8 +116,29 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
                 + "found \(features)")
         try require((0...12).contains(level), "an LZ4 level is 0 to 12, not \(level)")
         try require(
+            kind == .features || elementType == .float32,
+            "only feature topics have an element type, not topics of \(kind.rawValue)")
+        try require(
+            scale.isFinite && scale > 0, "a scale is finite and above 0, not \(scale)")
+        try require(
+            elementType.zeroPoints.contains(zeroPoint),
+            "the zero point of \(elementType.rawValue) is in \(elementType.zeroPoints), "
+                + "not \(zeroPoint)")
+        try require(
+            filter == .none || codec == .lz4 && kind != .bytes,
+            "the filter is for features and predictions compressed with lz4")
+        try require(
             (1 << 16...1 << 40).contains(segmentBytes),
             "a segment has 64 KiB to 1 TiB, not \(segmentBytes) bytes")
+        try require(
+            segmentMilliseconds.map { $0 >= 1 } ?? true,
+            "a segment's age is at least 1 ms, not \(segmentMilliseconds ?? 0)")
+        if case .interval(let milliseconds) = flush {
+            try require(
+                (1...3_600_000).contains(milliseconds),
+                "a flush interval is 1 ms to an hour, not \(milliseconds) ms")
+        }
+        try retention.validate()
     }
 }
 
@@ -81,7 +157,7 @@ struct TopicDescription: Codable {
     }
 
     init(id: UInt64, configuration: TopicConfiguration) {
-        format = 1
+        format = 2
         self.id = id
         self.configuration = configuration
     }
@@ -91,9 +167,9 @@ struct TopicDescription: Codable {
             throw LogError(
                 .corrupt, "not a topic description: \(error)", path: path, position: 0)
         }
-        guard format == 1 else {
+        guard format == 2 else {
             throw LogError(
-                .unsupportedFormat, "topic format \(format); this program reads format 1",
+                .unsupportedFormat, "topic format \(format); this program reads format 2",
                 path: path)
         }
         try configuration.validate()

@@ -1,0 +1,97 @@
+internal import MillraceSystem
+
+/// Decodes the payloads of batches, one at a time, into memory of its own.
+///
+/// Stored batches are used where they are. **Thread-safety**: one owner.
+struct BatchDecoder: ~Copyable, @unchecked Sendable {
+    // Sendable: its memory is its own.
+
+    private let decoding: ElementDecoding
+    private var arena = AlignedBuffer()
+    /// What LZ4 gives of a filtered payload, before the filter is undone.
+    private var scratch = AlignedBuffer()
+    /// Layout of the payload decoded last.
+    private var layout = PayloadLayout(BatchHeader())
+
+    init(_ decoding: ElementDecoding = ElementDecoding()) { self.decoding = decoding }
+
+    /// Checks and decodes one payload; `stored` is what follows the header, `header.storedBytes`
+    /// long.
+    ///
+    /// Its CRC is compared when `verify` says so, its structure always.
+    /// - Throws: `BatchHeaderFault` with the byte inside the batch.
+    /// - Complexity: O(bytes); no allocation once the arena is large enough.
+    mutating func decode(
+        _ header: BatchHeader, stored: RawSpan, verify: Bool
+    ) throws(BatchHeaderFault) {
+        precondition(stored.byteCount == header.storedBytes)
+        if verify {
+            let checksum = CRC32C.checksum(stored)
+            guard checksum == header.payloadChecksum else {
+                throw BatchHeaderFault(
+                    byte: 12, expected: "payload checksum \(hex(checksum))",
+                    found: hex(header.payloadChecksum))
+            }
+        }
+        guard header.elementType == nil || header.elementType == decoding.type else {
+            throw BatchHeaderFault(
+                byte: 100, expected: "the topic's element type \(decoding.type.code)",
+                found: "\(header.elementType?.code ?? 0)")
+        }
+        guard header.attributes.codec == .lz4 else {
+            layout = try PayloadLayout(header, checking: stored)
+            return
+        }
+        arena.reserve(header.decodedBytes)
+        let isWhole: Bool
+        if header.attributes.filter == .split {
+            scratch.reserve(header.decodedBytes)
+            isWhole = Self.decompress(stored, header.decodedBytes, into: &scratch)
+            if isWhole { Self.unsplit(scratch, header, into: &arena) }
+        } else {
+            isWhole = Self.decompress(stored, header.decodedBytes, into: &arena)
+        }
+        guard isWhole else {
+            throw BatchHeaderFault(
+                byte: header.headerBytes,
+                expected: "an LZ4 block of \(header.decodedBytes) bytes", found: "another")
+        }
+        layout = try PayloadLayout(
+            header, checking: arena.bytes.extracting(0..<header.decodedBytes))
+    }
+
+    private static func decompress(
+        _ stored: RawSpan, _ count: Int, into buffer: inout AlignedBuffer
+    ) -> Bool {
+        var bytes = buffer.mutableBytes
+        var target = bytes._mutatingExtracting(0..<count)
+        return LZ4Block.decompress(stored, into: &target) != nil
+    }
+
+    private static func unsplit(
+        _ scratch: borrowing AlignedBuffer, _ header: BatchHeader, into arena: inout AlignedBuffer
+    ) {
+        let filtered = scratch.bytes
+        let matrix = header.rows * header.stride
+        var bytes = arena.mutableBytes
+        SplitKernels.best.unsplit(
+            filtered.extracting(0..<matrix), into: &bytes,
+            width: header.elementType?.byteCount ?? 4)
+        bytes.copy(filtered.extracting(matrix..<header.decodedBytes), at: matrix)
+    }
+
+    /// The payload decoded last: the stored bytes themselves, or the arena.
+    @_lifetime(borrow self, copy stored)
+    func payload(_ header: BatchHeader, stored: RawSpan) -> RawSpan {
+        if header.attributes.codec == .none { return stored }
+        return arena.bytes.extracting(0..<header.decodedBytes)
+    }
+
+    /// The batch decoded last, as a reader sees it.
+    @_lifetime(borrow self, copy stored)
+    func batch(_ header: BatchHeader, stored: RawSpan, skippedRows: Int) -> RecordBatch {
+        RecordBatch(
+            header: header, layout: layout, payload: payload(header, stored: stored),
+            skippedRows: skippedRows, decoding: decoding)
+    }
+}

@@ -1,0 +1,143 @@
+internal import MillraceSystem
+
+/// Turns the rows of a builder into the bytes of a batch.
+///
+/// `prepare` does all that costs time in proportion to the bytes, and needs nothing that only the
+/// owner of the partition's end knows; `withBatch` then puts the header in front, as often as needed.
+/// **Thread-safety**: one owner.
+struct BatchEncoder: ~Copyable, @unchecked Sendable {
+    // Sendable: its memory is its own.
+
+    /// Where the prepared payload stands, behind `BatchHeader.fullBytes` of header space.
+    private enum Home { case builder, staging, arena }
+
+    private let configuration: TopicConfiguration
+    private var home = Home.builder
+    /// A payload whose elements were narrowed.
+    private var staging = AlignedBuffer()
+    private var compressor: PayloadCompressor
+
+    init(configuration: TopicConfiguration) {
+        self.configuration = configuration
+        compressor = PayloadCompressor(level: configuration.level, filter: configuration.filter)
+    }
+
+    /// Seals, narrows, filters, compresses and checksums the builder's rows.
+    ///
+    /// Returns the header but for `baseOffset`, `epoch`, `previousChecksum`, `durable`,
+    /// `appendedAt` and `producer`. The builder keeps its rows, so that the same rows may be
+    /// prepared again.
+    /// - Throws: `LogError` with code `invalidArgument` for rows that are not of the topic's kind
+    ///   or contradict each other, `tooLarge` beyond one of `LogLimits`.
+    /// - Complexity: O(bytes); no allocation once the memory is large enough.
+    mutating func prepare(_ builder: inout BatchBuilder) throws(LogError) -> BatchHeader {
+        try checkKind(builder)
+        let type = configuration.elementType
+        var header = try builder.sealedHeader(storing: type)
+        if header.rows > 0, type != builder.elementType, let narrow = type.narrow {
+            try stage(&builder, header, narrow)
+            home = .staging
+        } else {
+            builder.placeSections(header)
+            home = .builder
+        }
+        header.storedBytes = header.decodedBytes
+        if configuration.codec == .lz4 {
+            let saves =
+                home == .builder
+                ? compressor.compress(builder.buffer, &header)
+                : compressor.compress(staging, &header)
+            if saves { home = .arena }
+        }
+        let stored = BatchHeader.fullBytes..<BatchHeader.fullBytes + header.storedBytes
+        header.payloadChecksum =
+            switch home {
+            case .builder: CRC32C.checksum(builder.memory.extracting(stored))
+            case .staging: CRC32C.checksum(staging.bytes.extracting(stored))
+            case .arena: CRC32C.checksum(compressor.arena.bytes.extracting(stored))
+            }
+        header.batchBytes = aligned64(header.headerBytes + header.storedBytes)
+        return header
+    }
+
+    /// Encodes `header` in front of the payload prepared last and hands over the whole batch,
+    /// header to padding, `batchBytes` contiguous bytes.
+    ///
+    /// May be called again with another header for the same payload. Rows without a time get that
+    /// of the append, `header.appendedAt`.
+    /// - Complexity: O(1) but for `body`.
+    mutating func withBatch<R>(
+        _ header: inout BatchHeader, of builder: inout BatchBuilder,
+        _ body: (RawSpan) throws(LogError) -> R
+    ) throws(LogError) -> R {
+        if header.firstTimestamp == 0, !header.attributes.has(BatchAttributes.timestamps) {
+            header.firstTimestamp = header.appendedAt
+            header.maxTimestamp = header.appendedAt
+        }
+        switch home {
+        case .builder:
+            return try builder.withBuffer { (buffer: inout AlignedBuffer) throws(LogError) -> R in
+                try Self.encode(&header, in: &buffer, body)
+            }
+        case .staging: return try Self.encode(&header, in: &staging, body)
+        case .arena: return try Self.encode(&header, in: &compressor.arena, body)
+        }
+    }
+
+    private static func encode<R>(
+        _ header: inout BatchHeader, in buffer: inout AlignedBuffer,
+        _ body: (RawSpan) throws(LogError) -> R
+    ) throws(LogError) -> R {
+        let start = BatchHeader.fullBytes - header.headerBytes
+        var bytes = buffer.mutableBytes
+        var front = bytes._mutatingExtracting(start...)
+        header.encode(into: &front)
+        return try body(buffer.bytes.extracting(start..<start + header.batchBytes))
+    }
+
+    private func checkKind(_ builder: borrowing BatchBuilder) throws(LogError) {
+        guard builder.rows > 0 || builder.origin != nil else {
+            throw LogError(.invalidArgument, "a batch without rows needs an origin")
+        }
+        let fits =
+            switch configuration.kind {
+            case .bytes: builder.columns == 0
+            case .features: builder.columns == configuration.features || builder.rows == 0
+            case .predictions: builder.columns > 0 || builder.rows == 0
+            }
+        guard fits else {
+            throw LogError(
+                .invalidArgument,
+                "the topic takes \(configuration.kind.rawValue) with "
+                    + "\(configuration.features) columns, not \(builder.columns) columns")
+        }
+    }
+
+    /// Narrows the matrix into the staging memory and puts the other sections behind it.
+    private mutating func stage(
+        _ builder: inout BatchBuilder, _ header: BatchHeader, _ type: NarrowElement
+    ) throws(LogError) {
+        let start = BatchHeader.fullBytes
+        staging.reserve(start + aligned64(header.decodedBytes))
+        let bad = Self.narrow(
+            builder.matrix, to: type, into: &staging, at: start, configuration)
+        if let bad {
+            throw LogError(
+                .invalidArgument,
+                "row \(bad / header.columns), column \(bad % header.columns) is not a number, which "
+                    + "\(configuration.elementType.rawValue) cannot hold; nothing was appended")
+        }
+        builder.sections.place(in: &staging, at: start, header)
+    }
+
+    private static func narrow(
+        _ matrix: Span<Float>, to type: NarrowElement, into buffer: inout AlignedBuffer,
+        at start: Int, _ configuration: TopicConfiguration
+    ) -> Int? {
+        var bytes = buffer.mutableBytes
+        var target = bytes._mutatingExtracting(start...)
+        return ElementKernels.best.narrow(
+            matrix, to: type, into: &target, scale: configuration.scale,
+            zeroPoint: configuration.zeroPoint)
+    }
+}

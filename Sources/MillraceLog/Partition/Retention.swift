@@ -1,0 +1,170 @@
+internal import MillraceSystem
+
+/// What retention does to a partition at one moment.
+struct RetentionPlan {
+    /// Segments to remove, the oldest first.
+    private(set) var doomed: [SegmentEntry] = []
+    /// Whether the newest segment is too old as a whole, and is to be closed first.
+    private(set) var mustRoll = false
+    /// Log position at which the log begins afterwards.
+    private(set) var start: UInt64
+
+    /// Plans for the segments of `list`, of which everything up to `published` is published.
+    ///
+    /// `held` is the log position of the slowest reader to wait for.
+    init(
+        _ policy: RetentionPolicy, _ list: SegmentList, published: UInt64, held: UInt64?,
+        newestAppend: Int64, now: Int64
+    ) {
+        start = list.entries.first?.header.basePosition ?? 0
+        for index in list.entries.indices {
+            let entry = list.entries[index]
+            let isNewest = index == list.entries.count - 1
+            let end = list.limit(of: index, published: published)
+            let behind = Int(published - end)
+            let isEnough = policy.bytes.map { behind >= $0 && !isNewest } ?? false
+            // The newest row of a segment is older than the segment behind it.
+            let lastAppend = isNewest ? newestAppend : list.entries[index + 1].header.createdAt
+            let isOld =
+                policy.milliseconds.map { now - lastAppend > Int64($0) * 1_000_000 } ?? false
+            guard isEnough || isOld && end > entry.header.basePosition else { return }
+            let size = Int(published - entry.header.basePosition)
+            if let held, held < end, size <= policy.heldBytes ?? 0 { return }
+            if isNewest { mustRoll = true }
+            doomed.append(entry)
+            start = end
+        }
+    }
+}
+
+/// What must stay known of batches that are removed.
+struct ProgressMarks {
+    /// Of each producer, and of each group and source partition, the newest batch.
+    private(set) var newest: [Key: BatchHeader] = [:]
+
+    enum Key: Hashable {
+        case producer(UInt32)
+        case source(group: UInt32, source: UInt32, partition: UInt32)
+    }
+
+    /// Takes note of a batch; later ones replace earlier ones.
+    private mutating func pass(_ header: BatchHeader) {
+        for key in Self.keys(of: header) { newest[key] = header }
+    }
+
+    /// Forgets what a kept batch tells.
+    private mutating func drop(_ header: BatchHeader) {
+        for key in Self.keys(of: header) { newest[key] = nil }
+    }
+
+    /// The batches to tell of, each once.
+    var batches: [BatchHeader] {
+        var seen: Set<UInt32> = []
+        return newest.values.sorted { ($0.baseOffset, $0.checksum) < ($1.baseOffset, $1.checksum) }
+            .filter { seen.insert($0.checksum).inserted }
+    }
+
+    /// Goes over the batches at log positions `from ..< to`: what those below `start` tell is to be
+    /// told anew, unless a later one does.
+    mutating func scan(
+        _ list: SegmentList, _ files: PartitionFiles, from: UInt64, to: UInt64,
+        doomedBelow start: UInt64
+    ) throws(LogError) {
+        for index in list.entries.indices {
+            let entry = list.entries[index]
+            let first = max(from, entry.header.basePosition)
+            let limit = list.limit(of: index, published: to)
+            guard first < limit else { continue }
+            let isDoomed = entry.header.basePosition < start
+            var walk = try BatchWalk(files.open(entry), from: first, limit: limit)
+            while let header = try walk.next() {
+                if isDoomed { pass(header) } else { drop(header) }
+            }
+            if !isDoomed, newest.isEmpty { return }
+        }
+    }
+
+    private static func keys(of header: BatchHeader) -> [Key] {
+        var keys: [Key] = []
+        if header.producer != 0 { keys.append(.producer(header.producer)) }
+        if let origin = header.origin, origin.source != 0 {
+            keys.append(
+                .source(
+                    group: origin.group, source: origin.source,
+                    partition: origin.sourcePartition))
+        }
+        return keys
+    }
+}
+
+extension PartitionWriter {
+    /// Removes what the topic's retention policy lets go.
+    ///
+    /// First what producers and stages must find is appended anew and made durable, then the new
+    /// start of the log is recorded, then the files go: a death in between leaves more, not less.
+    /// Returns how many segments were removed.
+    @discardableResult
+    public mutating func applyRetention() throws(LogError) -> Int {
+        guard configuration.retention.isActive else { return 0 }
+        let plan = try retentionPlan()
+        guard !plan.doomed.isEmpty else { return 0 }
+        if plan.mustRoll { try closeSegment() }
+        guard try restate(plan) else { return 0 }
+        try flush()
+        ControlPage.raise(control.start, to: plan.start >> 6)
+        try control.sync()
+        try files.remove(plan.doomed.map(\.path))
+        control.segments.add(1)
+        return plan.doomed.count
+    }
+
+    private func retentionPlan() throws(LogError) -> RetentionPlan {
+        let published = try control.publishedValue().position
+        let list = try files.segments(from: control.startPosition())
+        let policy = configuration.retention
+        let held = policy.heldBytes == nil ? nil : try ReaderHold.lowest(files.holds)
+        return RetentionPlan(
+            policy, list, published: published, held: held,
+            newestAppend: try newestAppend(list, published), now: Clock.wallNanoseconds())
+    }
+
+    /// When the last batch was appended; far ahead when there is none.
+    private func newestAppend(
+        _ list: SegmentList, _ published: UInt64
+    ) throws(LogError) -> Int64 {
+        guard configuration.retention.milliseconds != nil, let newest = list.entries.last,
+            published > newest.header.basePosition
+        else { return .max }
+        let segment = try files.open(newest)
+        let slots = SegmentIndex(segmentPath: newest.path, header: newest.header)
+        let start = slots.start(atPosition: published, in: segment, limit: published)
+        var walk = try BatchWalk(segment, from: start.position, limit: published)
+        var last = newest.header.createdAt
+        while let header = try walk.next() { last = header.appendedAt }
+        return last
+    }
+
+    /// Appends anew what only doomed batches tell; false when another writer came in between.
+    private mutating func restate(_ plan: RetentionPlan) throws(LogError) -> Bool {
+        var marks = ProgressMarks()
+        let scanned = try control.publishedValue().position
+        let list = try files.segments(from: control.startPosition())
+        try marks.scan(list, files, from: 0, to: scanned, doomedBelow: plan.start)
+        if marks.newest.isEmpty { return true }
+        var holding = try lock()
+        defer { unlock(holding) }
+        try enter(&holding)
+        // A producer may have gone on while we looked.
+        try marks.scan(
+            self.list, files, from: scanned, to: seen.position, doomedBelow: plan.start)
+        var builder = BatchBuilder()
+        for mark in marks.batches {
+            builder.origin = mark.origin ?? BatchOrigin()
+            builder.sequence = mark.sequence
+            let base = try place(&builder, producer: mark.producer, &holding)
+            guard base != nil else { return false }
+            builder.reset()
+        }
+        return true
+    }
+}
