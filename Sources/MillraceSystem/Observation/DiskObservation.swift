@@ -43,8 +43,9 @@ package enum DiskObservation {
 
     /// Shows calls and stores under `prefix`, a file or directory, until the observer is removed.
     ///
-    /// Several observers may share a path; the first answer other than `proceed`, in the order of
-    /// installation, holds. An observer of a directory is installed before those of places in it.
+    /// Several observers may share a path: all are asked, and the worst answer holds, a failure
+    /// above a shortening above a pretence. An observer of a directory is installed before those
+    /// of places in it.
     package static func install(_ observer: any DiskObserver, on prefix: String) {
         state.withLock { state in
             let known = state.installations.first { $0.scope.covers(prefix) }
@@ -94,10 +95,7 @@ package enum DiskObservation {
         guard let (scope, all) = observers(of: path) else { return body(.max) }
         let call = describe()
         var answer = DiskAnswer.proceed
-        for observer in all {
-            answer = observer.willPerform(call)
-            if answer != .proceed { break }
-        }
+        for observer in all { answer = answer.orWorse(observer.willPerform(call)) }
         return scope.order.withLock { _ in
             let result =
                 switch answer {

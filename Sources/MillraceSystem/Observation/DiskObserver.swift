@@ -9,6 +9,18 @@ package enum DiskAnswer: Sendable, Equatable {
     /// The call succeeds; the kernel is not called. For syncs and writes that get lost: a call
     /// whose result is used (open, read, size, map, list) must not be pretended.
     case pretend
+
+    /// The answer that holds when one observer says `self` and the next says `other`.
+    func orWorse(_ other: DiskAnswer) -> DiskAnswer { other.severity > severity ? other : self }
+
+    private var severity: Int {
+        switch self {
+        case .proceed: 0
+        case .pretend: 1
+        case .partial: 2
+        case .fail: 3
+        }
+    }
 }
 
 /// Sees every system call and every mapped store that concerns files under a path, and may change

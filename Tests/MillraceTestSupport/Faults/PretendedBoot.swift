@@ -1,0 +1,24 @@
+internal import MillraceSystem
+internal import Synchronization
+
+/// Lets the machine seem to restart, for one directory.
+package final class PretendedBoot: DiskObserver {
+    private let boot: Mutex<UInt64>
+
+    package init(_ boot: UInt64 = 1) { self.boot = Mutex(boot) }
+
+    /// From here on the boot id is another one.
+    package func restart() { boot.withLock { $0 += 1 } }
+
+    /// Runs `body` with this boot id in force for files under `prefix`.
+    @discardableResult
+    package func run<Result>(
+        on prefix: String, _ body: () throws -> Result
+    ) rethrows -> Result {
+        DiskObservation.install(self, on: prefix)
+        defer { DiskObservation.remove(self) }
+        return try body()
+    }
+
+    package func bootID(for path: String) -> UInt64? { boot.withLock { $0 } }
+}
