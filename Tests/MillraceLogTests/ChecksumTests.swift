@@ -35,20 +35,86 @@ import Testing
         }
     }
 
-    /// Every length around the folding loop's steps, at every alignment, whole and in two parts.
-    @Test func agreesWithTheTable() {
-        var random = SplitMix64(seed: 3)
-        let bytes = (0..<700).map { _ in UInt8(random.next() & 0xFF) }
-        var differences = 0
-        for length in 0...600 {
-            let start = length % 17
-            let part = Array(bytes[start..<start + length])
-            let seed = UInt32(truncatingIfNeeded: random.next())
-            if Self.fast(part, seed: seed) != Self.slow(part, seed: seed) { differences += 1 }
-            let cut = length * 3 / 7
-            let front = Self.fast(Array(part[..<cut]))
-            if Self.fast(Array(part[cut...]), seed: front) != Self.slow(part) { differences += 1 }
+    /// Lengths of `lengths` for which a set differs from the table.
+    ///
+    /// Each is tried at every start of `starts`, in memory that ends where the bytes end, so that a
+    /// sanitizer sees a read behind them.
+    private static func differences(
+        of set: ChecksumSet, lengths: some Sequence<Int>, starts: Range<Int>,
+        random: inout SplitMix64
+    ) -> [Int] {
+        var different: [Int] = []
+        for length in lengths {
+            for start in starts {
+                let bytes = (0..<start + length).map { _ in
+                    UInt8(truncatingIfNeeded: random.next())
+                }
+                let seed = UInt32(truncatingIfNeeded: random.next())
+                let part = bytes[start...]
+                if set.checksum(part, seed: seed) != ChecksumSet.table.checksum(part, seed: seed) {
+                    different.append(length)
+                }
+            }
         }
-        #expect(differences == 0)
+        return different
+    }
+
+    /// Every length over all steps of each set, at several alignments, with any seed.
+    @Test(arguments: ChecksumSet.available)
+    func agreesWithTheTable(set: ChecksumSet) {
+        var random = SplitMix64(seed: 3)
+        let lengths = Self.differences(of: set, lengths: 0...2048, starts: 0..<3, random: &random)
+        #expect(lengths.isEmpty)
+        let edges = [0, 1, 7, 63, 80, 81, 96, 116, 255, 256, 257, 511, 768, 2047]
+        let atEdges = Self.differences(of: set, lengths: edges, starts: 0..<65, random: &random)
+        #expect(atEdges.isEmpty)
+    }
+
+    /// Long inputs of random length.
+    @Test(arguments: ChecksumSet.available)
+    func agreesWithTheTableOnLongInputs(set: ChecksumSet) {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("random lengths, seed \(seed)")
+        var random = SplitMix64(seed: seed)
+        let lengths = (0..<20).map { _ in Int(random.next() % 100_000) }
+        let different = Self.differences(
+            of: set, lengths: lengths, starts: 0..<2, random: &random)
+        #expect(different.isEmpty, "seed \(seed)")
+    }
+
+    /// A checksum of two parts, the first one's being the second one's seed, is that of the whole.
+    @Test(arguments: ChecksumSet.available)
+    func continuesFromASeed(set: ChecksumSet) {
+        let bytes = (0..<1500).map { UInt8(truncatingIfNeeded: $0 &* 37) }
+        let whole = Self.slow(bytes)
+        let different = (0...bytes.count).filter { cut in
+            let front = set.checksum(bytes[..<cut], seed: 0)
+            return set.checksum(bytes[cut...], seed: front) != whole
+        }
+        #expect(different.isEmpty)
+    }
+}
+
+/// The implementations of CRC-32C, each forced by name.
+enum ChecksumSet: String, CaseIterable {
+    case table
+    case sse42
+    case avx512
+
+    /// Those that this processor has.
+    static var available: [ChecksumSet] { allCases.filter { unsafe $0.function != nil } }
+
+    private var function: cm_crc32c_set? {
+        switch self {
+        case .table: unsafe cm_crc32c_portable
+        case .sse42: unsafe cm_crc32c_sse42()
+        case .avx512: unsafe cm_crc32c_avx512()
+        }
+    }
+
+    /// The checksum of `bytes` by this set, which must be available.
+    func checksum(_ bytes: ArraySlice<UInt8>, seed: UInt32) -> UInt32 {
+        guard let function = unsafe function else { preconditionFailure("\(self) is missing") }
+        return unsafe bytes.withUnsafeBytes { unsafe function(seed, $0.baseAddress, $0.count) }
     }
 }
