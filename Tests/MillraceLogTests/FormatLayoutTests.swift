@@ -43,7 +43,7 @@ import Testing
             var writer = try fixture.topic.writer(partition: 0)
             for _ in 0..<3 { try Rows.append(10, to: &writer) }
         }
-        let end = try PublishedWord(fixture.words().published).position
+        let end = try fixture.control().publishedValue().position
         var writer = try fixture.topic.writer(partition: 0)
         try Rows.append(1, to: &writer)
         let path = try fixture.newest()

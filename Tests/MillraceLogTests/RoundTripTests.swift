@@ -14,11 +14,11 @@ import Testing
         for row in rows { builder.append(value: row) }
         builder.sequence = 9
         builder.timestamp = 1_700_000_000_000_000_000
-        #expect(try writer.append(&builder) == 0)
+        #expect(try writer.append(&builder).baseOffset == 0)
         #expect(builder.rows == 0)
         let long = rows[2]
         builder.append(value: long.span)
-        #expect(try writer.append(&builder) == 6)
+        #expect(try writer.append(&builder).baseOffset == 6)
 
         let images = try fixture.images()
         #expect(images.map(\.values) == [rows, [rows[2]]])
@@ -96,7 +96,7 @@ import Testing
             builder.origin?.source = source
             builder.origin?.end = end
             builder.drop(sourceDelta: 3, reason: 1)
-            #expect(try writer.append(&builder) == 0)
+            #expect(try writer.append(&builder).baseOffset == 0)
         }
         let images = try fixture.images()
         #expect(images.map(\.rows) == [0, 0])

@@ -34,13 +34,13 @@ struct TopicFixture: Sendable {
     func words() throws -> (published: UInt64, end: UInt64, ceiling: UInt64, clean: UInt64) {
         let control = try control()
         return (
-            control.published.loadAcquiring(), control.endOffset.loadAcquiring(),
-            control.offsetCeiling.loadAcquiring(), control.clean.loadAcquiring()
+            control.published.loadAcquiring(), try control.endOffsetValue(),
+            try control.ceilingValue(), control.clean.loadAcquiring()
         )
     }
 
     /// Paths of the segments, in the order of the log.
-    func segments() throws -> [String] { try files.segments().entries.map(\.path) }
+    func segments() throws -> [String] { try files.segments(from: 0).entries.map(\.path) }
 
     /// The newest segment.
     func newest() throws -> String { try #require(try segments().last) }
@@ -56,7 +56,7 @@ struct TopicFixture: Sendable {
     /// Makes the next opening believe that the machine was restarted since the last one.
     func pretendMachineRestarted() throws {
         let control = try control()
-        control.bootID.storeReleasing(control.bootID.loadAcquiring() ^ 0xFFFF)
+        control.boot.storeReleasing(CheckedWord.seal(try control.bootValue() ^ 0xFFFF))
     }
 }
 

@@ -83,7 +83,7 @@ struct CrashRecovery {
     /// Log position at which the segment's file ends.
     private static func end(of segment: borrowing Segment) throws(LogError) -> UInt64 {
         let bytes = try segment.size() - SegmentHeader.byteCount
-        return segment.header.basePosition + UInt64(max(0, bytes)) & ~63
+        return segment.header.basePosition + UInt64(max(0, bytes))
     }
 
     private func check(_ header: BatchHeader, _ walk: borrowing BatchWalk) throws(LogError) {
@@ -160,10 +160,13 @@ struct CrashRecovery {
         }
     }
 
-    /// Bytes up to the last word that is not zero.
+    /// Bytes up to the last one that is not zero.
     private static func usedBytes(_ bytes: RawSpan) -> Int {
         var end = bytes.byteCount
+        while end % 8 != 0, bytes.load(end - 1, as: UInt8.self) == 0 { end -= 1 }
+        guard end % 8 == 0 else { return end }
         while end >= 8, bytes.load(end - 8, as: UInt64.self) == 0 { end -= 8 }
+        while end > 0, bytes.load(end - 1, as: UInt8.self) == 0 { end -= 1 }
         return end
     }
 }
@@ -176,7 +179,7 @@ extension CrashRecovery {
         let fresh = PublishedWord(epoch: epoch + 1, position: cursor.position)
         try files.checkEpoch(fresh.epoch)
         ControlPage.raise(
-            control.offsetCeiling, to: cursor.offset + PartitionWriter.offsetReserve)
+            control.offsetCeiling, to: PartitionWriter.ceiling(above: cursor.offset))
         try control.sync()
         let header = SegmentHeader(
             topicID: files.topicID, partition: UInt32(files.partition),

@@ -43,6 +43,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// How many offsets are made unusable by a crash of the machine, at most.
     static let offsetReserve: UInt64 = 1 << 24
 
+    /// The ceiling to reserve before offsets up to `offset` are used.
+    static func ceiling(above offset: UInt64) -> UInt64 {
+        (offset / offsetReserve + 1) * offsetReserve
+    }
+
     init(
         files: PartitionFiles, configuration: TopicConfiguration, producer: UInt32,
         mode: AppendMode, sources: SourceTopics?, interval: IntervalFlusher?
@@ -271,7 +276,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         }
         SharedLock.markSlow(control.appender, &holding)
         let ceiling = try control.ceilingValue()
-        let raised = max(ceiling, needed + Self.offsetReserve)
+        let raised = max(ceiling, Self.ceiling(above: needed))
         ControlPage.raise(control.offsetCeiling, to: raised)
         try control.sync()
         durableCeiling = raised

@@ -39,8 +39,8 @@ struct IndexedLog {
             try writer.append(&builder)
             written += size + 128
         }
-        list = try fixture.files.segments()
-        published = PublishedWord(try fixture.control().published.loadAcquiring()).position
+        list = try fixture.files.segments(from: 0)
+        published = try fixture.control().publishedValue().position
         var batches: [Batch] = []
         for index in list.entries.indices {
             var walk = try BatchWalk(
