@@ -62,8 +62,9 @@ extension BatchBuilder {
                 .invalidArgument,
                 "\(sections.valueEnds.count) values for a batch of \(rows) rows")
         }
-        for end in [origin?.begin ?? 0, origin?.end ?? 0] where end > LogLimits.maxOffset {
-            throw LogError(.invalidArgument, "a source offset is at most 2^55, not \(end)")
+        let last = max(origin?.begin ?? 0, origin?.end ?? 0)
+        guard last <= LogLimits.maxOffset else {
+            throw LogError(.invalidArgument, "a source offset is at most 2^55, not \(last)")
         }
     }
 }

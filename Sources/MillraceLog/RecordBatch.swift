@@ -90,7 +90,9 @@ public struct RecordBatch: ~Copyable, ~Escapable {
     private func floats(at offset: Int, count: Int) -> Span<Float> {
         // Sections begin at multiples of 64 in an aligned payload, and lie inside it: reading the
         // header has checked that.
-        return payload.elements(offset..<offset + count * 4, as: Float.self)
+        // A section that is not there has no aligned place.
+        let start = count > 0 ? offset : 0
+        return payload.elements(start..<start + count * 4, as: Float.self)
     }
 
     /// Reason code of row `index`: 0 for a row with a result.

@@ -219,4 +219,78 @@ import Testing
         #expect(Array(batch[192..<197]) == Array("abcde".utf8))
         #expect(batch[197...].allSatisfy { $0 == 0 })
     }
+
+    /// Times, keys and headers of rows, before the values.
+    @Test func rowSections() throws {
+        let fixture = try TopicFixture()
+        var writer = try fixture.topic.writer(partition: 0)
+        var builder = BatchBuilder()
+        let key: [UInt8] = [7, 8]
+        let value: [UInt8] = [1, 2, 3]
+        builder.append(value: value.span, timestamp: 20)
+        builder.append(value: value.span, key: key.span, timestamp: -1)
+        builder.append(
+            value: value.span, timestamp: 10, headers: [RowHeader("é", [9]), RowHeader("b", [])])
+        try writer.append(&builder)
+        let batch = Array(try Damage.content(fixture.newest())[128...])
+        #expect(Self.u32(batch, 44) == 0b1_1101_0000_0000_0000)
+        #expect(Self.u64(batch, 64) == 20)
+        #expect(Self.u64(batch, 72) == 20)
+        let payload = Array(batch[128...])
+        #expect(Self.u64(payload, 0) == 20)
+        #expect(Self.u64(payload, 8) == .max)
+        #expect(Self.u64(payload, 16) == 10)
+        #expect([64, 68, 72].map { Self.u32(payload, $0) } == [1 << 31, 2, 1 << 31 | 2])
+        #expect(Array(payload[128..<130]) == key)
+        #expect([192, 196, 200].map { Self.u32(payload, $0) } == [0, 0, 16])
+        let headers: [UInt8] = [2, 0, 1, 0, 0, 0, 0xC3, 0xA9, 9, 1, 0, 0, 0, 0, 0, 0x62]
+        #expect(Array(payload[256..<272]) == headers)
+        #expect([320, 324, 328].map { Self.u32(payload, $0) } == [3, 6, 9])
+        #expect(Array(payload[384..<393]) == value + value + value)
+        #expect(Self.u64(batch, 56) == 393)
+    }
+
+    /// The numbers of element types and of the filter, and how the elements lie.
+    @Test(arguments: zip(ElementType.allCases, [1, 2, 3, 4, 5] as [UInt8]))
+    func elements(_ type: ElementType, code: UInt8) throws {
+        let topic = TopicConfiguration(
+            kind: .features, features: 2, codec: .none, elementType: type)
+        var encoder = BatchEncoder(configuration: topic)
+        var builder = BatchBuilder(columns: 2)
+        var row = builder.nextRow()
+        row[0] = 1
+        row[1] = 2
+        builder.commitRow()
+        let stored = try StoredBatch(&encoder, &builder)
+        let batch = (0..<stored.byteCount).map { stored.bytes.load($0, as: UInt8.self) }
+        #expect(batch[100] == code)
+        #expect(Self.u32(batch, 96) == UInt64(2 * type.byteCount))
+        let expected: [UInt8] =
+            switch type {
+            case .float32: [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]
+            case .float16: [0, 0x3C, 0, 0x40]
+            case .bfloat16: [0x80, 0x3F, 0, 0x40]
+            case .uint8, .int8: [1, 2]
+            }
+        #expect(Array(batch[128..<128 + expected.count]) == expected)
+        #expect(Self.u64(batch, 48) == UInt64(expected.count))
+    }
+
+    @Test func splitMatrix() throws {
+        let topic = TopicConfiguration(kind: .features, features: 64, codec: .lz4, filter: .split)
+        var encoder = BatchEncoder(configuration: topic)
+        var builder = BatchBuilder(columns: 64)
+        var rows = builder.addRows(2)
+        for index in 0..<128 { rows[index] = Float(bitPattern: 0x0403_0201) }
+        let stored = try StoredBatch(&encoder, &builder)
+        let batch = (0..<stored.byteCount).map { stored.bytes.load($0, as: UInt8.self) }
+        #expect(Self.u32(batch, 44) == 0x11)
+        var decoded = AlignedBuffer(byteCount: 512)
+        var memory = decoded.mutableBytes
+        var target = memory._mutatingExtracting(0..<512)
+        let block = stored.bytes.extracting(128..<128 + Int(Self.u64(batch, 48)))
+        #expect(LZ4Block.decompress(block, into: &target) == 512)
+        let bytes = (0..<512).map { decoded.bytes.load($0, as: UInt8.self) }
+        #expect(bytes.indices.allSatisfy { Int(bytes[$0]) == $0 / 128 + 1 })
+    }
 }

@@ -30,7 +30,39 @@ import Testing
         try third.append(&long)
         return try [features, bytes, packed].map {
             Array(try Damage.content($0.newest())[SegmentHeader.byteCount...])
+        } + [narrow(), rich()]
+    }
+
+    /// Narrow elements, split and compressed.
+    private static func narrow() throws -> [UInt8] {
+        var encoder = BatchEncoder(
+            configuration: TopicConfiguration(
+                kind: .features, features: 4, filter: .split, elementType: .float16))
+        var builder = BatchBuilder(columns: 4)
+        var rows = builder.addRows(60)
+        for index in 0..<240 { rows[index] = Float(index % 4) }
+        return try bytes(&encoder, &builder)
+    }
+
+    /// Values with times, keys and headers.
+    private static func rich() throws -> [UInt8] {
+        var encoder = BatchEncoder(
+            configuration: TopicConfiguration(kind: .bytes, codec: .none))
+        var builder = BatchBuilder()
+        let value: [UInt8] = [1, 2, 3]
+        for row in 0..<10 {
+            builder.append(
+                value: value.span, key: value.span, timestamp: Int64(row),
+                headers: [RowHeader("name", value)])
         }
+        return try bytes(&encoder, &builder)
+    }
+
+    private static func bytes(
+        _ encoder: inout BatchEncoder, _ builder: inout BatchBuilder
+    ) throws -> [UInt8] {
+        let stored = try StoredBatch(&encoder, &builder)
+        return (0..<stored.byteCount).map { stored.bytes.load($0) }
     }
 
     /// Changes one to four places of the header and makes its checksum right again.
@@ -118,7 +150,9 @@ import Testing
         do throws(BatchHeaderFault) {
             let stored = aligned.bytes.extracting(0..<payload.byteCount)
             try decoder.decode(header, stored: stored, verify: false)
-            _ = BatchImage(decoder.batch(header, stored: stored, skippedRows: 0))
+            let batch = decoder.batch(header, stored: stored, skippedRows: 0)
+            _ = BatchImage(batch)
+            _ = RowDetails(batch)
         } catch {}
     }
 
@@ -162,6 +196,7 @@ import Testing
                 var reader = try fixture.topic.reader(partition: 0)
                 if let found = try reader.next() {
                     _ = BatchImage(found)
+                    _ = RowDetails(found)
                     given += 1
                 }
                 try reader.seek(to: 5)

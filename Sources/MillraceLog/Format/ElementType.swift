@@ -43,8 +43,14 @@ public enum ElementType: String, Sendable, Codable, CaseIterable {
     }
 
     init?(code: UInt8) {
-        guard let type = Self.allCases.first(where: { $0.code == code }) else { return nil }
-        self = type
+        switch code {
+        case 1: self = .float32
+        case 2: self = .float16
+        case 3: self = .bfloat16
+        case 4: self = .uint8
+        case 5: self = .int8
+        default: return nil
+        }
     }
 
     /// The type for the conversion kernels; nil for float32, which needs none.

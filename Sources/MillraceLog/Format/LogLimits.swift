@@ -26,7 +26,7 @@ public enum LogLimits {
     /// Most features of a row.
     public static let maxFeatures = TopicConfiguration.maxFeatures
     /// Longest name of a topic, in bytes: letters, digits, dots, underscores and hyphens.
-    public static let maxNameBytes = 249
+    public static let maxNameBytes = Names.maxLength
     /// Largest offset, of this log or of a source: sums with row counts stay far from overflow.
     public static let maxOffset: UInt64 = 1 << 55
 }

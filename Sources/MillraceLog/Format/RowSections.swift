@@ -183,9 +183,8 @@ struct RowSections {
     }
 
     private static func append(_ bytes: Span<UInt8>, to array: inout [UInt8]) {
-        array.append(addingCapacity: bytes.count) { added in
-            for index in bytes.indices { added.append(bytes[index]) }
-        }
+        // SAFETY: the pointer is used only inside the closure, with its true length.
+        unsafe bytes.withUnsafeBufferPointer { unsafe array.append(contentsOf: $0) }
     }
 
     private static func append(_ value: some FixedWidthInteger, to array: inout [UInt8]) {

@@ -131,6 +131,51 @@ import Testing
         #expect(try Files.size(places[1] + "/file") == 600)
     }
 
+    @Test func aThreadCanBeStoppedBeforeItsExchangeAndOthersPass() throws {
+        let path = directory.file("word")
+        let stop = StopPoint.atStore(skipping: 1) { name, offset in name == path && offset == 8 }
+        DiskObservation.install(stop, on: path)
+        defer { DiskObservation.remove(stop) }
+        let file = try FileHandle(path, .createNew)
+        try file.truncate(to: 4096)
+        let map = try file.map(bytes: 4096, writable: true)
+        map.word(at: 0).storeReleasing(1)
+        map.word(at: 8).storeReleasing(1)
+        #expect(!stop.isReached)
+        let late = try PinnedThread(name: "late", core: nil) {
+            do {
+                let file = try FileHandle(path, .readWrite)
+                let map = try file.map(bytes: 4096, writable: true)
+                let exchanged = map.word(at: 8).compareExchange(expected: 1, desired: 2)
+                #expect(!exchanged)
+            } catch { Issue.record(error) }
+        }
+        stop.waitUntilReached()
+        let exchanged = map.word(at: 8).compareExchange(expected: 1, desired: 3)
+        #expect(exchanged)
+        stop.release()
+        late.join()
+        let value = map.word(at: 8).loadAcquiring()
+        #expect(value == 3)
+    }
+
+    @Test func aThreadCanBeStoppedBeforeACall() throws {
+        let path = directory.file("file")
+        let stop = StopPoint.atCall { $0.kind == .write }
+        DiskObservation.install(stop, on: path)
+        defer { DiskObservation.remove(stop) }
+        let file = try FileHandle(path, .createNew)
+        let late = try PinnedThread(name: "late", core: nil) {
+            do { try FileHandle(path, .readWrite).write([1], at: 0) } catch { Issue.record(error) }
+        }
+        stop.waitUntilReached()
+        #expect(try file.size() == 0)
+        try file.write([2, 2], at: 0)
+        stop.release()
+        late.join()
+        #expect(try Files.read(path, maxBytes: 2) == [1, 2])
+    }
+
     @Test func theWorstAnswerHoldsWhoeverGivesIt() throws {
         let file = try FileHandle(directory.file("file"), .createNew)
         let plan = FaultPlan(at: 1, .error(EIO), kinds: [.syncData])

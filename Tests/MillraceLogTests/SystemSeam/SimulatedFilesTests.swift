@@ -143,6 +143,43 @@ import Testing
         #expect(try outcomes(disk) == [[2, 1, 1, 3], [2, 2, 1, 3]])
     }
 
+    @Test func aShortWriteIsRecordedAsFarAsItWent() throws {
+        try durableFile()
+        let disk = try SimulatedDisk(root: directory.path)
+        defer { disk.stop() }
+        let file = try FileHandle(directory.file("file"), .readWrite)
+        let plan = FaultPlan(at: 1, .short(by: 512), kinds: [.write])
+        try plan.run(on: directory.path) { try fill(file, 2, 0..<4) }
+        #expect(plan.calls == 2)
+        try file.sync()
+        let end = disk.mark()
+        #expect(try outcomes(disk) == [[2, 2, 2, 2]])
+        // Between the two writes, the last sector is certainly old.
+        #expect(end == 3)
+        let half = try outcomes(disk, upTo: 1)
+        #expect(half.count == 8 && half.allSatisfy { $0[3] == 1 })
+        let broken = FaultPlan(at: 2, .error(ENOSPC), .forever, kinds: [.write])
+        let short = FaultPlan(at: 1, .short(by: 512), kinds: [.write])
+        #expect(throws: SystemError.self) {
+            try broken.run(on: directory.path) {
+                try short.run(on: directory.path) { try fill(file, 3, 0..<2) }
+            }
+        }
+        try file.sync()
+        #expect(try outcomes(disk) == [[3, 2, 2, 2]])
+    }
+
+    @Test func oneSectorOfManyCanBeTheOneThatIsLostOrKept() throws {
+        try FileHandle(directory.file("file"), .createNew).truncate(to: 64 * 512)
+        let disk = try SimulatedDisk(root: directory.path)
+        defer { disk.stop() }
+        let file = try FileHandle(directory.file("file"), .readWrite)
+        try fill(file, 1, 0..<64)
+        let kept = Set(try outcomes(disk).map { $0.count { $0 == 1 } })
+        #expect(kept.isSuperset(of: [0, 1, 2, 62, 63, 64]))
+        #expect(kept.contains { (16...48).contains($0) })
+    }
+
     /// Random writes and syncs against a model that remembers every version of every sector.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func noSectorHoldsWhatItNeverHeld(_ seed: UInt64) throws {

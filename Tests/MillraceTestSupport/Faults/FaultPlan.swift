@@ -1,3 +1,4 @@
+internal import Glibc
 package import MillraceSystem
 internal import Synchronization
 
@@ -37,7 +38,8 @@ package final class FaultPlan: DiskObserver {
         where counts: @escaping @Sendable (DiskCall) -> Bool = { _ in true }
     ) {
         precondition(
-            fault != .error(4) || duration == .once, "a call that is always interrupted never ends")
+            fault != .error(EINTR) || duration == .once,
+            "a call that is always interrupted never ends")
         self.number = number
         self.fault = fault
         self.duration = duration

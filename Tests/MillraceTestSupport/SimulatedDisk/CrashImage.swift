@@ -3,33 +3,36 @@ internal import MillraceSystem
 
 /// What is on a disk after a loss of power.
 package struct CrashImage: Sendable, Equatable {
-    /// Paths below the root, each directory before what is in it.
+    /// Paths of the directories below the root, each before those in it.
     package private(set) var directories: [String] = []
-    private var files: [(path: String, content: ByteImage)] = []
-
-    mutating func add(directory: String) { directories.append(directory) }
-
-    mutating func add(file: String, _ content: ByteImage) { files.append((file, content)) }
-
     /// Contents of the files by their paths below the root.
-    package var contents: [String: [UInt8]] {
-        Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.content.bytes) })
+    package private(set) var contents: [String: [UInt8]] = [:]
+
+    init(_ state: DiskState, seed: UInt64) {
+        state.afterCrash(seed: seed) { path, content in
+            if let content { contents[path] = content.bytes } else { directories.append(path) }
+        }
     }
 
-    package static func == (a: CrashImage, b: CrashImage) -> Bool {
-        a.directories == b.directories && a.contents == b.contents
-    }
-
-    /// Writes everything into `root`, which is made when it is not there; it is otherwise empty.
+    /// Writes such a disk into `root`, which is made when it is not there; it is otherwise empty.
     ///
     /// Nothing is synced: this is a stage for a test, not data.
-    package func write(to root: String) throws {
-        for directory in [root] + directories.map({ root + "/" + $0 }) {
-            guard unsafe mkdir(directory, 0o755) == 0 || errno == EEXIST else {
-                throw SystemError(operation: "mkdir", path: directory, errno: errno)
+    static func write(_ state: DiskState, seed: UInt64, to root: String) throws {
+        try makeDirectory(root)
+        // File by file: the memory of one is used again for the next.
+        try state.afterCrash(seed: seed) { path, content in
+            if let content {
+                try write(content, to: root + "/" + path)
+            } else {
+                try makeDirectory(root + "/" + path)
             }
         }
-        for (path, content) in files { try Self.write(content, to: root + "/" + path) }
+    }
+
+    private static func makeDirectory(_ path: String) throws {
+        guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
+            throw SystemError(operation: "mkdir", path: path, errno: errno)
+        }
     }
 
     /// Writes the blocks that are not zeros; the rest are holes.

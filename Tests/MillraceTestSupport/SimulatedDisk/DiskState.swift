@@ -50,28 +50,27 @@ struct DiskState: Sendable {
         pendingNames = left
     }
 
-    /// What a disk may hold when the power goes now.
-    func afterCrash(seed: UInt64) -> CrashImage {
+    /// Calls `body` with the path of everything on a disk that may be left when the power goes now,
+    /// directories before what is in them, and with the content of each file.
+    func afterCrash(seed: UInt64, _ body: (String, ByteImage?) throws -> Void) rethrows {
         var names = durableNames
         var choice = CrashChoice(seed: seed, stream: 0)
         for change in pendingNames where choice.happened() { names.apply(change) }
-        var image = CrashImage()
-        add(SimulatedNames.root, path: "", names, seed, to: &image)
-        return image
+        try visit(SimulatedNames.root, path: "", names, seed, body)
     }
 
-    private func add(
+    private func visit(
         _ directory: SimulatedNames.Node, path: String, _ names: SimulatedNames, _ seed: UInt64,
-        to image: inout CrashImage
-    ) {
+        _ body: (String, ByteImage?) throws -> Void
+    ) rethrows {
         for (name, node) in names.entries(of: directory) {
             let place = path.isEmpty ? name : path + "/" + name
             if let file = files[node] {
                 var choice = CrashChoice(seed: seed, stream: node)
-                image.add(file: place, file.afterCrash(&choice))
+                try body(place, file.afterCrash(&choice))
             } else {
-                image.add(directory: place)
-                add(node, path: place, names, seed, to: &image)
+                try body(place, nil)
+                try visit(node, path: place, names, seed, body)
             }
         }
     }

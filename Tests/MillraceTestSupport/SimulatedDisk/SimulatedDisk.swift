@@ -20,6 +20,8 @@ package final class SimulatedDisk: DiskObserver {
     /// The directory that is on the disk.
     package let root: String
     private let boot: UInt64
+    /// Kept, so that its end does not become part of the record.
+    private let directory: TemporaryDirectory?
     private let recorder: Mutex<DiskRecorder>
     private let initial: DiskState
     /// The state at the last moment asked for, from which a later one is quicker to reach.
@@ -29,9 +31,19 @@ package final class SimulatedDisk: DiskObserver {
     ///
     /// What is in `root` is taken to be durable; files in it that are open already are not
     /// observed, and must not be used. `boot` is the boot id that `BootID` tells there.
-    package init(root: String, boot: UInt64 = 1) throws {
+    package convenience init(root: String, boot: UInt64 = 1) throws {
+        try self.init(root: root, boot: boot, keeping: nil)
+    }
+
+    /// Starts recording in a directory that lives as long as the disk.
+    package convenience init(in directory: TemporaryDirectory, boot: UInt64 = 1) throws {
+        try self.init(root: directory.path, boot: boot, keeping: directory)
+    }
+
+    private init(root: String, boot: UInt64, keeping directory: TemporaryDirectory?) throws {
         self.root = root
         self.boot = boot
+        self.directory = directory
         var state = DiskState()
         try Self.read(root, into: SimulatedNames.root, &state)
         initial = state
@@ -67,13 +79,13 @@ package final class SimulatedDisk: DiskObserver {
     /// - Complexity: O(bytes on the disk + bytes written since the last moment asked for, or since
     ///   the beginning when that was later).
     package func image(upTo index: Int, seed: UInt64) -> CrashImage {
-        state(at: index).afterCrash(seed: seed)
+        CrashImage(state(at: index), seed: seed)
     }
 
     /// Writes a disk that may be left after the first `index` events into a directory that is
     /// empty or does not exist.
     package func materialize(upTo index: Int, seed: UInt64, into directory: String) throws {
-        try image(upTo: index, seed: seed).write(to: directory)
+        try CrashImage.write(state(at: index), seed: seed, to: directory)
     }
 
     private func state(at index: Int) -> DiskState {
