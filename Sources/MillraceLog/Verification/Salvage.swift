@@ -132,7 +132,7 @@ private struct TopicSalvage {
             return (TopicVerification.Counts(), 0)
         }
         var verifier = PartitionVerifier(scope)
-        writer.begin(epoch: verifier.newestEpoch + 1)
+        writer.begin(after: verifier.newestEpoch)
         var largestID: UInt32 = 0
         try verifier.run { (part, header, batch) throws(LogError) in
             guard header.rows == 0 || configuration.allows(columns: header.columns) else {

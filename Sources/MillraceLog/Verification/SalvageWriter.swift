@@ -28,9 +28,12 @@ struct SalvageWriter: ~Copyable {
         self.partition = partition
     }
 
-    /// Sets the epoch of the first batch: above those of the original, so that what refers to rows
-    /// by offset and epoch can tell the copy's rows from others.
-    mutating func begin(epoch: UInt64) { self.epoch = epoch }
+    /// Begins above the epochs of the original, so that what refers to rows by offset and epoch can
+    /// tell the copy's rows from others; at 1 again where the numbers, or a damaged page, leave
+    /// little room above.
+    mutating func begin(after newest: UInt64) {
+        epoch = newest < ControlPage.maxEpoch / 2 ? newest + 1 : 1
+    }
 
     /// Appends an intact batch of the original's segment `part`; `batch` is the whole of it.
     mutating func append(

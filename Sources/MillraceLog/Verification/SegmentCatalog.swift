@@ -75,6 +75,13 @@ struct SegmentCatalog: Sendable {
                     .rows, path, expected: "a segment's header or name", found: "neither"))
             return nil
         }
+        guard epoch <= ControlPage.maxEpoch else {
+            findings.faults.append(
+                TopicVerification.Fault(
+                    .rows, path, at: 28, expected: "an epoch of at most \(ControlPage.maxEpoch)",
+                    found: "\(epoch)"))
+            return nil
+        }
         let right = Segment.name(basePosition: basePosition, epoch: epoch)
         if name != right {
             findings.faults.append(
@@ -90,7 +97,8 @@ struct SegmentCatalog: Sendable {
     private static func place(_ name: String) -> (basePosition: UInt64, epoch: UInt32)? {
         let fields = name.dropLast(4).split(separator: "-", omittingEmptySubsequences: false)
         guard fields.count == 2, let position = UInt64(fields[0]),
-            let epoch = UInt32(fields[1], radix: 16), position < 1 << 50, position % 64 == 0,
+            let epoch = UInt32(fields[1], radix: 16), epoch <= ControlPage.maxEpoch,
+            position < 1 << 50, position % 64 == 0,
             Segment.name(basePosition: position, epoch: epoch) == name
         else { return nil }
         return (position, epoch)

@@ -27,7 +27,7 @@ struct DamagedTopic {
 
     /// Rows that follow from their offsets, batches with origins and dictionary ids, timestamps,
     /// indexes of every segment.
-    init(codec: Codec = .none, epochs: Int = 3, batches count: Int = 70, seed: UInt64) throws {
+    init(codec: Codec = .none, epochs: Int = 3, batches count: Int = 120, seed: UInt64) throws {
         fixture = try TopicFixture(codec: codec)
         var random = SplitMix64(seed: seed)
         let group = try fixture.topic.dictionaryID(of: "group:g")

@@ -17,7 +17,7 @@ import Testing
     @Test(arguments: Codec.allCases)
     func anIntactTopic(_ codec: Codec) throws {
         let (topic, _) = try Self.topic("intact", codec: codec)
-        #expect(topic.segments.count > 4)
+        #expect(topic.segments.count >= 4)
         let found = try topic.verify()
         #expect(found.faults == [])
         #expect(found.notes == [])
@@ -68,8 +68,8 @@ import Testing
     /// A damaged segment header costs no rows: the name and the batches tell what it told.
     @Test func everyBitOfASegmentHeader() throws {
         let (topic, _) = try Self.topic("segment header")
-        for path in [topic.segments[0], topic.segments[2]] {
-            for bit in 0..<SegmentHeader.byteCount * 8 {
+        for (path, step) in [(topic.segments[0], 1), (topic.segments[2], 7)] {
+            for bit in stride(from: 0, to: SegmentHeader.byteCount * 8, by: step) {
                 try Damage.flip(path, bit: bit)
                 let found = try topic.verify()
                 #expect(found.faults.map(\.path) == [path], "bit \(bit)")
