@@ -19,6 +19,8 @@ struct PartitionVerifier: ~Copyable {
     private var previousChecksum: UInt32?
     /// Faults since the last intact batch: their rows lie below the next one.
     private var openLosses: [Int] = []
+    /// Epoch of the segment before.
+    private var lastEpoch: UInt32?
     /// Offset of the newest intact batch.
     private var lastBase: UInt64 = 0
     private var maxTimestamp = Int64.min
@@ -163,6 +165,7 @@ extension PartitionVerifier {
 
     /// Takes the offset at which a segment says that it begins.
     private mutating func enter(_ part: SegmentPart) {
+        defer { lastEpoch = part.epoch }
         guard let base = part.header?.baseOffset else {
             isAfterGap = true
             return
@@ -173,6 +176,13 @@ extension PartitionVerifier {
                     .metadata, part.path, at: 32,
                     expected: "a base offset of at least \(nextOffset)", found: "\(base)"))
             return
+        }
+        // A new epoch may leave out offsets that a crash of the machine made unusable.
+        if base > nextOffset, !isAfterGap, part.epoch == lastEpoch {
+            findings.faults.append(
+                TopicVerification.Fault(
+                    .rows, part.path, at: 32, expected: "base offset \(nextOffset)",
+                    found: "\(base)", lostOffsets: nextOffset..<base))
         }
         closeLosses(below: base)
         nextOffset = base

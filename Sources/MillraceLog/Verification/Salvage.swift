@@ -93,6 +93,8 @@ private struct TopicSalvage {
     let directory: String
     let topicID: UInt64
     let configuration: TopicConfiguration
+    /// How many texts behind the last intact one may get a placeholder.
+    private static let maxPlaceholders = 1 << 16
 
     func run(_ scan: inout TopicScan) throws(LogError) -> SalvageReport {
         var report = SalvageReport(original: scan.report)
@@ -110,6 +112,8 @@ private struct TopicSalvage {
             largestID = max(largestID, copied.largestID)
         }
         let known = scan.dictionary.texts
+        // A batch may name any id; an absurd one stays without a text, and verification says so.
+        largestID = min(largestID, known.count + Self.maxPlaceholders)
         report.lostDictionaryIDs = (0..<max(largestID, known.count)).filter {
             $0 >= known.count || known[$0] == nil
         }.map { UInt32($0 + 1) }
