@@ -1,0 +1,120 @@
+internal import MillraceSystem
+
+/// A segment file as verification sees it.
+struct SegmentPart: Sendable {
+    let path: String
+    let epoch: UInt32
+    let basePosition: UInt64
+    /// Nil when it is damaged: the name tells position and epoch then.
+    let header: SegmentHeader?
+    /// Whether not even the header of a first batch was ever written.
+    let isBlank: Bool
+}
+
+/// The segments of a partition, found past damaged headers.
+struct SegmentCatalog: Sendable {
+    /// Those that hold the log, in its order.
+    private(set) var parts: [SegmentPart] = []
+
+    init(_ scope: PartitionScope, _ findings: inout Findings) {
+        var names: [String] = []
+        do throws(SystemError) { names = try Files.list(scope.directory) } catch {
+            findings.faults.append(
+                TopicVerification.Fault(
+                    .rows, scope.directory, expected: "a directory of segments",
+                    found: error.reason))
+        }
+        for name in names {
+            let path = scope.directory + "/" + name
+            if name.contains(".tmp-") {
+                findings.note(path, "a temporary file that was left behind")
+            }
+            guard name.hasSuffix(".log") else { continue }
+            if let part = Self.part(path, name, scope, &findings) { parts.append(part) }
+        }
+        dropSuperseded(&findings)
+        let logs = Set(names)
+        for name in names where name.hasSuffix(".index") {
+            guard !logs.contains(name.dropLast(6) + ".log") else { continue }
+            findings.note(scope.directory + "/" + name, "an index without a segment")
+        }
+    }
+
+    private static func part(
+        _ path: String, _ name: String, _ scope: PartitionScope, _ findings: inout Findings
+    ) -> SegmentPart? {
+        var bytes = [UInt8](repeating: 0, count: 2 * SegmentHeader.byteCount)
+        var count = 0
+        do throws(SystemError) {
+            count = try FileHandle(path, .read).read(into: &bytes, at: 0)
+        } catch {
+            findings.faults.append(
+                TopicVerification.Fault(
+                    .rows, path, expected: "a segment that can be read", found: error.reason))
+        }
+        let named = place(name)
+        let isBlank =
+            count < SegmentHeader.byteCount || bytes.prefix(count).allSatisfy { $0 == 0 }
+        var header: SegmentHeader?
+        if !isBlank {
+            let raw = unsafe bytes.span.bytes  // SAFETY: an array of bytes is initialised.
+            do throws(LogError) {
+                header = try SegmentHeader(
+                    raw, path: path, topicID: scope.topicID, partition: scope.partition)
+            } catch {
+                findings.refused(.metadata, "the header of a segment of the partition", error)
+                // An intact header that names another topic or partition: so are the rows.
+                if error.position == 16 { return nil }
+            }
+        }
+        guard let basePosition = header?.basePosition ?? named?.basePosition,
+            let epoch = header?.epoch ?? named?.epoch
+        else {
+            findings.faults.append(
+                TopicVerification.Fault(
+                    .rows, path, expected: "a segment's header or name", found: "neither"))
+            return nil
+        }
+        guard epoch <= ControlPage.maxEpoch else {
+            findings.faults.append(
+                TopicVerification.Fault(
+                    .rows, path, at: 28, expected: "an epoch of at most \(ControlPage.maxEpoch)",
+                    found: "\(epoch)"))
+            return nil
+        }
+        let right = Segment.name(basePosition: basePosition, epoch: epoch)
+        if name != right {
+            findings.faults.append(
+                TopicVerification.Fault(
+                    .metadata, path, expected: "the name \(right), as the header says",
+                    found: name))
+        }
+        return SegmentPart(
+            path: path, epoch: epoch, basePosition: basePosition, header: header, isBlank: isBlank)
+    }
+
+    /// What a segment's name tells: base position in decimal, epoch in hexadecimal.
+    private static func place(_ name: String) -> (basePosition: UInt64, epoch: UInt32)? {
+        let fields = name.dropLast(4).split(separator: "-", omittingEmptySubsequences: false)
+        guard fields.count == 2, let position = UInt64(fields[0]),
+            let epoch = UInt32(fields[1], radix: 16), epoch <= ControlPage.maxEpoch,
+            position < 1 << 50, position % 64 == 0,
+            Segment.name(basePosition: position, epoch: epoch) == name
+        else { return nil }
+        return (position, epoch)
+    }
+
+    /// A segment of a newer epoch supersedes all older ones at or above its base position.
+    private mutating func dropSuperseded(_ findings: inout Findings) {
+        parts.sort { ($0.epoch, $0.basePosition) < ($1.epoch, $1.basePosition) }
+        var kept: [SegmentPart] = []
+        for part in parts {
+            while let last = kept.last, last.basePosition >= part.basePosition {
+                findings.note(last.path, "superseded by \(part.path)")
+                kept.removeLast()
+            }
+            kept.append(part)
+        }
+        parts = kept
+    }
+}

@@ -1,0 +1,200 @@
+import MillraceSystem
+import Testing
+
+@testable import MillraceLog
+
+/// Files that are missing, cut off, left over or somebody else's.
+@Suite struct VerifyFilesTests {
+    private static func topic(_ what: String) throws -> DamagedTopic {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("\(what) seed \(seed)")
+        return try DamagedTopic(seed: seed)
+    }
+
+    /// What `path` does to the log when it goes: its rows and no others.
+    @Test func aMissingSegment() throws {
+        let topic = try Self.topic("missing segment")
+        for (number, path) in topic.segments.enumerated() {
+            let whole = try Damage.content(path)
+            try Files.remove(path)
+            let gone = topic.batches.filter { $0.path == path }
+            let rows = gone[0].offsets.lowerBound..<(gone.last?.offsets.upperBound ?? 0)
+            let found = try topic.verify()
+            let fault = try #require(found.faults.first)
+            #expect(found.faults.count == 1)
+            let before =
+                number == 0 ? topic.fixture.partitionPath : topic.segments[number - 1]
+            #expect(fault.path == before)
+            #expect(fault.lostOffsets == rows)
+            if number > 0 { #expect(fault.position == (try Files.size(before))) }
+            let kept = topic.offsets { $0.path == path }
+            #expect(found.counts.rows == UInt64(kept.count))
+            // Its index is left without it.
+            #expect(found.notes.count == 1)
+            try topic.expectSalvage(keeps: kept)
+            try Files.writeDurably(path, whole)
+        }
+        #expect(try topic.verify().isIntact == true)
+    }
+
+    @Test func aTruncatedSegment() throws {
+        let topic = try Self.topic("truncated segment")
+        for path in [topic.segments[0], topic.segments[2], try #require(topic.segments.last)] {
+            let whole = try Damage.content(path)
+            let ends = topic.batches.filter { $0.path == path }.map(\.bytes.upperBound)
+            let sizes =
+                [0, 1, 127, 128, 129, whole.count - 1] + ends.dropLast().prefix(5)
+                + ends.prefix(5).map { $0 - 1 }
+            for size in sizes.sorted().reversed() {
+                try Damage.truncate(path, to: size)
+                let found = try topic.verify()
+                let fault = try #require(found.faults.first, "\(size) bytes")
+                #expect(found.faults.count == 1, "\(size) bytes")
+                #expect(fault.path == path, "\(size) bytes")
+                #expect(fault.lostBytes?.upperBound == whole.count, "\(size) bytes")
+                let kept = topic.offsets { $0.path == path && $0.bytes.upperBound > size }
+                #expect(found.counts.rows == UInt64(kept.count), "\(size) bytes")
+                if size % 3 == 0 || size < 130 { try topic.expectSalvage(keeps: kept) }
+            }
+            try Damage.overwrite(path, with: whole)
+        }
+        #expect(try topic.verify().isIntact == true)
+    }
+
+    @Test func everyBitOfTheControlPagesIdentity() throws {
+        let topic = try Self.topic("control page")
+        let path = topic.fixture.controlPath
+        for bit in 0..<32 * 8 {
+            try Damage.flip(path, bit: bit)
+            let found = try topic.verify()
+            #expect(found.faults.map(\.path) == [path], "bit \(bit)")
+            #expect(found.counts.rows == topic.end, "bit \(bit)")
+            if bit % 50 == 0 { try topic.expectSalvage(keeps: Array(0..<topic.end)) }
+            try Damage.flip(path, bit: bit)
+        }
+        for size in [0, 1, 64, 4095] {
+            let whole = try Damage.content(path)
+            try Damage.truncate(path, to: size)
+            #expect(try topic.verify().faults.map(\.path) == [path])
+            try topic.expectSalvage(keeps: Array(0..<topic.end))
+            try Damage.overwrite(path, with: whole)
+        }
+        try Files.remove(path)
+        #expect(try topic.verify().faults.map(\.path) == [path])
+        try topic.expectSalvage(keeps: Array(0..<topic.end))
+    }
+
+    /// A published end that is too high, too low or inside a batch, an epoch that is too low.
+    @Test func aWrongPublishedEnd() throws {
+        let topic = try Self.topic("published end")
+        let control = try topic.fixture.control()
+        let word = PublishedWord(control.published.loadAcquiring())
+        let last = try #require(topic.batches.last)
+        func publish(_ epoch: UInt64, _ position: UInt64) {
+            control.published.storeReleasing(
+                PublishedWord(epoch: epoch, position: position).word)
+        }
+        publish(word.epoch, word.position + 6_400)
+        var found = try topic.verify()
+        #expect(found.faults.map(\.path) == [last.path])
+        #expect(found.counts.rows == topic.end)
+        try topic.expectSalvage(keeps: Array(0..<topic.end))
+        publish(word.epoch, word.position - 64)
+        found = try topic.verify()
+        #expect(found.faults.map(\.path) == [topic.fixture.controlPath])
+        #expect(found.faults.first?.position == 64)
+        #expect(found.counts.rows == topic.end)
+        publish(word.epoch, 0)
+        #expect(try topic.verify().faults.contains { $0.path == topic.fixture.controlPath })
+        publish(1, word.position)
+        found = try topic.verify()
+        #expect(found.faults.map(\.path) == [topic.fixture.controlPath])
+        #expect(found.counts.rows == topic.end)
+        publish(word.epoch, word.position)
+        control.endOffset.storeReleasing(0)
+        #expect(try topic.verify().faults.map(\.position) == [128])
+        control.endOffset.storeReleasing(.max)
+        #expect(try topic.verify().faults.map(\.path) == [topic.fixture.controlPath])
+        control.endOffset.storeReleasing(topic.end)
+        #expect(try topic.verify().isIntact == true)
+    }
+
+    /// Any bit of the control page's words: no trap, no row that is not there.
+    @Test func everyBitOfTheControlPagesWords() throws {
+        let topic = try Self.topic("control words")
+        for byte in [64, 128, 192, 256, 320, 384, 448, 512] {
+            for bit in byte * 8..<byte * 8 + 64 {
+                try Damage.flip(topic.fixture.controlPath, bit: bit)
+                let found = try topic.verify()
+                #expect(found.counts.rows <= topic.end, "bit \(bit)")
+                if byte != 64 { #expect(found.counts.rows == topic.end, "bit \(bit)") }
+                try Damage.flip(topic.fixture.controlPath, bit: bit)
+            }
+        }
+        #expect(try topic.verify().isIntact == true)
+    }
+
+    @Test func superfluousFilesAreListed() throws {
+        let topic = try Self.topic("leftovers")
+        let header = try #require(try topic.fixture.files.segments().entries.last?.header)
+        // A writer that was fenced, one that died before its header, temporary files.
+        var fenced = header
+        fenced.epoch = header.epoch - 1
+        let directory = topic.fixture.partitionPath + "/"
+        let published = PublishedWord(try topic.fixture.control().published.loadAcquiring())
+        let superseded = Segment.name(basePosition: header.basePosition, epoch: fenced.epoch)
+        let blank = Segment.name(basePosition: published.position, epoch: UInt32(published.epoch))
+        try Files.writeDurably(directory + superseded, fenced.encoded())
+        try Files.writeDurably(directory + blank, [UInt8](repeating: 0, count: 4096))
+        try Files.writeDurably(directory + "x.log.tmp-1", [1])
+        try Files.writeDurably(topic.topicPath + "/topic.json.tmp-7", [2])
+        let found = try topic.verify()
+        #expect(found.faults == [])
+        #expect(found.counts.rows == topic.end)
+        let paths = Set(found.notes.map(\.path))
+        #expect(
+            paths == [
+                directory + superseded, directory + blank, directory + "x.log.tmp-1",
+                topic.topicPath + "/topic.json.tmp-7",
+            ])
+        try topic.expectSalvage(keeps: Array(0..<topic.end))
+    }
+
+    /// An intact segment of another topic or partition is no part of this one.
+    @Test func aForeignSegment() throws {
+        let topic = try Self.topic("foreign")
+        let other = try Self.topic("foreign other")
+        let path = topic.segments[1]
+        try Damage.overwrite(path, with: try Damage.content(other.segments[1]))
+        let found = try topic.verify()
+        #expect(found.faults.contains { $0.path == path && $0.position == 16 })
+        #expect(found.faults.contains { $0.path == topic.segments[0] && $0.effect == .rows })
+        try topic.expectSalvage(keeps: topic.offsets { $0.path == path })
+        // Two segments that have changed places: the headers are believed.
+        let swapped = try Self.topic("swapped")
+        let one = try Damage.content(swapped.segments[1])
+        let two = try Damage.content(swapped.segments[2])
+        try Damage.overwrite(swapped.segments[1], with: two)
+        try Damage.overwrite(swapped.segments[2], with: one)
+        let names = try swapped.verify().faults.filter { $0.effect != .derived }
+        #expect(Set(names.map(\.path)) == [swapped.segments[1], swapped.segments[2]])
+        try swapped.expectSalvage(keeps: Array(0..<swapped.end))
+    }
+
+    /// The machine went down: what was never promised is no fault, and not salvaged either.
+    @Test func aTornEnd() throws {
+        let topic = try Self.topic("torn end")
+        let last = try #require(topic.batches.last { !$0.offsets.isEmpty })
+        try Damage.flip(last.path, bit: (last.at + last.header.headerBytes) * 8)
+        #expect(try topic.verify().faults.count == 1)
+        try topic.fixture.pretendMachineRestarted()
+        let found = try topic.verify()
+        #expect(found.faults == [])
+        #expect(found.notes.map(\.path) == [last.path])
+        try topic.expectSalvage(keeps: Array(0..<last.offsets.lowerBound))
+        // Damage to an older segment is none of this.
+        let first = topic.batches[0]
+        try Damage.flip(first.path, bit: first.at * 8)
+        #expect(try topic.verify().faults.map(\.path) == [first.path])
+    }
+}
