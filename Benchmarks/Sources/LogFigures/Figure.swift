@@ -15,6 +15,7 @@ public struct Figure: Sendable {
         /// Shown beside the others.
         case nothing
 
+        /// Such as `>= 0.90`.
         public var description: String {
             switch self {
             case .atLeast(let ratio): ">= \(decimal(ratio))"

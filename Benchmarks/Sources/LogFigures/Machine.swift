@@ -40,9 +40,10 @@ public enum Machine {
     public struct PrivateMemory: Sendable {
         /// Anonymous pages: `RssAnon` of `/proc/self/status`.
         public let anonymous: Int
-        /// Pages that no other process maps, file pages included: `Private_Clean` and
-        /// `Private_Dirty` of `/proc/self/smaps_rollup`.
+        /// Unchanged pages that no other process maps, those of mapped files included:
+        /// `Private_Clean` of `/proc/self/smaps_rollup`.
         public let clean: Int
+        /// Changed pages that no other process maps: `Private_Dirty`.
         public let dirty: Int
 
         /// Of this moment.
