@@ -3,21 +3,23 @@ internal import LogFigures
 
 /// Measures every figure of the log and prints the record's table.
 ///
-/// `log-record [SAMPLES [START]]`, where START is how the names of the figures to measure begin; files
-/// are made in `MILLRACE_BENCHMARK_DIR`.
+/// `log-record [SAMPLES [START]]`; START is how the names of the figures to measure begin. Files are
+/// made in `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
 @main
 enum LogRecord {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
         let samples = arguments.first.flatMap { Int($0) } ?? 30
         let start = arguments.dropFirst().first ?? ""
-        print("- Machine: \(Machine.processor), \(Machine.cores) cores, \(Machine.kernel), files on")
-        print("  \(try Machine.fileSystem()); \(Machine.kernels)")
+        print("- Machine: \(Machine.processor), \(Machine.cores) cores, \(Machine.kernel)")
+        print("- Files on \(try Machine.fileSystem()); \(Machine.kernels)")
         print("- Date: \(Date.now.ISO8601Format())")
         print("- Samples: \(samples) of each figure; medians, in brackets the middle half\n")
         print("| Figure | Beside | Asked | Ratio | Ours | Beside | Dropped | Limit |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-        for figure in Figure.all where figure.name.hasPrefix(start) { print(try row(of: figure, samples: samples)) }
+        for figure in Figure.all where figure.name.hasPrefix(start) {
+            print(try row(of: figure, samples: samples))
+        }
     }
 
     private static func row(of figure: Figure, samples count: Int) throws -> String {
