@@ -1,108 +1,32 @@
 internal import Benchmark
-internal import BenchmarkSupport
-internal import FoundationEssentials
-internal import MillraceLog
+internal import LogFigures
 
-/// Appending and scanning digits, 64 float32 features and a label in a row.
+/// The figures of the log, each beside the same work done by barer means.
 ///
-/// One partition, one thread, the file in the page cache.
+/// Digits, 64 float32 a row, 1,024 rows a batch, one partition, one pinned core, files in the page
+/// cache. `log-record` takes the same figures and prints the record.
 let benchmarks: @Sendable () -> Void = {
-    let storedBytes = BenchmarkMetric.custom("Stored bytes / row", useScalingFactor: false)
+    let ratio = BenchmarkMetric.custom("Ratio, thousandths", useScalingFactor: false)
+    let ours = BenchmarkMetric.custom("Ours, thousandths", useScalingFactor: false)
+    let beside = BenchmarkMetric.custom("Beside, thousandths", useScalingFactor: false)
+    let dropped = BenchmarkMetric.custom("Dropped", useScalingFactor: false)
     let configuration = Benchmark.Configuration(
-        metrics: [.wallClock, Rate.rows.metric, Rate.bytes.metric, storedBytes],
-        warmupIterations: 3, maxDuration: .seconds(3), maxIterations: 100)
+        metrics: [ratio, ours, beside, dropped], warmupIterations: 0,
+        maxDuration: .seconds(20), maxIterations: 1)
 
-    for codec in [Codec.none, .lz4] {
-        Benchmark("append digits, \(codec)", configuration: configuration) { benchmark in
-            let log = try DigitLog(codec: codec)
-            defer { log.remove() }
-            try log.append(batches: 2)
-            let clock = ContinuousClock()
-            benchmark.startMeasurement()
-            let duration = try clock.measure { try log.append(batches: DigitLog.batches) }
-            benchmark.stopMeasurement()
-            log.record(duration, to: benchmark)
-            benchmark.measurement(storedBytes, try log.scan().storedBytes / log.rows)
-        }
-
-        Benchmark("scan digits, \(codec)", configuration: configuration) { benchmark in
-            let log = try DigitLog(codec: codec)
-            defer { log.remove() }
-            try log.append(batches: DigitLog.batches)
-            var found = try log.scan()
-            let clock = ContinuousClock()
-            benchmark.startMeasurement()
-            let duration = try clock.measure { found = try log.scan() }
-            benchmark.stopMeasurement()
-            guard found.rows == log.rows else {
-                return benchmark.error("\(found.rows) rows of \(log.rows)")
+    for figure in Figure.all {
+        Benchmark(
+            "\(figure.name), \(figure.unit), asked \(figure.asked) (\(Machine.kernels))",
+            configuration: configuration
+        ) { benchmark in
+            let run = try FigureRun(figure)
+            for _ in 0..<15 {
+                guard let sample = try run.sample() else { continue }
+                benchmark.measurement(ratio, Int(sample.ratio * 1000))
+                benchmark.measurement(ours, Int(sample.ours * 1000))
+                benchmark.measurement(beside, Int(sample.bare * 1000))
             }
-            log.record(duration, to: benchmark)
-            benchmark.measurement(storedBytes, found.storedBytes / log.rows)
+            benchmark.measurement(dropped, run.dropped)
         }
-    }
-}
-
-/// A topic of one partition in a directory of its own.
-private final class DigitLog {
-    static let batches = 32
-    static let rowsPerBatch = 1024
-
-    private static let digits = Result { try Digits(rows: rowsPerBatch) }
-
-    private let path: String
-    private let topic: Topic
-    private let digits: Digits
-    private(set) var rows = 0
-
-    init(codec: Codec) throws {
-        path = FileManager.default.temporaryDirectory.path() + "millrace-\(UUID())"
-        topic = try DataDirectory(path, create: true).topic(
-            "digits",
-            creating: TopicConfiguration(
-                kind: .features, features: Digits.columns, label: true, codec: codec))
-        digits = try Self.digits.get()
-    }
-
-    func remove() {
-        do { try FileManager.default.removeItem(atPath: path) } catch {
-            print("cannot remove \(path): \(error)")
-        }
-    }
-
-    /// Builds and appends batches of `rowsPerBatch` rows.
-    func append(batches: Int) throws {
-        var writer = try topic.writer(partition: 0)
-        var builder = BatchBuilder(columns: Digits.columns)
-        for _ in 0..<batches {
-            for row in 0..<Self.rowsPerBatch {
-                var target = builder.nextRow()
-                let begin = row * Digits.columns
-                for column in 0..<Digits.columns {
-                    target[column] = digits.features[begin + column]
-                }
-                builder.commitRow(label: digits.labels[row])
-            }
-            try writer.append(&builder)
-            rows += Self.rowsPerBatch
-        }
-    }
-
-    /// Reads everything, which checks and decodes each batch.
-    func scan() throws -> (rows: Int, storedBytes: Int) {
-        var reader = try topic.reader(partition: 0)
-        var rows = 0
-        var storedBytes = 0
-        while let batch = try reader.next() {
-            rows += batch.rows
-            storedBytes += batch.storedBytes
-        }
-        return (rows, storedBytes)
-    }
-
-    func record(_ duration: Duration, to benchmark: Benchmark) {
-        let rows = Self.batches * Self.rowsPerBatch
-        Rate.rows.record(rows, in: duration, to: benchmark)
-        Rate.bytes.record(rows * (Digits.columns + 1) * 4, in: duration, to: benchmark)
     }
 }

@@ -13,8 +13,6 @@ public struct Rate: Sendable {
     public static let rows = Rate("Rows / s")
     /// Floating-point operations in a second, a multiplication and an addition being two.
     public static let operations = Rate("FLOP / s")
-    /// Decoded bytes in a second.
-    public static let bytes = Rate("Decoded bytes / s")
 
     /// Adds a sample: `count` was done in `duration`.
     public func record(_ count: Int, in duration: Duration, to benchmark: Benchmark) {

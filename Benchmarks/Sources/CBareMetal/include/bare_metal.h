@@ -1,0 +1,54 @@
+#ifndef BARE_METAL_H
+#define BARE_METAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What the log is compared with: the same work by the fewest means, on the same bytes. Times are
+// nanoseconds by the monotonic clock; a negative result is an error number. One thread at a time
+// calls these functions, since they share the batches given to `bare_use`.
+
+/// Binds the calling thread, and those it starts from now on, to one processor.
+int bare_pin(int core);
+
+/// The monotonic clock that all times here are taken from.
+int64_t bare_clock(void);
+
+/// The time that a fixed chain of multiplications and additions takes: how fast the processor is at
+/// this moment.
+int64_t bare_probe(void);
+
+/// Copies the batches that the others work on: `count` times `bytes`, one behind the other.
+int bare_use(const void *batches, size_t bytes, size_t count);
+
+/// `LZ4_compress_fast` with acceleration 1 on `turns` batches, each copied into the source buffer
+/// before, which is not part of the time.
+int64_t bare_compress(size_t turns);
+
+/// `LZ4_decompress_safe` on `turns` compressed batches, into one buffer.
+int64_t bare_decompress(size_t turns);
+
+/// Bytes of the compressed batches together.
+size_t bare_compressed_bytes(void);
+
+/// `pwrite` of `turns` batches and `extra` bytes each, one behind the other. With `fresh` into a new
+/// file with reserved blocks, otherwise over a file that is there, its pages in the cache. Opening,
+/// reserving and copying a batch into the source buffer are not part of the time.
+int64_t bare_write(const char *path, size_t turns, size_t extra, int fresh);
+
+/// Maps a file with its pages in place; unmaps the one mapped before.
+int bare_map(const char *path);
+
+/// A sequential read of the mapped file: its 64-byte vectors added up.
+int64_t bare_read(void);
+
+/// Bytes of the mapped file.
+size_t bare_mapped_bytes(void);
+
+/// One way between two pinned threads over a shared word, as half of each of `rounds` round trips.
+int bare_ping_pong(int first, int second, size_t rounds, int64_t *times);
+
+/// `count` times `pwrite` of `bytes` bytes, one behind the other, into a new file with reserved blocks.
+int bare_small_writes(const char *path, size_t bytes, size_t count, int64_t *times);
+
+#endif

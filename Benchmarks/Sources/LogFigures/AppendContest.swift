@@ -1,0 +1,58 @@
+internal import MillraceLog
+
+/// Appending batches that are built already, a new topic for each sample.
+struct AppendContest: Contest {
+    private static let turns = 64
+    private static let bytes = Double(turns * DigitRows.batchBytes)
+    /// Bytes of a header without an origin.
+    private static let header = 128
+
+    private enum Opponent { case compress, freshFile, warmFile }
+
+    private let opponent: Opponent
+    private let directory: WorkDirectory
+
+    private init(_ opponent: Opponent) throws {
+        self.opponent = opponent
+        directory = try WorkDirectory()
+        try Bare.use(DigitRows.shared.get())
+        if opponent == .warmFile { _ = try write(fresh: true) }
+    }
+
+    func ours() throws -> Double {
+        let log = try DigitLog(codec: opponent == .compress ? .lz4 : .none)
+        return Self.bytes / (try log.append(Self.turns)) * 1e-9
+    }
+
+    func bare() throws -> Double {
+        let seconds =
+            switch opponent {
+            case .compress: try Bare.compress(Self.turns)
+            case .freshFile: try write(fresh: true)
+            case .warmFile: try write(fresh: false)
+            }
+        return Self.bytes / seconds * 1e-9
+    }
+
+    private func write(fresh: Bool) throws -> Double {
+        try Bare.write(
+            directory.path + "/bare", turns: Self.turns, extra: Self.header, fresh: fresh)
+    }
+
+    static let figures = [
+        Figure(
+            name: "Append, LZ4", bare: "`LZ4_compress_fast` on the same batches", unit: "GB/s",
+            asked: .atLeast(0.9), limit: "LZ4 compression",
+            contest: { try AppendContest(.compress) }),
+        Figure(
+            name: "Append, stored",
+            bare: "`pwrite` of the same bytes into a new file, blocks reserved", unit: "GB/s",
+            asked: .atLeast(0.7), limit: "the kernel's copy into new pages of the page cache",
+            contest: { try AppendContest(.freshFile) }),
+        Figure(
+            name: "Append, stored, against a file in the page cache",
+            bare: "`pwrite` over pages that are in the cache; the log's are new", unit: "GB/s",
+            asked: .nothing, limit: "getting new pages, which the log needs and the other does not",
+            contest: { try AppendContest(.warmFile) }),
+    ]
+}

@@ -1,0 +1,133 @@
+internal import FoundationEssentials
+internal import MillraceLog
+
+/// A directory for files of a benchmark, removed with the value.
+///
+/// It is made in `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
+final class WorkDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        let place =
+            ProcessInfo.processInfo.environment["MILLRACE_BENCHMARK_DIR"]
+            ?? FileManager.default.temporaryDirectory.path()
+        path = place + "/millrace-\(UUID())"
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        do { try FileManager.default.removeItem(atPath: path) } catch {
+            print("cannot remove \(path): \(error)")
+        }
+    }
+}
+
+/// A topic of one partition in a directory of its own, for rows of 64 float32.
+final class DigitLog: Sendable {
+    let directory: WorkDirectory
+    let topic: Topic
+
+    init(codec: Codec, segmentBytes: Int = 256 << 20) throws {
+        directory = try WorkDirectory()
+        topic = try DataDirectory(directory.path, create: true).topic(
+            "digits",
+            creating: TopicConfiguration(
+                kind: .features, features: DigitRows.columns, codec: codec,
+                segmentBytes: segmentBytes))
+    }
+
+    /// Appends `turns` batches; returns the seconds that the appends alone took.
+    ///
+    /// One more batch is appended before, so that the segment is there.
+    func append(_ turns: Int) throws -> Double {
+        let rows = try DigitRows.shared.get()
+        var writer = try topic.writer(partition: 0)
+        var builder = BatchBuilder(columns: DigitRows.columns)
+        let clock = ContinuousClock()
+        var total = Duration.zero
+        for turn in 0...turns {
+            Self.fill(&builder, rows, turn)
+            let start = clock.now
+            try writer.append(&builder)
+            if turn > 0 { total += clock.now - start }
+        }
+        try writer.close()
+        return total / .seconds(1)
+    }
+
+    private static func fill(_ builder: inout BatchBuilder, _ rows: DigitRows, _ turn: Int) {
+        var target = builder.addRows(DigitRows.rowsPerBatch)
+        let batch = rows.features.span.extracting(rows.range(ofBatch: turn))
+        for index in batch.indices { target[index] = batch[index] }
+    }
+
+    /// Builds and appends `turns` batches row by row; returns the seconds that both took.
+    func appendRows(_ turns: Int) throws -> Double {
+        let rows = try DigitRows.shared.get()
+        var writer = try topic.writer(partition: 0)
+        var builder = BatchBuilder(columns: DigitRows.columns)
+        let clock = ContinuousClock()
+        var start = clock.now
+        for turn in 0...turns {
+            if turn == 1 { start = clock.now }
+            let batch = rows.features.span.extracting(rows.range(ofBatch: turn))
+            for row in 0..<DigitRows.rowsPerBatch {
+                var target = builder.nextRow()
+                let first = row * DigitRows.columns
+                for column in 0..<DigitRows.columns { target[column] = batch[first + column] }
+                builder.commitRow()
+            }
+            try writer.append(&builder)
+        }
+        let duration = clock.now - start
+        try writer.close()
+        return duration / .seconds(1)
+    }
+
+    /// What a scan found.
+    struct Scan {
+        var seconds = 0.0
+        var rows = 0
+        var storedBytes = 0
+        var sum: Float = 0
+    }
+
+    /// Reads everything twice with one reader, so that the mapping is warm, and times the second.
+    ///
+    /// With `touchingRows`, the first element of each row is added up.
+    func scan(touchingRows: Bool = false) throws -> Scan {
+        var reader = try topic.reader(partition: 0)
+        _ = try Self.scan(&reader, touchingRows: false)
+        try reader.seek(to: 0)
+        return try Self.scan(&reader, touchingRows: touchingRows)
+    }
+
+    private static func scan(
+        _ reader: inout PartitionReader, touchingRows: Bool
+    ) throws -> Scan {
+        var found = Scan()
+        let clock = ContinuousClock()
+        let start = clock.now
+        while let batch = try reader.next() {
+            found.rows += batch.rows
+            found.storedBytes += batch.storedBytes
+            guard touchingRows else { continue }
+            let matrix = batch.matrix
+            for row in 0..<batch.rows { found.sum += matrix[row * batch.stride] }
+        }
+        found.seconds = (clock.now - start) / .seconds(1)
+        return found
+    }
+
+    /// The path of the only segment.
+    func segment() throws -> String {
+        let partition = directory.path
+        let names = try FileManager.default.subpathsOfDirectory(atPath: partition)
+        let segments = names.filter { $0.hasSuffix(".log") }
+        guard let name = segments.first, segments.count == 1 else {
+            throw Bare.Failure(description: "\(segments.count) segments in \(partition)")
+        }
+        return partition + "/" + name
+    }
+}

@@ -1,0 +1,108 @@
+internal import Foundation
+internal import MillraceLog
+internal import Synchronization
+
+/// From an append to its rows being visible in another pinned thread, one row of 256 bytes a batch.
+struct LatencyContest: Contest {
+    private static let rounds = 20_000
+    /// Bytes of a row and its header.
+    private static let written = 128 + DigitRows.rowBytes
+    private static let cores = (0, 1)
+
+    /// Which of the ordered times counts, in percent.
+    private let percentile: Int
+    private let directory: WorkDirectory
+
+    private init(percentile: Int) throws {
+        self.percentile = percentile
+        directory = try WorkDirectory()
+    }
+
+    func bare() throws -> Double {
+        let oneWay = try Bare.pingPong(Self.cores, rounds: Self.rounds)
+        let writes = try Bare.smallWrites(
+            directory.path + "/bare", bytes: Self.written, count: Self.rounds)
+        return value(of: oneWay) + value(of: writes)
+    }
+
+    func ours() throws -> Double {
+        let log = try DigitLog(codec: .none)
+        let race = Race()
+        let thread = Thread {
+            let times = Result { try Self.watch(log, race) }
+            race.isOver.store(true, ordering: .releasing)
+            race.seen.withLock { $0 = times }
+            race.ended.signal()
+        }
+        thread.start()
+        let starts = Result { try Self.write(log, race) }
+        race.isOver.store(true, ordering: .releasing)
+        race.ended.wait()
+        let ends = try race.seen.withLock { try $0.get() }
+        return value(of: try zip(starts.get(), ends).map { $1 - $0 })
+    }
+
+    /// Appends one row after another, each when the one before was seen; returns the times before.
+    private static func write(_ log: DigitLog, _ race: Race) throws -> [Int64] {
+        var times = [Int64](repeating: 0, count: rounds)
+        var writer = try log.topic.writer(partition: 0)
+        var builder = BatchBuilder(columns: DigitRows.columns)
+        for round in 0..<rounds {
+            var row = builder.addRows(1)
+            for column in 0..<DigitRows.columns { row[column] = Float(round) }
+            times[round] = Bare.now()
+            try writer.append(&builder)
+            while race.rowsSeen.load(ordering: .acquiring) <= round {
+                if race.isOver.load(ordering: .acquiring) { return times }
+            }
+        }
+        try writer.close()
+        return times
+    }
+
+    /// Looks for rows without a pause; returns the time at which each was there.
+    private static func watch(_ log: DigitLog, _ race: Race) throws -> [Int64] {
+        try Bare.pin(to: cores.1)
+        var times = [Int64](repeating: 0, count: rounds)
+        var reader = try log.topic.reader(partition: 0)
+        var seen = 0
+        while seen < rounds {
+            guard let batch = try reader.next() else {
+                if race.isOver.load(ordering: .acquiring) { break }
+                continue
+            }
+            times[seen] = Bare.now()
+            guard batch.matrix[0] == Float(seen) else {
+                throw Bare.Failure(description: "row \(seen) has other content")
+            }
+            seen += 1
+            race.rowsSeen.store(seen, ordering: .releasing)
+        }
+        guard seen == rounds else {
+            throw Bare.Failure(description: "\(seen) of \(rounds) rows were seen")
+        }
+        return times
+    }
+
+    private func value(of times: [Int64]) -> Double {
+        let ordered = times.sorted()
+        return Double(ordered[(ordered.count - 1) * percentile / 100])
+    }
+
+    static let figures = [50, 99].map { percentile in
+        Figure(
+            name: "Append to visible in another thread, percentile \(percentile)",
+            bare: "half a round trip over a shared word, and one `pwrite` of 384 bytes",
+            unit: "ns", asked: percentile == 50 ? .below(2) : .nothing,
+            limit: "the system call", contest: { try LatencyContest(percentile: percentile) })
+    }
+}
+
+/// What the two threads of a sample share.
+private final class Race: Sendable {
+    let rowsSeen = Atomic(0)
+    /// Whether one of the threads has ended.
+    let isOver = Atomic(false)
+    let seen = Mutex(Result<[Int64], any Error>.success([]))
+    let ended = DispatchSemaphore(value: 0)
+}

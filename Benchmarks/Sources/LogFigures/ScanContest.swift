@@ -1,0 +1,46 @@
+internal import MillraceLog
+
+/// Scanning a topic through a warm mapping, checksums verified.
+struct ScanContest: Contest {
+    private let log: DigitLog
+    private let codec: Codec
+    private let turns: Int
+
+    private init(_ codec: Codec, turns: Int) throws {
+        self.codec = codec
+        self.turns = turns
+        log = try DigitLog(codec: codec, segmentBytes: 1 << 30)
+        // The first batch opens the segment.
+        _ = try log.append(turns - 1)
+        try Bare.use(DigitRows.shared.get())
+        if codec == .none { try Bare.map(log.segment()) }
+    }
+
+    func ours() throws -> Double {
+        let found = try log.scan()
+        guard found.rows == turns * DigitRows.rowsPerBatch else {
+            throw Bare.Failure(description: "\(found.rows) rows were found")
+        }
+        let bytes = codec == .none ? found.storedBytes : turns * DigitRows.batchBytes
+        return Double(bytes) / found.seconds * 1e-9
+    }
+
+    func bare() throws -> Double {
+        guard codec == .none else {
+            return Double(turns * DigitRows.batchBytes) / (try Bare.decompress(turns)) * 1e-9
+        }
+        return Double(Bare.mappedBytes) / (try Bare.read()) * 1e-9
+    }
+
+    static let figures = [
+        Figure(
+            name: "Scan, LZ4", bare: "`LZ4_decompress_safe` on the same blocks", unit: "GB/s",
+            asked: .atLeast(0.9), limit: "LZ4 decompression",
+            contest: { try ScanContest(.lz4, turns: 256) }),
+        Figure(
+            name: "Scan, stored, 512 MiB",
+            bare: "sequential 64-byte loads from a mapping of the same file", unit: "GB/s",
+            asked: .atLeast(0.8), limit: "memory",
+            contest: { try ScanContest(.none, turns: 2048) }),
+    ]
+}

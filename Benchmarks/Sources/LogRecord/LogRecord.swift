@@ -1,0 +1,45 @@
+internal import FoundationEssentials
+internal import LogFigures
+
+/// Measures every figure of the log and prints the record's table.
+///
+/// `log-record [SAMPLES [START]]`; START is how the names of the figures to measure begin. Files are
+/// made in `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
+@main
+enum LogRecord {
+    static func main() throws {
+        let arguments = CommandLine.arguments.dropFirst()
+        let samples = arguments.first.flatMap { Int($0) } ?? 30
+        let start = arguments.dropFirst().first ?? ""
+        print("- Machine: \(Machine.processor), \(Machine.cores) cores, \(Machine.kernel)")
+        print("- Files on \(try Machine.fileSystem()); \(Machine.kernels)")
+        print("- Date: \(Date.now.ISO8601Format())")
+        print("- Samples: \(samples) of each figure; medians, in brackets the middle half\n")
+        print("| Figure | Beside | Asked | Ratio | Ours | Beside | Dropped | Limit |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+        for figure in Figure.all where figure.name.hasPrefix(start) {
+            print(try row(of: figure, samples: samples))
+        }
+    }
+
+    private static func row(of figure: Figure, samples count: Int) throws -> String {
+        let run = try FigureRun(figure)
+        var samples: [Sample] = []
+        // Twice as many turns as samples: a machine that is slow for long gives fewer.
+        for _ in 0..<2 * count where samples.count < count {
+            if let sample = try run.sample() { samples.append(sample) }
+        }
+        let ratio = Spread(samples.map(\.ratio))
+        let met =
+            switch figure.asked.isMet(by: ratio.median) {
+            case .some(true): " met"
+            case .some(false): " **missed**"
+            case .none: ""
+            }
+        let ours = Spread(samples.map(\.ours))
+        let bare = Spread(samples.map(\.bare))
+        return "| \(figure.name) | \(figure.bare) | \(figure.asked) | \(ratio)\(met) "
+            + "| \(ours) \(figure.unit) | \(bare) \(figure.unit) | \(run.dropped) "
+            + "| \(figure.limit) |"
+    }
+}
