@@ -31,8 +31,10 @@ package struct ReadProof: Sendable {
     /// Batches in a topic; those before `warmUp` are not counted.
     package static let batchesPerTopic = 96
     private static let warmUp = 32
+    /// Batches that are read while counting.
+    package static let batchesCounted = batchesPerTopic - warmUp
 
-    /// Makes a topic of this shape, in one segment.
+    /// Makes a topic of this shape, in one segment; its batches are all of one size.
     package static func makeTopic(_ shape: Shape, in directory: String) throws -> Topic {
         let topic = try DataDirectory(directory, create: true)
             .topic(shape.rawValue, creating: shape.configuration)
@@ -40,7 +42,9 @@ package struct ReadProof: Sendable {
         var builder = BatchBuilder(columns: shape.configuration.features)
         for batch in 0..<batchesPerTopic {
             if shape.isBytes {
-                for row in 0..<rowsPerBatch { builder.append(value: "row \(row) of \(batch)".utf8) }
+                for row in 0..<rowsPerBatch {
+                    builder.append(value: "row \(row) of \(100 + batch)".utf8)
+                }
             } else {
                 var floats = builder.addRows(rowsPerBatch)
                 for index in floats.indices { floats[index] = Float(index % 7 + batch % 3) }

@@ -18,6 +18,7 @@ package final class ChildProcess {
     /// The kernel's number of the process.
     package let identifier: Int32
     private var ending: Ending?
+    private var isStopped = false
     private let output: Int32
     /// Read and not yet given out.
     private var pending: [UInt8] = []
@@ -35,12 +36,13 @@ package final class ChildProcess {
 
     /// Starts a program.
     ///
-    /// It does not inherit the environment, only what is given here, each `NAME=value`.
+    /// Of our environment it inherits the search path alone; `environment` is `NAME=value` each.
     package init(
         _ program: String, _ arguments: [String] = [], environment: [String] = []
     ) throws(SystemError) {
         let argv = CStrings([program] + arguments)
-        let envp = CStrings(["PATH=/usr/bin:/bin", "HOME=/nonexistent"] + environment)
+        let path = Environment.text("PATH") ?? "/usr/bin:/bin"
+        let envp = CStrings(["PATH=\(path)", "HOME=/nonexistent"] + environment)
         let started = Self.spawning.withLock { _ in
             Result { () throws(SystemError) in try Self.spawn(program, argv, envp) }
         }
@@ -99,19 +101,25 @@ package final class ChildProcess {
     ///
     /// False when it has ended instead.
     package func stop() -> Bool {
-        send(SIGSTOP)
         guard ending == nil else { return false }
+        // The kernel reports a stop once.
+        if isStopped { return true }
+        send(SIGSTOP)
         var status: Int32 = 0
         while unsafe waitpid(identifier, &status, WUNTRACED) < 0, errno == EINTR {}
         guard status & 0xFF == 0x7F else {
             ending = Self.ending(status)
             return false
         }
+        isStopped = true
         return true
     }
 
     /// Lets a stopped process go on.
-    package func resume() { send(SIGCONT) }
+    package func resume() {
+        isStopped = false
+        send(SIGCONT)
+    }
 
     /// A process that has been waited for is not signalled: its number may be another's.
     private func send(_ signal: Int32) {
