@@ -163,8 +163,8 @@ struct Exercise {
             for column in 0..<Template.columns { row[column] = Template.feature(offset, column) }
             builder.commitRow(label: Template.label(offset))
         }
-        let base = try writer.append(&builder)
-        if base != first { fatalError("the row promised offset \(first) is at \(base)") }
+        let base = try writer.append(&builder).baseOffset
+        if base != first { fatalError("the row promised offset \(first) is at \(base ?? 0)") }
         for offset in first..<first + 3 { appended.insert(offset) }
         try writer.close()
     }

@@ -17,8 +17,8 @@ extension Bench {
                 directory: template.directory + "/0", topic: Template.topic, topicID: topic.id,
                 partition: 0
             ).openControl(writable: true)
-            control.bootID.storeReleasing(control.bootID.loadAcquiring() ^ 0xFFFF)
-            control.clean.storeReleasing(0)
+            control.boot.storeReleasing(CheckedWord.seal(try control.bootValue() ^ 0xFFFF))
+            control.clean.storeReleasing(ControlPage.written)
         #endif
     }
 }

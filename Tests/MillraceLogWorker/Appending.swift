@@ -27,16 +27,16 @@ struct Appending {
 
     func run() throws {
         var random = SplitMix64(seed: UInt64(producer))
-        let file = try AcknowledgementFile(notes)
+        let file = try PromiseFile(notes)
         var writer = try topic.writer(partition: partition)
         var builder = BatchBuilder()
         var sequence: UInt64 = 0
-        var unsynced: [Acknowledgement] = []
+        var unsynced: [Promise] = []
         for batch in 0..<batches {
             let rows = UInt32(1 + random.next() % maxRows)
             let checksum = fill(&builder, sequence, rows)
-            let base = try writer.append(&builder)
-            let promise = Acknowledgement(
+            let base = try writer.append(&builder).baseOffset ?? 0
+            let promise = Promise(
                 first: sequence, baseOffset: base, rows: rows, kind: .appended,
                 checksum: checksum)
             try file.note(promise)

@@ -116,15 +116,18 @@ struct ControlPage: ~Copyable, Sendable {
 
     /// Creates the page of a new partition, allocated on the disk and durable.
     static func create(_ path: String, topicID: UInt64, partition: Int) throws(LogError) {
-        try create(path, topicID: topicID, partition: partition, at: PublishedWord(epoch: 1, position: 0), offset: 0)
+        try create(
+            path, topicID: topicID, partition: partition,
+            at: PublishedWord(epoch: 1, position: 0), offset: 0, ceiling: 0)
     }
 
     /// Creates the page of a partition that begins behind rows which are in place already.
     ///
-    /// Its end, synced and clean, is `published`; the next row gets `offset`.
+    /// Its end, synced and clean, is `published`; the next row gets `offset`, and none above
+    /// `ceiling` has been used.
     static func create(
         _ path: String, topicID: UInt64, partition: Int, at published: PublishedWord,
-        offset: UInt64
+        offset: UInt64, ceiling: UInt64
     ) throws(LogError) {
         var buffer = AlignedBuffer(byteCount: byteCount)
         var bytes = buffer.mutableBytes
@@ -136,9 +139,8 @@ struct ControlPage: ~Copyable, Sendable {
         bytes.store(checksum, at: 12)
         bytes.store(published.word, at: publishedByte)
         bytes.store(published.word, at: cleanByte)
-        for byte in [endOffsetByte, ceilingByte] {
-            bytes.store(CheckedWord.seal(offset), at: byte)
-        }
+        bytes.store(CheckedWord.seal(offset), at: endOffsetByte)
+        bytes.store(CheckedWord.seal(ceiling), at: ceilingByte)
         for byte in [bootByte, stateByte, startByte, allocatedByte] {
             bytes.store(CheckedWord.seal(0), at: byte)
         }

@@ -15,35 +15,53 @@ struct ControlState: Sendable {
     /// Whether the machine went down since the last writer: the end may be torn.
     private(set) var mayBeTorn = false
 
-    /// Byte of the page that tells the published end.
-    static let publishedByte = 64
-    /// Byte of the page that tells the end offset.
-    static let endOffsetByte = 128
-
     init(_ scope: PartitionScope, _ findings: inout Findings) {
         do throws(LogError) {
             let control = try ControlPage(
                 scope.directory + "/control", topicID: scope.topicID, partition: scope.partition,
                 writable: false)
-            read(control)
+            read(control, scope, &findings)
             try control.checkOffsets()
-            endOffset = control.endOffset.loadAcquiring()
-            ceiling = control.offsetCeiling.loadAcquiring()
         } catch {
-            findings.refused(.metadata, "the control page of the partition", error)
+            findings.refused(.metadata, Self.page, error)
         }
     }
 
-    private mutating func read(_ control: borrowing ControlPage) {
-        let word = control.published.loadAcquiring()
-        epoch = PublishedWord(word).epoch
-        published = PublishedWord(word).position
-        do throws(SystemError) {
-            mayBeTorn =
-                try control.bootID.loadAcquiring() != BootID.current()
-                && control.clean.loadAcquiring() != word
+    private static let page = "the control page of the partition"
+
+    private mutating func read(
+        _ control: borrowing ControlPage, _ scope: PartitionScope, _ findings: inout Findings
+    ) {
+        do throws(LogError) {
+            let word = try control.publishedValue()
+            epoch = word.epoch
+            published = word.position
         } catch {
-            mayBeTorn = false
+            findings.refused(.metadata, Self.page, error)
+        }
+        do throws(LogError) {
+            endOffset = try control.endOffsetValue()
+            ceiling = try control.ceilingValue()
+            start = try control.startPosition()
+            _ = try control.durablePosition()
+            _ = try control.stateValue()
+            _ = try control.allocatedValue()
+            mayBeTorn = try Self.mayBeTorn(control, scope)
+        } catch {
+            findings.refused(.metadata, Self.page, error)
+        }
+    }
+
+    private static func mayBeTorn(
+        _ control: borrowing ControlPage, _ scope: PartitionScope
+    ) throws(LogError) -> Bool {
+        let clean = try control.cleanValue()
+        let published = try control.publishedValue()
+        let boot = try control.bootValue()
+        do throws(SystemError) {
+            return try BootID.current(for: scope.directory) != boot && clean != published
+        } catch {
+            return false
         }
     }
 }

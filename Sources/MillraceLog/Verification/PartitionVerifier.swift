@@ -9,7 +9,7 @@ struct PartitionVerifier: ~Copyable {
     let control: ControlState
     let parts: [SegmentPart]
     private(set) var findings: Findings
-    private var check = BatchCheck()
+    private var check: BatchCheck
     private var meaning: MeaningCheck
     /// The offset that the next batch must have; a lower bound of it while `isAfterGap`.
     private(set) var nextOffset: UInt64 = 0
@@ -31,6 +31,7 @@ struct PartitionVerifier: ~Copyable {
         parts = SegmentCatalog(scope, &findings).parts
         meaning = MeaningCheck(scope)
         self.scope = scope
+        check = BatchCheck(scope.configuration?.elementDecoding ?? ElementDecoding())
         self.findings = findings
     }
 
@@ -77,13 +78,13 @@ struct PartitionVerifier: ~Copyable {
         if let end = control.endOffset, end < lastBase {
             findings.faults.append(
                 TopicVerification.Fault(
-                    .metadata, path, at: ControlState.endOffsetByte,
+                    .metadata, path, at: ControlPage.endOffsetByte,
                     expected: "an end offset of at least \(lastBase)", found: "\(end)"))
         }
         if let epoch = control.epoch, epoch < newestEpoch {
             findings.faults.append(
                 TopicVerification.Fault(
-                    .metadata, path, at: ControlState.publishedByte,
+                    .metadata, path, at: ControlPage.publishedByte,
                     expected: "an epoch of at least \(newestEpoch)", found: "\(epoch)"))
         }
         if let base = parts.last?.basePosition, let published = control.published,
@@ -91,7 +92,7 @@ struct PartitionVerifier: ~Copyable {
         {
             findings.faults.append(
                 TopicVerification.Fault(
-                    .metadata, path, at: ControlState.publishedByte,
+                    .metadata, path, at: ControlPage.publishedByte,
                     expected: "a published end of at least \(base)", found: "\(published)"))
         }
         findings.faults += meaning.summary
@@ -321,7 +322,7 @@ extension PartitionVerifier {
         guard let wanted = cursor.wanted, end > wanted else { return }
         findings.faults.append(
             TopicVerification.Fault(
-                .metadata, scope.directory + "/control", at: ControlState.publishedByte,
+                .metadata, scope.directory + "/control", at: ControlPage.publishedByte,
                 expected: "a published end of at least \(cursor.position(end)), where the last "
                     + "batch ends", found: "\(cursor.position(wanted))"))
     }

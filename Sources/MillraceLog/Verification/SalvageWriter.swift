@@ -32,7 +32,7 @@ struct SalvageWriter: ~Copyable {
     /// tell the copy's rows from others; at 1 again where the numbers, or a damaged page, leave
     /// little room above.
     mutating func begin(after newest: UInt64) {
-        epoch = newest < ControlPage.maxEpoch / 2 ? newest + 1 : 1
+        epoch = newest < PublishedWord.maxEpoch / 2 ? newest + 1 : 1
     }
 
     /// Appends an intact batch of the original's segment `part`; `batch` is the whole of it.
@@ -62,7 +62,7 @@ struct SalvageWriter: ~Copyable {
         baseOffset: UInt64, of part: SegmentPart
     ) throws(LogError) {
         try endSegment()
-        guard epoch <= ControlPage.maxEpoch else {
+        guard epoch <= PublishedWord.maxEpoch else {
             throw LogError(
                 .tooLarge, "the partition has more epochs and holes than the format can number",
                 path: directory)
@@ -85,20 +85,10 @@ struct SalvageWriter: ~Copyable {
     consuming func finish(nextOffset: UInt64, ceiling: UInt64) throws(LogError) {
         try endSegment()
         let path = directory + "/control"
-        try ControlPage.create(path, topicID: topicID, partition: partition)
-        let control = try ControlPage(
-            path, topicID: topicID, partition: partition, writable: true)
-        let boot = try wrapping("cannot identify the boot") { () throws(SystemError) in
-            try BootID.current()
-        }
-        let published = PublishedWord(epoch: min(epoch, ControlPage.maxEpoch), position: position)
-        control.offsetCeiling.storeReleasing(ceiling)
-        control.endOffset.storeReleasing(nextOffset)
-        control.segments.storeReleasing(UInt64(counts.segments))
-        control.bootID.storeReleasing(boot)
-        control.published.storeReleasing(published.word)
-        control.clean.storeReleasing(published.word)
-        try control.sync()
+        try ControlPage.create(
+            path, topicID: topicID, partition: partition,
+            at: PublishedWord(epoch: min(epoch, PublishedWord.maxEpoch), position: position),
+            offset: nextOffset, ceiling: ceiling)
         let directory = directory
         try wrapping("cannot sync the partition") { () throws(SystemError) in
             try Files.syncDirectory(directory)

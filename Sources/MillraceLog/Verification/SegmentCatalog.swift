@@ -75,10 +75,10 @@ struct SegmentCatalog: Sendable {
                     .rows, path, expected: "a segment's header or name", found: "neither"))
             return nil
         }
-        guard epoch <= ControlPage.maxEpoch else {
+        guard epoch <= PublishedWord.maxEpoch else {
             findings.faults.append(
                 TopicVerification.Fault(
-                    .rows, path, at: 28, expected: "an epoch of at most \(ControlPage.maxEpoch)",
+                    .rows, path, at: 28, expected: "an epoch of at most \(PublishedWord.maxEpoch)",
                     found: "\(epoch)"))
             return nil
         }
@@ -97,7 +97,7 @@ struct SegmentCatalog: Sendable {
     private static func place(_ name: String) -> (basePosition: UInt64, epoch: UInt32)? {
         let fields = name.dropLast(4).split(separator: "-", omittingEmptySubsequences: false)
         guard fields.count == 2, let position = UInt64(fields[0]),
-            let epoch = UInt32(fields[1], radix: 16), epoch <= ControlPage.maxEpoch,
+            let epoch = UInt32(fields[1], radix: 16), epoch <= PublishedWord.maxEpoch,
             position < 1 << 50, position % 64 == 0,
             Segment.name(basePosition: position, epoch: epoch) == name
         else { return nil }

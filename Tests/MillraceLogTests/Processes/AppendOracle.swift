@@ -77,7 +77,7 @@ struct AppendOracle {
     }
 
     /// What is wrong with the rows of a process that has ended, given what it was promised.
-    func verdict(on producer: UInt32, _ promises: [Acknowledgement]) -> [String] {
+    func verdict(on producer: UInt32, _ promises: [Promise]) -> [String] {
         let batches = seen[producer, default: []]
         let found = Dictionary(grouping: batches, by: \.first)
         var faults: [String] = []
@@ -101,7 +101,7 @@ struct AppendOracle {
     }
 
     /// Batches of a process that were not acknowledged.
-    func unacknowledged(_ producer: UInt32, _ promises: [Acknowledgement]) -> Int {
+    func unacknowledged(_ producer: UInt32, _ promises: [Promise]) -> Int {
         seen[producer, default: []].count - Set(promises.map(\.first)).count
     }
 }

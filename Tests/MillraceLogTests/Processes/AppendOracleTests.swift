@@ -14,12 +14,12 @@ import Testing
 
     private static func promise(
         _ producer: UInt32, _ first: UInt64, _ count: Int, at offset: UInt64
-    ) -> Acknowledgement {
+    ) -> Promise {
         var checksum: UInt32 = 0
         for row in rows(producer, first, count) {
             checksum = CRC32C.checksum(of: row.span, seed: checksum)
         }
-        return Acknowledgement(
+        return Promise(
             first: first, baseOffset: offset, rows: UInt32(count), kind: .appended,
             checksum: checksum)
     }
@@ -37,14 +37,14 @@ import Testing
         return log
     }
 
-    private static let promises: [UInt32: [Acknowledgement]] = [
+    private static let promises: [UInt32: [Promise]] = [
         1: [promise(1, 0, 2, at: 0), promise(1, 2, 3, at: 4), promise(1, 5, 4, at: 10)],
         2: [promise(2, 0, 2, at: 2), promise(2, 2, 3, at: 7), promise(2, 5, 4, at: 14)],
     ]
 
     /// Faults in the log as such, and in each process's rows.
     private static func judge(
-        _ log: [(base: UInt64, rows: [[UInt8]])], _ promises: [UInt32: [Acknowledgement]]
+        _ log: [(base: UInt64, rows: [[UInt8]])], _ promises: [UInt32: [Promise]]
     ) -> (log: Int, processes: Int) {
         var oracle = AppendOracle()
         for (base, rows) in log { oracle.see(baseOffset: base, rows: rows) }

@@ -70,7 +70,7 @@ import Testing
             guard Files.exists(notes(producer)) else {
                 return oracles[partition].verdict(on: producer, [])
             }
-            guard let promises = try AcknowledgementFile.read(notes(producer)) else {
+            guard let promises = try PromiseFile.read(notes(producer)) else {
                 return ["the notes of producer \(producer) are damaged"]
             }
             batches += promises.count { $0.kind == .appended }

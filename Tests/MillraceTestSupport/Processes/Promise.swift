@@ -2,7 +2,7 @@ internal import Glibc
 package import MillraceSystem
 
 /// What a process was promised when an append returned.
-package struct Acknowledgement: Equatable, Sendable {
+package struct Promise: Equatable, Sendable {
     /// What the promise covers.
     package enum Kind: UInt32, Sendable, CaseIterable {
         /// The death of any process.
@@ -65,7 +65,7 @@ package struct Acknowledgement: Equatable, Sendable {
 }
 
 /// A file that a process notes its acknowledgements in, and that outlives it.
-package struct AcknowledgementFile: ~Copyable {
+package struct PromiseFile: ~Copyable {
     private let descriptor: Int32
 
     /// Opens the file for noting, at its end.
@@ -80,7 +80,7 @@ package struct AcknowledgementFile: ~Copyable {
     deinit { close(descriptor) }
 
     /// Notes one acknowledgement, in one call to the kernel: it is there whole, or cut off.
-    package func note(_ acknowledgement: Acknowledgement) throws(SystemError) {
+    package func note(_ acknowledgement: Promise) throws(SystemError) {
         let bytes = acknowledgement.bytes
         guard unsafe write(descriptor, bytes, bytes.count) == bytes.count else {
             throw SystemError(operation: "write", path: "acknowledgements", errno: errno)
@@ -92,12 +92,12 @@ package struct AcknowledgementFile: ~Copyable {
     /// Nil when a whole record is damaged, which only a defect of the test can do.
     package static func read(
         _ path: String, from start: Int = 0
-    ) throws(SystemError) -> [Acknowledgement]? {
+    ) throws(SystemError) -> [Promise]? {
         let bytes = try Files.read(path, maxBytes: 1 << 30)
-        let size = Acknowledgement.byteCount
-        var found: [Acknowledgement] = []
+        let size = Promise.byteCount
+        var found: [Promise] = []
         for record in start..<max(start, bytes.count / size) {
-            guard let next = Acknowledgement(bytes[record * size..<(record + 1) * size]) else {
+            guard let next = Promise(bytes[record * size..<(record + 1) * size]) else {
                 return nil
             }
             found.append(next)
