@@ -34,6 +34,19 @@ struct ControlState: Sendable {
         }
     }
 
+    /// Whether a writer has worked between two looks at the page.
+    func isNewer(than other: ControlState) -> Bool {
+        guard let epoch, let published, let before = other.epoch, let end = other.published else {
+            return false
+        }
+        return epoch > before || published > end
+    }
+
+    /// Whether a segment was there when the page said this.
+    func covers(_ part: SegmentPart) -> Bool {
+        UInt64(part.epoch) <= epoch ?? .max && part.basePosition <= published ?? .max
+    }
+
     private mutating func read(_ control: borrowing ControlPage) {
         let word = control.published.loadAcquiring()
         epoch = PublishedWord(word).epoch
