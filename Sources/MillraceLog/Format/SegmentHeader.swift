@@ -86,6 +86,9 @@ struct SegmentHeader: Sendable, Equatable {
                 16, "topic \(hex(topicID)), partition \(partition)",
                 "topic \(hex(self.topicID)), partition \(self.partition)")
         }
+        guard UInt64(epoch) <= PublishedWord.maxEpoch else {
+            throw fault(28, "an epoch of at most \(PublishedWord.maxEpoch)", "\(epoch)")
+        }
         guard baseOffset <= LogLimits.maxOffset else {
             throw fault(32, "a base offset of at most 2^55", "\(baseOffset)")
         }

@@ -41,6 +41,13 @@ struct CrashRecovery {
         cursor = LogCursor(
             at: list.entries.isEmpty ? nil : list.entries[first].header, producer: 0)
         try walk(from: first)
+        guard durable <= cursor.position else {
+            throw LogError(
+                .corrupt,
+                "corrupt data: expected segments up to log position \(durable), which was durable, "
+                    + "found them up to \(cursor.position); nothing was repaired",
+                path: files.directory)
+        }
         try refuse(found.damaged)
         // Somebody may remember offsets that were lost: they are never used for other rows.
         cursor.offset = max(cursor.offset, try control.ceilingValue())

@@ -27,6 +27,19 @@ struct ControlState: Sendable {
         }
     }
 
+    /// Whether a writer has worked between two looks at the page.
+    func isNewer(than other: ControlState) -> Bool {
+        guard let epoch, let published, let before = other.epoch, let end = other.published else {
+            return false
+        }
+        return epoch > before || published > end
+    }
+
+    /// Whether a segment was there when the page said this.
+    func covers(_ part: SegmentPart) -> Bool {
+        UInt64(part.epoch) <= epoch ?? .max && part.basePosition <= published ?? .max
+    }
+
     private static let page = "the control page of the partition"
 
     private mutating func read(

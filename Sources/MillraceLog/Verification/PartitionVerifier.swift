@@ -8,27 +8,34 @@ struct PartitionVerifier: ~Copyable {
     let scope: PartitionScope
     let control: ControlState
     let parts: [SegmentPart]
-    private(set) var findings: Findings
-    private var check: BatchCheck
-    private var meaning: MeaningCheck
+    var findings: Findings
+    var check: BatchCheck
+    var meaning: MeaningCheck
     /// The offset that the next batch must have; a lower bound of it while `isAfterGap`.
-    private(set) var nextOffset: UInt64 = 0
+    var nextOffset: UInt64 = 0
     /// Whether the next batch may begin at a higher offset.
-    private var isAfterGap = true
+    var isAfterGap = true
     /// The checksum that the next batch must carry; nil when that is not known.
-    private var previousChecksum: UInt32?
+    var previousChecksum: UInt32?
     /// Faults since the last intact batch: their rows lie below the next one.
     private var openLosses: [Int] = []
     /// Epoch of the segment before.
     private var lastEpoch: UInt32?
     /// Offset of the newest intact batch.
-    private var lastBase: UInt64 = 0
+    var lastBase: UInt64 = 0
     private var maxTimestamp = Int64.min
+    /// Whether rows may have been behind the last intact one.
+    private(set) var isEndLost = false
 
     init(_ scope: PartitionScope) {
         var findings = Findings()
-        control = ControlState(scope, &findings)
-        parts = SegmentCatalog(scope, &findings).parts
+        let control = ControlState(scope, &findings)
+        let parts = SegmentCatalog(scope, &findings).parts
+        // What a writer has made since the page was read is not looked at.
+        var again = Findings()
+        let isGrowing = ControlState(scope, &again).isNewer(than: control)
+        self.parts = parts.filter { !isGrowing || control.covers($0) }
+        self.control = control
         meaning = MeaningCheck(scope)
         self.scope = scope
         check = BatchCheck(scope.configuration?.elementDecoding ?? ElementDecoding())
@@ -39,9 +46,6 @@ struct PartitionVerifier: ~Copyable {
     var newestEpoch: UInt64 {
         max(control.epoch ?? 0, parts.map { UInt64($0.epoch) }.max() ?? 0)
     }
-
-    /// Whether rows may have been behind the last intact one.
-    private(set) var isEndLost = false
 
     /// Reads everything and calls `visit` with each intact batch: its segment, its header and its
     /// bytes from header to padding.
@@ -99,7 +103,7 @@ struct PartitionVerifier: ~Copyable {
     }
 
     /// Records bytes that hold no intact batch; the rows in them are told by the batch behind.
-    private mutating func lose(
+    mutating func lose(
         _ path: String, at position: Int?, bytes: Range<Int>? = nil, expected: String,
         found: String
     ) {
@@ -112,15 +116,13 @@ struct PartitionVerifier: ~Copyable {
         meaning.forgetProgress()
     }
 
-    private mutating func closeLosses(below offset: UInt64) {
+    mutating func closeLosses(below offset: UInt64) {
         for index in openLosses where offset > nextOffset {
             findings.faults[index].lostOffsets = nextOffset..<offset
         }
         openLosses = []
     }
 }
-
-// MARK: Segments
 
 extension PartitionVerifier {
     /// The end of a segment's batches, as its neighbours and the control page tell.
@@ -214,7 +216,7 @@ extension PartitionVerifier {
     }
 
     /// The machine went down before the rest was on the disk: it was never promised.
-    private mutating func tear(_ cursor: inout SegmentCursor) -> Bool {
+    mutating func tear(_ cursor: inout SegmentCursor) -> Bool {
         findings.note(
             cursor.part.path,
             "torn from byte \(cursor.at) on, when the machine went down; the next writer drops "
@@ -238,118 +240,5 @@ extension PartitionVerifier {
         lose(
             cursor.part.path, at: cursor.size, bytes: cursor.size..<wanted,
             expected: "\(wanted) bytes" + reason, found: "\(cursor.size)")
-    }
-}
-
-// MARK: Batches
-
-extension PartitionVerifier {
-    /// Takes a batch whose header is intact; false when the log ends before it.
-    private mutating func take(
-        _ header: BatchHeader, _ cursor: inout SegmentCursor, _ bytes: RawSpan,
-        _ visit: (SegmentPart, BatchHeader, RawSpan) throws(LogError) -> Void
-    ) throws(LogError) -> Bool {
-        let at = cursor.at
-        let path = cursor.part.path
-        let whole = at..<at + header.batchBytes
-        let batch = bytes.extracting(whole)
-        let payload = check.fault(header, batch)
-        let isChained = previousChecksum.map { $0 == header.previousChecksum } ?? true
-        if cursor.mayBeTorn, payload != nil || !isChained { return tear(&cursor) }
-        if let fault = placeFault(header, cursor) {
-            lose(
-                path, at: at + fault.byte, bytes: whole, expected: fault.expected,
-                found: fault.found)
-            cursor.at = whole.upperBound
-            return true
-        }
-        checkReach(whole.upperBound, cursor)
-        if !isChained {
-            record(
-                .metadata, path, at,
-                BatchHeaderFault(
-                    byte: 16, expected: "previous checksum \(hex(previousChecksum ?? 0))",
-                    found: hex(header.previousChecksum)))
-        }
-        follow(header, path, at)
-        cursor.at = whole.upperBound
-        if let payload {
-            record(.rows, path, at, payload)
-            meaning.forgetProgress()
-            let last = findings.faults.count - 1
-            findings.faults[last].lostBytes = whole
-            if header.rows > 0 {
-                findings.faults[last].lostOffsets = header.baseOffset..<nextOffset
-            }
-            return true
-        }
-        if let byte = BatchCheck.dirtyPadding(header, batch) {
-            record(
-                .metadata, path, at,
-                BatchHeaderFault(byte: byte, expected: "padding of zeros", found: "another byte"))
-        }
-        if let fault = meaning.fault(header) { record(.metadata, path, at, fault) }
-        findings.counts.batches += 1
-        findings.counts.rows += UInt64(header.rows)
-        findings.counts.bytes += UInt64(header.batchBytes)
-        cursor.index.add(header, at: cursor.position(at))
-        try visit(cursor.part, header, batch)
-        return true
-    }
-
-    /// Why an intact batch cannot be where it is.
-    private func placeFault(_ header: BatchHeader, _ cursor: SegmentCursor) -> BatchHeaderFault? {
-        if header.epoch != cursor.part.epoch {
-            return BatchHeaderFault(
-                byte: 20, expected: "epoch \(cursor.part.epoch)", found: "\(header.epoch)")
-        }
-        if header.baseOffset < nextOffset {
-            return BatchHeaderFault(
-                byte: 32, expected: "a base offset of at least \(nextOffset)",
-                found: "\(header.baseOffset)")
-        }
-        if let next = cursor.next, cursor.at + header.batchBytes > cursor.end {
-            return BatchHeaderFault(
-                byte: 24,
-                expected: "a batch that ends before log position \(next.basePosition), where "
-                    + "\(next.path) begins", found: "\(header.batchBytes) bytes")
-        }
-        return nil
-    }
-
-    /// A batch that begins before the published end ends there or before it.
-    private mutating func checkReach(_ end: Int, _ cursor: SegmentCursor) {
-        guard let wanted = cursor.wanted, end > wanted else { return }
-        findings.faults.append(
-            TopicVerification.Fault(
-                .metadata, scope.directory + "/control", at: ControlPage.publishedByte,
-                expected: "a published end of at least \(cursor.position(end)), where the last "
-                    + "batch ends", found: "\(cursor.position(wanted))"))
-    }
-
-    /// Moves behind a batch, whose offsets must follow those before.
-    private mutating func follow(_ header: BatchHeader, _ path: String, _ at: Int) {
-        if header.baseOffset > nextOffset, !isAfterGap {
-            record(
-                .rows, path, at,
-                BatchHeaderFault(
-                    byte: 32, expected: "base offset \(nextOffset)",
-                    found: "\(header.baseOffset)"))
-            findings.faults[findings.faults.count - 1].lostOffsets =
-                nextOffset..<header.baseOffset
-        }
-        closeLosses(below: header.baseOffset)
-        nextOffset = header.baseOffset + UInt64(header.rows)
-        isAfterGap = false
-        previousChecksum = header.checksum
-        lastBase = header.baseOffset
-    }
-
-    private mutating func record(
-        _ effect: TopicVerification.Effect, _ path: String, _ at: Int, _ fault: BatchHeaderFault
-    ) {
-        findings.faults.append(
-            TopicVerification.Fault(
-                effect, path, at: at + fault.byte, expected: fault.expected, found: fault.found))
     }
 }

@@ -31,7 +31,8 @@ extension DataDirectory {
     /// that a salvage that was interrupted has made no topic.
     /// - Throws: `LogError` with code `notFound`; `alreadyExists` when the other directory has
     ///   files of a topic of that name, an interrupted salvage included; `corrupt` when the
-    ///   description is lost or does not fit and none is given; `system` when the copy cannot be written.
+    ///   description is lost or does not fit and none is given; `system` when the copy cannot be
+    ///   written.
     /// - Complexity: O(bytes of the topic).
     public func salvageTopic(
         _ name: String, into target: DataDirectory, as configuration: TopicConfiguration? = nil

@@ -59,8 +59,8 @@ struct DamagedTopic {
     }
 
     private static func batches(of fixture: TopicFixture) throws -> [Batch] {
-        let list = try fixture.files.segments()
-        let published = PublishedWord(try fixture.control().published.loadAcquiring()).position
+        let list = try fixture.files.segments(from: 0)
+        let published = try fixture.control().publishedValue().position
         var batches: [Batch] = []
         for index in list.entries.indices {
             let path = list.entries[index].path
@@ -77,8 +77,8 @@ struct DamagedTopic {
     }
 
     private func buildIndexes() throws {
-        let list = try fixture.files.segments()
-        let published = PublishedWord(try fixture.control().published.loadAcquiring()).position
+        let list = try fixture.files.segments(from: 0)
+        let published = try fixture.control().publishedValue().position
         let lookup = TimestampLookup(files: fixture.files, list: list, published: published)
         for index in list.entries.indices {
             try SegmentIndex.rebuild(

@@ -1,4 +1,6 @@
 import MillraceSystem
+import MillraceTestSupport
+import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -88,7 +90,7 @@ import Testing
     @Test func aWrongPublishedEnd() throws {
         let topic = try Self.topic("published end")
         let control = try topic.fixture.control()
-        let word = PublishedWord(control.published.loadAcquiring())
+        let word = try control.publishedValue()
         let last = try #require(topic.batches.last)
         func publish(_ epoch: UInt64, _ position: UInt64) {
             control.published.storeReleasing(
@@ -136,12 +138,12 @@ import Testing
 
     @Test func superfluousFilesAreListed() throws {
         let topic = try Self.topic("leftovers")
-        let header = try #require(try topic.fixture.files.segments().entries.last?.header)
+        let header = try #require(try topic.fixture.files.segments(from: 0).entries.last?.header)
         // A writer that was fenced, one that died before its header, temporary files.
         var fenced = header
         fenced.epoch = header.epoch - 1
         let directory = topic.fixture.partitionPath + "/"
-        let published = PublishedWord(try topic.fixture.control().published.loadAcquiring())
+        let published = try topic.fixture.control().publishedValue()
         let superseded = Segment.name(basePosition: header.basePosition, epoch: fenced.epoch)
         let blank = Segment.name(basePosition: published.position, epoch: UInt32(published.epoch))
         try Files.writeDurably(directory + superseded, fenced.encoded())
@@ -196,5 +198,34 @@ import Testing
         let first = topic.batches[0]
         try Damage.flip(first.path, bit: first.at * 8)
         #expect(try topic.verify().faults.map(\.path) == [first.path])
+    }
+
+    /// Verification beside a writer that appends, rolls and takes over finds nothing wrong.
+    @Test func whileAWriterWorks() throws {
+        let fixture = try TopicFixture()
+        let isDone = Atomic<Bool>(false)
+        let thread = try PinnedThread(name: "writer", core: nil) {
+            do throws(LogError) {
+                for _ in 0..<40 {
+                    var writer = try fixture.topic.writer(partition: 0)
+                    for count in 0..<150 { try Rows.append(1 + count % 40, to: &writer) }
+                }
+            } catch {
+                Issue.record(error)
+            }
+            isDone.store(true, ordering: .releasing)
+        }
+        let data = try DataDirectory(fixture.directory.path, create: false)
+        var rows: UInt64 = 0
+        while !isDone.load(ordering: .acquiring) {
+            let found = try data.verifyTopic("rows")
+            #expect(found.faults == [])
+            #expect(found.counts.rows >= rows)
+            rows = found.counts.rows
+        }
+        thread.join()
+        let found = try data.verifyTopic("rows")
+        #expect(found.faults == [])
+        #expect(found.counts.rows == (try fixture.topic.endOffset(partition: 0)))
     }
 }

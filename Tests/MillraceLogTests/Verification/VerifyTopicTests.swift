@@ -191,7 +191,7 @@ import Testing
             try Damage.flip(path, bit: byte * 8)
         }
         let first = try #require(topic.batches.first { $0.path == topic.segments[1] })
-        let header = try topic.fixture.files.segments().entries[1].header
+        let header = try topic.fixture.files.segments(from: 0).entries[1].header
         var writer = SegmentIndexWriter(
             segmentPath: topic.segments[1], header: header, priorMaxTimestamp: .min)
         var lie = first.header
