@@ -234,7 +234,9 @@ final class LogWorkload {
         last.content.fill(&builder)
         builder.sequence = last.sequence
         let receipt = try box.writer?.append(&builder)
-        guard receipt == AppendReceipt(baseOffset: last.baseOffset, isDuplicate: true) else {
+        // Retention may have removed the rows.
+        guard receipt?.isDuplicate == true, receipt?.baseOffset ?? last.baseOffset == last.baseOffset
+        else {
             throw LogError(.system, "\(place): sequence \(last.sequence) is a duplicate")
         }
     }
