@@ -54,6 +54,11 @@ extension ControlPage {
         try value(start.loadAcquiring(), Self.startByte) << 6
     }
 
+    /// Offset below which retention has removed all rows.
+    func startOffsetValue() throws(LogError) -> UInt64 {
+        try value(startOffset.loadAcquiring(), Self.startOffsetByte)
+    }
+
     /// Up to where the newest segment of an epoch has space on the disk.
     func allocatedValue() throws(LogError) -> PublishedWord {
         let word = allocated.loadAcquiring()

@@ -98,8 +98,12 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         previousChecksum = 0
         expectedOffset = nil
         guard let found = list.index(ofOffset: offset) else {
-            guard list.entries.isEmpty, offset == 0 else { throw outOfRange(offset, end) }
-            return leaveSegment(at: 0, offset: 0)
+            // A crash of the machine may have taken all rows since the start of the log.
+            let first = list.entries.first?.header
+            guard offset >= (try control.startOffsetValue()), first != nil || offset == 0 else {
+                throw outOfRange(offset, end)
+            }
+            return leaveSegment(at: first?.basePosition ?? 0, offset: offset)
         }
         let limit = list.limit(of: found, published: published)
         try open(found)
@@ -333,7 +337,11 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             throw BatchHeaderFault(
                 byte: 20, expected: "epoch \(epoch) of the segment", found: "\(header.epoch)")
         }
-        guard previousChecksum == 0 || header.previousChecksum == previousChecksum else {
+        // A writer that begins behind removed batches does not know their checksums.
+        let isKnown = header.previousChecksum != 0 || position != entry?.header.basePosition
+        guard
+            previousChecksum == 0 || !isKnown || header.previousChecksum == previousChecksum
+        else {
             throw BatchHeaderFault(
                 byte: 16, expected: "a batch that follows header \(hex(previousChecksum))",
                 found: hex(header.previousChecksum))

@@ -111,6 +111,8 @@ extension PartitionWriter {
         if plan.mustRoll { try closeSegment() }
         guard try restate(plan) else { return 0 }
         try flush()
+        guard let offset = try flusher.syncSegment(at: plan.start, control) else { return 0 }
+        ControlPage.raise(control.startOffset, to: offset)
         ControlPage.raise(control.start, to: plan.start >> 6)
         try control.sync()
         try files.remove(plan.doomed.map(\.path))

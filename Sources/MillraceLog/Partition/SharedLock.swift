@@ -33,6 +33,12 @@ enum SharedLock {
         (word & ~ownerMask) &+ (ownerMask + 1) | UInt64(slot + 1)
     }
 
+    /// The slot that holds the lock; nil when it is free.
+    static func owner(_ word: borrowing AtomicWord) -> Int? {
+        let number = Int(word.loadAcquiring() & ownerMask & ~slowBit)
+        return number > 0 ? number - 1 : nil
+    }
+
     /// Takes the lock if it is free.
     @inline(__always)
     static func tryTake(_ word: borrowing AtomicWord, slot: Int) -> Holding? {

@@ -221,7 +221,7 @@ public final class Topic: Sendable {
         let control = try files.openControl(writable: true)
         let target = try control.publishedValue().position
         guard try control.durablePosition() < target else { return }
-        let slot = try OwnerSlot(files.writers)
+        let slot = try OwnerSlot(files.writers, control)
         try PartitionFlusher(files: files, sources: sources)
             .flush(through: target, control: control, slot: slot)
     }
@@ -229,7 +229,7 @@ public final class Topic: Sendable {
     /// Whether row `offset` is in the partition, or was removed from its front.
     func holds(_ offset: UInt64, partition: Int) throws(LogError) -> Bool {
         var reader = try reader(partition: partition)
-        if offset < (try reader.startOffset) { return true }
+        if offset < (try reader.control.startOffsetValue()) { return true }
         guard offset < (try reader.endOffset) else { return false }
         try reader.seek(to: offset)
         guard let batch = try reader.next() else { return false }

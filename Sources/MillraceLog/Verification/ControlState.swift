@@ -59,6 +59,7 @@ struct ControlState: Sendable {
             _ = try control.durablePosition()
             _ = try control.stateValue()
             _ = try control.allocatedValue()
+            _ = try control.startOffsetValue()
             mayBeTorn = try Self.mayBeTorn(control, scope)
         } catch {
             findings.refused(.metadata, Self.page, error)

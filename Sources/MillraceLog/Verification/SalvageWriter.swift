@@ -11,6 +11,8 @@ struct SalvageWriter: ~Copyable {
     private(set) var counts = TopicVerification.Counts()
     private var epoch: UInt64 = 1
     private var position: UInt64 = 0
+    /// Offset of the first row that was kept.
+    private var startOffset: UInt64?
     private var nextOffset: UInt64 = 0
     private var previousChecksum: UInt32 = 0
     /// Path of the original's segment that is being copied.
@@ -62,6 +64,7 @@ struct SalvageWriter: ~Copyable {
         baseOffset: UInt64, of part: SegmentPart
     ) throws(LogError) {
         try endSegment()
+        startOffset = startOffset ?? baseOffset
         guard epoch <= PublishedWord.maxEpoch else {
             throw LogError(
                 .tooLarge, "the partition has more epochs and holes than the format can number",
@@ -88,7 +91,7 @@ struct SalvageWriter: ~Copyable {
         try ControlPage.create(
             path, topicID: topicID, partition: partition,
             at: PublishedWord(epoch: min(epoch, PublishedWord.maxEpoch), position: position),
-            offset: nextOffset, ceiling: ceiling)
+            offset: nextOffset, startOffset: startOffset ?? nextOffset, ceiling: ceiling)
         let directory = directory
         try wrapping("cannot sync the partition") { () throws(SystemError) in
             try Files.syncDirectory(directory)
