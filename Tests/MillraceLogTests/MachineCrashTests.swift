@@ -1,63 +1,74 @@
 import MillraceSystem
+import MillraceTestSupport
 import Testing
 
 @testable import MillraceLog
 
-/// The machine went down: another boot id, and a newest segment that may have lost its end.
+/// The machine went down: another boot id, and segments that may have lost what was not synced.
 @Suite struct MachineCrashTests {
-    /// One writer's rows, 10 to a batch, with the log position and the offset behind each batch.
+    /// Rows of one writer, 10 to a batch, in one segment, with the byte behind each batch.
     private struct Written {
         let fixture: TopicFixture
+        let image: PartitionImage
         let ends: [Int]
+        /// The segment up to the published end.
+        let used: [UInt8]
+        let path: String
 
-        /// Rows that `size` bytes of the newest segment hold in whole batches.
+        /// Rows that `size` bytes of the segment hold in whole batches.
         func rows(in size: Int) -> UInt64 {
             UInt64(ends.filter { $0 <= size }.count * 10)
+        }
+
+        /// Bytes of a torn tail: from the last whole batch to the last byte that is not zero.
+        func torn(in bytes: [UInt8]) -> Int {
+            let start = ends.last { $0 <= bytes.count } ?? 128
+            let last = bytes.lastIndex { $0 != 0 } ?? 0
+            return max(0, last + 1 - start)
         }
     }
 
     private static func written(batches: Int, codec: Codec = .none) throws -> Written {
         let fixture = try TopicFixture(codec: codec)
-        var writer = try fixture.topic.writer(partition: 0)
         var ends: [Int] = []
-        for _ in 0..<batches {
-            try Rows.append(10, to: &writer)
-            ends.append(try Files.size(fixture.newest()))
+        do {
+            var writer = try fixture.topic.writer(partition: 0)
+            for _ in 0..<batches {
+                try Rows.append(10, to: &writer)
+                ends.append(try fixture.usedBytes())
+            }
         }
-        return Written(fixture: fixture, ends: ends)
+        try fixture.pretendMachineRestarted()
+        return Written(
+            fixture: fixture, image: try PartitionImage(fixture), ends: ends,
+            used: try fixture.usedContent(), path: try fixture.newest())
     }
 
-    /// Puts everything back as it was before the writers that came after.
-    private static func restore(
-        _ fixture: TopicFixture, control: [UInt8], segment: (path: String, bytes: [UInt8])
-    ) throws {
-        for path in try Files.list(fixture.partitionPath) where path.hasSuffix(".log") {
-            try Files.remove(fixture.partitionPath + "/" + path)
-        }
-        try Files.writeDurably(segment.path, segment.bytes)
-        try FileHandle(fixture.controlPath, .readWrite).write(control, at: 0)
-    }
-
-    @Test(arguments: Codec.allCases)
-    func everyTornTail(_ codec: Codec) throws {
+    /// Cut off, or with zeros where the rest was, as a file that was allocated ahead has.
+    @Test(arguments: Codec.allCases, [false, true])
+    func everyTornTail(_ codec: Codec, zeros: Bool) throws {
         let written = try Self.written(batches: 4, codec: codec)
         let fixture = written.fixture
-        try fixture.pretendMachineRestarted()
-        let control = try Damage.content(fixture.controlPath)
-        let path = try fixture.newest()
-        let whole = try Damage.content(path)
+        let whole = written.used
+        let calm = NoSyncs(fixture)
+        defer { calm.end() }
         let sizes =
             Array(stride(from: 0, through: whole.count, by: 41))
             + written.ends.flatMap { [$0 - 1, $0, $0 + 1] }.filter { $0 <= whole.count } + [
                 127, 128,
             ]
         for size in sizes {
-            try Self.restore(fixture, control: control, segment: (path, Array(whole[..<size])))
             let kept = written.rows(in: size)
+            let bytes = Array(whole[..<size])
+            let rest = [UInt8](repeating: 0, count: zeros ? 9_000 : 0)
+            try written.image.restore()
+            try Damage.overwrite(written.path, with: bytes + rest)
+            // A header that is cut off or zero in part is damaged when something follows it.
+            if zeros, (1..<128).contains(size), !bytes.allSatisfy({ $0 == 0 }) { continue }
             do {
                 var writer = try fixture.topic.writer(partition: 0)
-                let lastEnd = written.ends.last { $0 <= size } ?? min(size, 128)
-                #expect(writer.tornBytes == (size < 128 ? 0 : size - lastEnd), "\(size) bytes")
+                let torn = size < 128 ? 0 : written.torn(in: bytes)
+                #expect(writer.tornBytes == torn, "\(size) bytes")
                 #expect(writer.nextOffset == PartitionWriter.offsetReserve, "\(size) bytes")
                 try Rows.append(3, to: &writer)
             }
@@ -72,18 +83,18 @@ import Testing
         }
     }
 
-    /// Any batch of the newest segment may be the torn one; what follows it is dropped too.
+    /// Any batch that was not synced may be the torn one; what follows it is dropped too.
     @Test func everyByteOfTheNewestSegmentsBatches() throws {
         let written = try Self.written(batches: 3)
         let fixture = written.fixture
-        try fixture.pretendMachineRestarted()
-        let control = try Damage.content(fixture.controlPath)
-        let path = try fixture.newest()
-        let whole = try Damage.content(path)
+        let whole = written.used
+        let calm = NoSyncs(fixture)
+        defer { calm.end() }
         for byte in stride(from: 128, to: whole.count, by: 13) {
             var damaged = whole
             damaged[byte] ^= 0x10
-            try Self.restore(fixture, control: control, segment: (path, damaged))
+            try written.image.restore()
+            try FileHandle(written.path, .readWrite).write(damaged, at: 0)
             do {
                 var writer = try fixture.topic.writer(partition: 0)
                 try Rows.append(1, to: &writer)
@@ -99,14 +110,14 @@ import Testing
     }
 
     /// Offsets that were lost are not given to other rows, even when the first writer after the
-    /// crash appends nothing.
-    @Test func lostOffsetsStayUnused() throws {
+    /// crash appends nothing, nor when it was a reader that recovered.
+    @Test(arguments: [false, true])
+    func lostOffsetsStayUnused(reading: Bool) throws {
         let written = try Self.written(batches: 4)
         let fixture = written.fixture
-        let path = try fixture.newest()
-        try Damage.truncate(path, to: written.ends[1] + 5)
-        try fixture.pretendMachineRestarted()
+        try Damage.truncate(written.path, to: written.ends[1] + 5)
         let resumed = PartitionWriter.offsetReserve
+        if reading { #expect(try fixture.images().flatMap(\.values).count == 20) }
         for closing in [false, true, false] {
             let writer = try fixture.topic.writer(partition: 0)
             #expect(writer.nextOffset == resumed)
@@ -147,8 +158,7 @@ import Testing
                 for _ in 0..<3 { try Rows.append(5, to: &writer) }
                 expected += Array(first..<first + 10)
             }
-            let path = try fixture.newest()
-            try Damage.truncate(path, to: Files.size(path) - 1 - round * 20)
+            try Damage.truncate(fixture.newest(), to: fixture.usedBytes() - 1 - round * 20)
             try fixture.pretendMachineRestarted()
         }
         let writer = try fixture.topic.writer(partition: 0)
@@ -176,48 +186,136 @@ import Testing
         #expect(try Rows.offsets(&reader) == Array(0..<20))
     }
 
-    /// Only the newest segment can be torn: damage before it refuses, and nothing is written.
-    @Test func damageToAnOlderSegmentIsRefused() throws {
+    /// The page does not know what was durable; a later batch does: the damage is no torn tail.
+    @Test func aLaterBatchTellsWhatWasDurable() throws {
+        let fixture = try TopicFixture(flush: .batch)
+        var control: [UInt8] = []
+        var ends: [Int] = []
+        do {
+            var writer = try fixture.topic.writer(partition: 0)
+            control = try Damage.content(fixture.controlPath)
+            for _ in 0..<3 {
+                try Rows.append(10, to: &writer)
+                ends.append(try fixture.usedBytes())
+            }
+        }
+        try FileHandle(fixture.controlPath, .readWrite).write(control, at: 0)
+        let words = try fixture.control()
+        words.clean.storeReleasing(ControlPage.written)
+        try fixture.pretendMachineRestarted()
+        let image = try PartitionImage(fixture)
+        // The header of the second batch, which the third says was durable.
+        try Damage.flip(fixture.newest(), bit: (ends[0] + 40) * 8)
+        let refused = logErrorCode { () throws(LogError) in
+            _ = try fixture.topic.writer(partition: 0)
+        }
+        #expect(refused == .corrupt)
+        #expect(try Damage.content(fixture.controlPath) == image.files["control"])
+        // Of the third nobody says so.
+        try image.restore()
+        try Damage.flip(fixture.newest(), bit: (ends[1] + 40) * 8)
+        #expect(try fixture.topic.writer(partition: 0).tornBytes == ends[2] - ends[1])
+        var reader = try fixture.topic.reader(partition: 0)
+        #expect(try Rows.offsets(&reader) == Array(0..<20))
+    }
+
+    /// Damage below the durable position refuses, and nothing is written.
+    @Test func damageToDurableRowsIsRefused() throws {
         let fixture = try TopicFixture()
         var boundary = 0
-        for _ in 0..<3 {
+        do {
             var writer = try fixture.topic.writer(partition: 0)
-            for batch in 0..<3 {
-                try Rows.append(10, to: &writer)
-                if batch == 1 { boundary = try Files.size(fixture.newest()) }
+            for segment in 0..<3 {
+                if segment > 0 { try writer.closeSegment() }
+                for batch in 0..<3 {
+                    try Rows.append(10, to: &writer)
+                    if segment == 1, batch == 1 { boundary = try fixture.usedBytes() }
+                }
+                if segment == 1 { try writer.flush() }
             }
         }
         try fixture.pretendMachineRestarted()
-        let control = try Damage.content(fixture.controlPath)
-        let paths = try fixture.segments()
-        func check(_ what: String) throws {
-            let names = try Files.list(fixture.partitionPath)
+        let image = try PartitionImage(fixture)
+        let calm = NoSyncs(fixture)
+        defer { calm.end() }
+        func refusal() throws -> LogError.Code? {
             let code = logErrorCode { () throws(LogError) in
                 _ = try fixture.topic.writer(partition: 0)
             }
-            #expect(code == .corrupt || code == .unsupportedFormat, "\(what)")
-            #expect(try Damage.content(fixture.controlPath) == control)
-            #expect(try Files.list(fixture.partitionPath) == names)
+            if code != nil { #expect(try image.isUnchanged(but: 1)) }
+            return code
         }
+        let paths = try fixture.segments()
+        #expect(paths.count == 3)
         for path in paths.dropLast() {
             let whole = try Damage.content(path)
             for byte in stride(from: 0, to: whole.count, by: 11) {
                 try Damage.flip(path, bit: byte * 8)
-                let isSeen = logErrorCode { () throws(LogError) in _ = try fixture.images() } != nil
-                if isSeen { try check("byte \(byte) of \(path)") }
-                try Damage.flip(path, bit: byte * 8)
+                // What a recovery does not look at is found when it is read; padding is harmless.
+                let code = try refusal() ?? logErrorCode { () throws(LogError) in
+                    _ = try fixture.images()
+                }
+                if code == nil {
+                    var reader = try fixture.topic.reader(partition: 0)
+                    #expect(try Rows.offsets(&reader)?.count == 90, "byte \(byte) of \(path)")
+                } else {
+                    #expect(code == .corrupt || code == .unsupportedFormat)
+                }
+                try image.restore()
             }
         }
         // Cut where a batch ends: every batch left is intact, and yet rows are missing.
-        let middle = paths[1]
-        let whole = try Damage.content(middle)
-        try Damage.overwrite(middle, with: Array(whole[..<min(boundary, whole.count)]))
-        try check("a cut between batches")
-        try Damage.overwrite(middle, with: whole)
-        try Files.remove(middle)
-        try check("a missing segment")
-        try Files.writeDurably(middle, whole)
+        try Damage.truncate(paths[1], to: boundary)
+        #expect(try refusal() == .corrupt)
+        try image.restore()
+        for path in paths.dropLast() {
+            for size in [0, 50, 128] {
+                try Damage.truncate(path, to: size)
+                let code = try refusal() ?? logErrorCode { () throws(LogError) in
+                    _ = try fixture.images()
+                }
+                #expect(code == .corrupt, "\(size) bytes of \(path)")
+                try image.restore()
+            }
+        }
         #expect(try fixture.topic.writer(partition: 0).tornBytes == 0)
+    }
+
+    /// Segments that are gone as a whole, or whose header never reached the disk.
+    @Test(arguments: FlushChoice.allCases, [true, false])
+    func missingSegments(_ choice: FlushChoice, restarted: Bool) throws {
+        let fixture = try TopicFixture(flush: choice.policy)
+        do {
+            var writer = try fixture.topic.writer(partition: 0)
+            for segment in 0..<3 {
+                if segment > 0 { try writer.closeSegment() }
+                try Rows.append(10, to: &writer)
+            }
+        }
+        if restarted { try fixture.pretendMachineRestarted() }
+        let image = try PartitionImage(fixture)
+        for (number, path) in try fixture.segments().enumerated() {
+            for size in [nil, 0, 127] as [Int?] {
+                if let size {
+                    try Damage.truncate(path, to: size)
+                } else {
+                    try Files.remove(path)
+                }
+                var seen: [UInt64]? = []
+                let code = logErrorCode { () throws(LogError) in
+                    var reader = try fixture.topic.reader(partition: 0)
+                    seen = try Rows.offsets(&reader)
+                }
+                // Never synced, and lost with all that follows: a torn tail.
+                let isTorn = restarted && choice == .none && code == nil
+                if isTorn {
+                    #expect(seen == Array(0..<UInt64(10 * number)))
+                } else {
+                    #expect(code == .corrupt, "segment \(number), \(size ?? -1) bytes")
+                }
+                try image.restore()
+            }
+        }
     }
 
     /// After a clean stop nothing can be torn, whatever the boot id says.
@@ -240,4 +338,11 @@ import Testing
             logErrorCode { () throws(LogError) in _ = try fixture.topic.writer(partition: 0) }
                 == .corrupt)
     }
+}
+
+/// The flush policies that tests tell apart.
+enum FlushChoice: String, CaseIterable, Sendable {
+    case none, batch
+
+    var policy: FlushPolicy { self == .none ? .none : .batch }
 }
