@@ -13,8 +13,6 @@ import Testing
     @Test(arguments: DamagedLog.Kind.all)
     func everyBitOfTheLastTwoBatches(_ kind: DamagedLog.Kind) throws {
         let log = try DamagedLog(kind)
-        let calm = NoSyncs(log.fixture)
-        defer { calm.end() }
         var harmless = 0
         for bit in log.boundaries[1] * 8..<log.boundaries[3] * 8 {
             try Damage.flip(log.path, bit: bit)
@@ -41,8 +39,6 @@ import Testing
     @Test(arguments: DamagedLog.Kind.all)
     func everyTruncation(_ kind: DamagedLog.Kind) throws {
         let log = try DamagedLog(kind)
-        let calm = NoSyncs(log.fixture)
-        defer { calm.end() }
         let sizes = 0..<log.boundaries[3] + 256
         for size in sizes.reversed() {
             try Damage.truncate(log.path, to: size)
@@ -66,8 +62,6 @@ import Testing
     @Test(arguments: DamagedLog.Kind.all)
     func everyBitOfTheControlPage(_ kind: DamagedLog.Kind) throws {
         let log = try DamagedLog(kind)
-        let calm = NoSyncs(log.fixture)
-        defer { calm.end() }
         let fields = [64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 1024, 1088]
         let bytes = Set(fields.flatMap { $0..<$0 + 8 }).union(0..<32)
         let path = log.fixture.controlPath
@@ -82,12 +76,16 @@ import Testing
             if first == .refused || outcome == .refused { refused += 1 }
             try log.image.restore()
         }
-        // Ten words with a check of their own, and what tells whose page it is.
-        #expect(refused >= 9 * 64 + 28 * 8)
-        for byte in 0..<ControlPage.byteCount where !bytes.contains(byte) {
-            for bit in byte * 8..<byte * 8 + 8 { try Damage.flip(path, bit: bit) }
-            let outcome = byte % 9 == 0 ? log.write().outcome : log.read()
-            #expect(outcome == .batches(5), "byte \(byte)")
+        // What tells whose page it is, and the words with a check of their own. A recovery makes
+        // `allocated`, the state and the end offset anew; without one nobody needs `clean`.
+        #expect(refused == 256 + (kind.isRestarted ? 6 : 8) * 64)
+        // The rest nobody looks at.
+        for bit in 0..<8 {
+            var page = try Damage.content(path)
+            for byte in page.indices where !bytes.contains(byte) { page[byte] ^= 1 << UInt8(bit) }
+            try Damage.overwrite(path, with: page)
+            #expect(log.read() == .batches(5))
+            #expect(log.write().outcome == .batches(5))
             try log.image.restore()
         }
     }
@@ -106,8 +104,6 @@ import Testing
     @Test(arguments: DamagedLog.Kind.all)
     func everyBitOfTheIndexes(_ kind: DamagedLog.Kind) throws {
         let log = try DamagedLog(kind)
-        let calm = NoSyncs(log.fixture)
-        defer { calm.end() }
         let names = log.image.files.keys.filter { $0.hasSuffix(".index") }.sorted()
         #expect(names.count == 2)
         for name in names {
@@ -117,7 +113,7 @@ import Testing
             for bit in 0..<size * 8 {
                 try Damage.flip(path, bit: bit)
                 #expect(try Self.everyOffsetIsFound(log), "bit \(bit) of \(name)")
-                if bit % 7 == 0 { #expect(log.write().outcome == .batches(5)) }
+                if bit % 31 == 0 { #expect(log.write().outcome == .batches(5)) }
                 try log.image.restore()
             }
             for size in 0..<size {
@@ -148,8 +144,6 @@ import Testing
         print("random flips, \(kind.testDescription), seed \(seed)")
         var random = SplitMix64(seed: seed)
         let log = try DamagedLog(kind)
-        let calm = NoSyncs(log.fixture)
-        defer { calm.end() }
         let names = log.image.files.keys.filter { log.image.files[$0] != [] }.sorted()
         var refused = 0
         for turn in 0..<600 {

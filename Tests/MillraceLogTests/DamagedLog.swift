@@ -41,8 +41,8 @@ struct DamagedLog {
         self.kind = kind
         fixture =
             kind.codec == .none
-            ? try TopicFixture(.features, features: 1, flush: kind.flush.policy)
-            : try TopicFixture(codec: .lz4, flush: kind.flush.policy)
+            ? try TopicFixture(.features, features: 1, flush: kind.flush.policy, inMemory: true)
+            : try TopicFixture(codec: .lz4, flush: kind.flush.policy, inMemory: true)
         var boundaries: [Int] = []
         do {
             var writer = try fixture.topic.writer(partition: 0)

@@ -15,21 +15,27 @@ import Testing
         let used: [UInt8]
         let path: String
 
-        /// Rows that `size` bytes of the segment hold in whole batches.
-        func rows(in size: Int) -> UInt64 {
-            UInt64(ends.filter { $0 <= size }.count * 10)
+        /// Rows in the whole batches that the first `size` bytes of the segment hold.
+        ///
+        /// With zeros behind them, padding that was cut off is there again.
+        func rows(in size: Int, zeros: Bool = false) -> UInt64 {
+            UInt64(ends.filter { (zeros ? endOfData($0) : $0) <= size }.count * 10)
+        }
+
+        /// The byte behind the last of the first `size` that is not zero.
+        private func endOfData(_ size: Int) -> Int {
+            (used[..<size].lastIndex { $0 != 0 } ?? 0) + 1
         }
 
         /// Bytes of a torn tail: from the last whole batch to the last byte that is not zero.
-        func torn(in bytes: [UInt8]) -> Int {
-            let start = ends.last { $0 <= bytes.count } ?? 128
-            let last = bytes.lastIndex { $0 != 0 } ?? 0
-            return max(0, last + 1 - start)
+        func torn(in size: Int, zeros: Bool) -> Int {
+            let kept = Int(rows(in: size, zeros: zeros) / 10)
+            return max(0, endOfData(size) - (kept > 0 ? ends[kept - 1] : 128))
         }
     }
 
     private static func written(batches: Int, codec: Codec = .none) throws -> Written {
-        let fixture = try TopicFixture(codec: codec)
+        let fixture = try TopicFixture(codec: codec, inMemory: true)
         var ends: [Int] = []
         do {
             var writer = try fixture.topic.writer(partition: 0)
@@ -50,15 +56,13 @@ import Testing
         let written = try Self.written(batches: 4, codec: codec)
         let fixture = written.fixture
         let whole = written.used
-        let calm = NoSyncs(fixture)
-        defer { calm.end() }
         let sizes =
             Array(stride(from: 0, through: whole.count, by: 41))
             + written.ends.flatMap { [$0 - 1, $0, $0 + 1] }.filter { $0 <= whole.count } + [
                 127, 128,
             ]
         for size in sizes {
-            let kept = written.rows(in: size)
+            let kept = written.rows(in: size, zeros: zeros)
             let bytes = Array(whole[..<size])
             let rest = [UInt8](repeating: 0, count: zeros ? 9_000 : 0)
             try written.image.restore()
@@ -67,7 +71,7 @@ import Testing
             if zeros, (1..<128).contains(size), !bytes.allSatisfy({ $0 == 0 }) { continue }
             do {
                 var writer = try fixture.topic.writer(partition: 0)
-                let torn = size < 128 ? 0 : written.torn(in: bytes)
+                let torn = size < 128 ? 0 : written.torn(in: size, zeros: zeros)
                 #expect(writer.tornBytes == torn, "\(size) bytes")
                 #expect(writer.nextOffset == PartitionWriter.offsetReserve, "\(size) bytes")
                 try Rows.append(3, to: &writer)
@@ -88,8 +92,6 @@ import Testing
         let written = try Self.written(batches: 3)
         let fixture = written.fixture
         let whole = written.used
-        let calm = NoSyncs(fixture)
-        defer { calm.end() }
         for byte in stride(from: 128, to: whole.count, by: 13) {
             var damaged = whole
             damaged[byte] ^= 0x10
@@ -128,7 +130,7 @@ import Testing
         for offset in [20, 21, 39, resumed] {
             var reader = try fixture.topic.reader(partition: 0, from: offset)
             #expect(try Rows.offsets(&reader) == [])
-            #expect(reader.nextOffset == offset)
+            #expect(reader.nextOffset == resumed)
         }
         #expect(
             logErrorCode { () throws(LogError) in
@@ -199,6 +201,7 @@ import Testing
                 ends.append(try fixture.usedBytes())
             }
         }
+        let data = try fixture.usedContent().lastIndex { $0 != 0 } ?? 0
         try FileHandle(fixture.controlPath, .readWrite).write(control, at: 0)
         let words = try fixture.control()
         words.clean.storeReleasing(ControlPage.written)
@@ -210,18 +213,18 @@ import Testing
             _ = try fixture.topic.writer(partition: 0)
         }
         #expect(refused == .corrupt)
-        #expect(try Damage.content(fixture.controlPath) == image.files["control"])
+        #expect(try image.isUnchanged(but: 1))
         // Of the third nobody says so.
         try image.restore()
         try Damage.flip(fixture.newest(), bit: (ends[1] + 40) * 8)
-        #expect(try fixture.topic.writer(partition: 0).tornBytes == ends[2] - ends[1])
+        #expect(try fixture.topic.writer(partition: 0).tornBytes == data + 1 - ends[1])
         var reader = try fixture.topic.reader(partition: 0)
         #expect(try Rows.offsets(&reader) == Array(0..<20))
     }
 
     /// Damage below the durable position refuses, and nothing is written.
     @Test func damageToDurableRowsIsRefused() throws {
-        let fixture = try TopicFixture()
+        let fixture = try TopicFixture(inMemory: true)
         var boundary = 0
         do {
             var writer = try fixture.topic.writer(partition: 0)
@@ -236,8 +239,6 @@ import Testing
         }
         try fixture.pretendMachineRestarted()
         let image = try PartitionImage(fixture)
-        let calm = NoSyncs(fixture)
-        defer { calm.end() }
         func refusal() throws -> LogError.Code? {
             let code = logErrorCode { () throws(LogError) in
                 _ = try fixture.topic.writer(partition: 0)

@@ -12,9 +12,9 @@ struct TopicFixture: Sendable {
     init(
         _ kind: TopicConfiguration.Kind = .bytes, features: Int = 0, label: Bool = false,
         codec: Codec = .none, segmentBytes: Int = 1 << 16, flush: FlushPolicy = .none,
-        retention: RetentionPolicy = .keep
+        retention: RetentionPolicy = .keep, inMemory: Bool = false
     ) throws {
-        directory = try TemporaryDirectory("millrace-log")
+        directory = try TemporaryDirectory("millrace-log", inMemory: inMemory)
         topic = try DataDirectory(directory.path, create: true).topic(
             "rows",
             creating: TopicConfiguration(
