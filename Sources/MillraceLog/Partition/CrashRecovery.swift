@@ -30,7 +30,8 @@ struct CrashRecovery {
         self.files = files
         self.sources = sources
         durable = try control.durablePosition()
-        let found = try SegmentList.tolerant(files, start: control.startPosition())
+        let start = try control.startPosition()
+        let found = try SegmentList.tolerant(files, start: start)
         list = found.list
         leftovers = list.leftovers
         epoch = max(try control.publishedValue().epoch, UInt64(list.newestEpoch))
@@ -40,7 +41,12 @@ struct CrashRecovery {
             && list.entries[known].header.basePosition == durable ? known - 1 : known
         cursor = LogCursor(
             at: list.entries.isEmpty ? nil : list.entries[first].header, producer: 0)
-        try walk(from: first)
+        cursor.position = max(cursor.position, start)
+        if let oldest = list.entries.first, oldest.header.basePosition > start {
+            try dropAll(from: start)
+        } else {
+            try walk(from: first)
+        }
         guard durable <= cursor.position else {
             throw LogError(
                 .corrupt,
@@ -60,6 +66,17 @@ struct CrashRecovery {
             guard max(durable, attested) <= cursor.position else { throw damage }
             return try drop(from: index)
         }
+    }
+
+    /// Drops every segment, since the first of the log is missing.
+    private mutating func dropAll(from start: UInt64) throws(LogError) {
+        cursor = LogCursor(at: nil, producer: 0)
+        cursor.position = start
+        guard try attestation(from: 0, behind: start) <= start else {
+            throw files.missingSegment(start)
+        }
+        try drop(from: 0)
+        leftovers += list.entries.prefix(1).map(\.path)
     }
 
     /// Walks one segment; returns what is wrong with the first batch that does not hold.
