@@ -33,10 +33,10 @@ import Testing
         #expect(data.path == path)
         #expect(try data.topicNames() == [])
         #expect(code(create: false) == nil)
-        #expect(try Damage.content(path + "/format") == Array("millrace data, format 1\n".utf8))
+        #expect(try Damage.content(path + "/format") == Array("millrace data, format 2\n".utf8))
     }
 
-    @Test(arguments: ["", "millrace data, format 2\n", "millrace data, format 1", "\u{FF}x\0"])
+    @Test(arguments: ["", "millrace data, format 1\n", "millrace data, format 2", "\u{FF}x\0"])
     func anotherFormatIsRefused(_ marker: String) throws {
         try Files.createDirectory(path)
         try Files.writeDurably(path + "/format", Array(marker.utf8))
@@ -88,6 +88,11 @@ import Testing
             TopicConfiguration(kind: .bytes, features: 1),
             TopicConfiguration(kind: .bytes, level: 13),
             TopicConfiguration(kind: .bytes, segmentBytes: 65_535),
+            TopicConfiguration(kind: .bytes, segmentMilliseconds: 0),
+            TopicConfiguration(kind: .bytes, flush: .interval(milliseconds: 0)),
+            TopicConfiguration(kind: .bytes, retention: RetentionPolicy(bytes: 0)),
+            TopicConfiguration(kind: .bytes, retention: RetentionPolicy(milliseconds: -1)),
+            TopicConfiguration(kind: .bytes, retention: RetentionPolicy(heldBytes: 0)),
         ]
         for one in all {
             #expect(

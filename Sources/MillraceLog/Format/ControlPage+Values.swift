@@ -14,6 +14,9 @@ extension ControlPage {
     /// The `clean` word while the partition is being written: no published word has epoch 0.
     static let written = PublishedWord(epoch: 0, position: 0).word
 
+    /// The `state` word of a partition that takes rows.
+    static let open = CheckedWord.seal(PartitionState.open.rawValue)
+
     /// What is published.
     ///
     /// - Throws: `corrupt` when the word's check does not match, as every function here.

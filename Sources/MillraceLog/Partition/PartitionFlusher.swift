@@ -65,7 +65,7 @@ struct PartitionFlusher: Sendable {
         do throws(LogError) {
             let durable = try control.durablePosition()
             let target = try control.publishedValue().position
-            let list = try files.segments(from: control.startPosition())
+            let list = try files.segments(control)
             try sources?.flush(from: durable, to: target, in: list, of: files)
             // The predecessor may have been told of a failed write that nobody will be told of
             // again: what it was to sync is written anew.

@@ -53,7 +53,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         // Before the list: what is in it is then held.
         let start = try control.startPosition()
         let hold = isHolding ? try ReaderHold(files.holds, at: start) : nil
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         self.files = files
         self.control = control
         self.list = list
@@ -193,6 +193,11 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         let word = control.published.loadAcquiring()
         if word != self.word { try look(at: word) }
         if position >= published {
+            if control.state.loadAcquiring() != ControlPage.open,
+                try control.stateValue() == .deleted
+            {
+                throw files.deleted()
+            }
             if checkedWord != word { try checkEnd() }
             return nil
         }
@@ -251,7 +256,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     private mutating func refreshList() throws(LogError) {
         let version = control.segments.loadAcquiring()
         if version == listVersion { return }
-        list = try files.segments(from: control.startPosition())
+        list = try files.segments(control)
         listVersion = version
     }
 
@@ -278,7 +283,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
                 // Removed since it was listed: by retention, or with its topic.
                 guard error.cause?.isNotFound == true else { throw error }
                 if try control.stateValue() == .deleted { throw files.deleted() }
-                list = try files.segments(from: control.startPosition())
+                list = try files.segments(control)
                 continue
             }
             if let expected = expectedOffset, let entry, entry.header.basePosition == position {
@@ -373,7 +378,6 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
 
     /// Checks, once for each published word, that nothing lies behind what it says.
     private mutating func checkEnd() throws(LogError) {
-        if try control.stateValue() == .deleted { throw files.deleted() }
         // The end offset first: what it counts was published before.
         let end = try control.endOffsetValue()
         let word = control.published.loadAcquiring()

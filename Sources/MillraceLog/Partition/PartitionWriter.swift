@@ -58,7 +58,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let boot = try PartitionEntry.bootID(files)
         try control.checkOffsets()
         let version = control.segments.loadAcquiring()
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         let cursor = try Self.cursor(files, control, list, producer: producer)
         let registration = try interval?.register(files, sources)
         self.files = files
@@ -215,7 +215,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         if published == seen, version == listVersion { return }
         if published.epoch != seen.epoch { segment = nil }
         if version != listVersion {
-            list = try files.segments(from: control.startPosition())
+            list = try files.segments(control)
             listVersion = version
         }
         try cursor.advance(to: published.position, in: list, of: files)
@@ -326,7 +326,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         segment = consume opened
         cursor.enter(header)
         control.segments.add(1)
-        list = try files.segments(from: control.startPosition())
+        list = try files.segments(control)
         listVersion = control.segments.loadAcquiring()
     }
 

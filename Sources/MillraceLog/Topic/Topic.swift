@@ -266,7 +266,7 @@ public final class Topic: Sendable {
         let files = try files(partition)
         let control = try opened(partition)
         let published = try control.publishedValue().position
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         for index in list.entries.indices.reversed() {
             var walk = try BatchWalk(
                 files.open(list.entries[index]),

@@ -143,6 +143,9 @@ final class TopicDictionary: Sendable {
             return false
         }
         guard start + 8 <= raw.byteCount else { return true }
+        // The text is whole: it is the length that is damaged.
+        let text = CRC32C.checksum(raw.extracting(start + 8..<raw.byteCount))
+        if start + 8 < raw.byteCount, raw.load(start + 4, as: UInt32.self) == text { return false }
         let end = start + 8 + Int(raw.load(start, as: UInt32.self))
         return end > raw.byteCount
             || (start + 8..<raw.byteCount).contains { raw.load($0, as: UInt8.self) == 0 }
