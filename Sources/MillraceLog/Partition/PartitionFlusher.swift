@@ -120,8 +120,10 @@ struct PartitionFlusher: Sendable {
         return entry.header.baseOffset
     }
 
-    /// Says that a sync has failed, before anything else.
+    /// Says that a sync has failed, before anything else; a file that could not be opened for it can
+    /// be tried again.
     private func poison(_ control: borrowing ControlPage, _ error: SystemError) -> LogError {
+        if error.operation == "open" { return LogError(error, while: "cannot sync") }
         ControlPage.raise(control.state, to: PartitionState.poisoned.rawValue)
         return LogError(
             .poisoned, "cannot sync: \(error.reason). " + files.poisoned().message,

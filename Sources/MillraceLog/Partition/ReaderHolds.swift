@@ -48,7 +48,8 @@ struct ReaderHold: ~Copyable, Sendable {
     /// The least log position that a living reader holds; nil when none does.
     static func lowest(_ path: String) throws(LogError) -> UInt64? {
         let doing = "cannot look after readers"
-        guard Files.exists(path) else { return nil }
+        let isThere = try wrapping(doing) { () throws(SystemError) in try Files.isThere(path) }
+        guard isThere else { return nil }
         let file = try wrapping(doing) { () throws(SystemError) in try FileHandle(path, .readWrite) }
         try extend(file, doing)
         let map = try map(file, doing)

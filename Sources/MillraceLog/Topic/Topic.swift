@@ -68,8 +68,8 @@ public final class Topic: Sendable {
             id: UInt64.random(in: 1...UInt64.max), configuration: configuration)
         let json = try description.json()
         // A deletion that did not end: what is left belongs to nobody.
-        if Files.exists(directory + "/" + deletionMark) {
-            try wrapping("cannot end the deletion of topic '\(name)'") { () throws(SystemError) in
+        try wrapping("cannot end the deletion of topic '\(name)'") { () throws(SystemError) in
+            if try Files.isThere(directory + "/" + deletionMark) {
                 try Files.removeTree(directory)
             }
         }
@@ -78,7 +78,7 @@ public final class Topic: Sendable {
             try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
                 try Files.createDirectory(place)
                 // Left by a creation that did not end.
-                if Files.exists(place + "/control") { try Files.remove(place + "/control") }
+                if try Files.isThere(place + "/control") { try Files.remove(place + "/control") }
             }
             try ControlPage.create(
                 place + "/control", topicID: description.id, partition: partition)
@@ -100,7 +100,10 @@ public final class Topic: Sendable {
     /// From the first step on there is no such topic.
     static func delete(name: String, directory: String) throws(LogError) {
         let description = directory + "/topic.json"
-        guard Files.exists(description) else {
+        let isThere = try wrapping("cannot look for topic '\(name)'") { () throws(SystemError) in
+            try Files.isThere(description)
+        }
+        guard isThere else {
             throw LogError(.notFound, "there is no topic '\(name)'", path: directory)
         }
         let topic = existing(name, directory)

@@ -181,6 +181,7 @@ final class LogWorkload {
         guard shape.rows.retention.isActive, place != .outputs else { return }
         let start = try rows.startOffset(partition: place.partition)
         history[place].starts.append((begun, start))
+        history[place].makeDurable(below: start, at: moment())
     }
 
     private func origin(_ range: SourceRange) throws(LogError) -> BatchOrigin {
