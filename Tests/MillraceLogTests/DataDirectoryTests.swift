@@ -33,10 +33,10 @@ import Testing
         #expect(data.path == path)
         #expect(try data.topicNames() == [])
         #expect(code(create: false) == nil)
-        #expect(try Damage.content(path + "/format") == Array("millrace data, format 1\n".utf8))
+        #expect(try Damage.content(path + "/format") == Array("millrace data, format 2\n".utf8))
     }
 
-    @Test(arguments: ["", "millrace data, format 2\n", "millrace data, format 1", "\u{FF}x\0"])
+    @Test(arguments: ["", "millrace data, format 1\n", "millrace data, format 2", "\u{FF}x\0"])
     func anotherFormatIsRefused(_ marker: String) throws {
         try Files.createDirectory(path)
         try Files.writeDurably(path + "/format", Array(marker.utf8))
