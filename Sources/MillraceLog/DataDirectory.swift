@@ -8,7 +8,7 @@ public struct DataDirectory: Sendable {
     public let path: String
 
     private static let format = "millrace data, format 2\n"
-    private var topicsPath: String { path + "/topics" }
+    var topicsPath: String { path + "/topics" }
 
     /// Opens a data directory, making it when `create` is set and it is not there.
     ///
@@ -103,7 +103,7 @@ public struct DataDirectory: Sendable {
         }
     }
 
-    private static func lock(_ path: String) throws(LogError) -> FileLock {
+    static func lock(_ path: String) throws(LogError) -> FileLock {
         for _ in 0..<5_000 {
             if let lock = try wrapping(
                 "cannot lock the topics",
@@ -127,7 +127,7 @@ public struct DataDirectory: Sendable {
         return topic
     }
 
-    private static func check(_ name: String) throws(LogError) {
+    static func check(_ name: String) throws(LogError) {
         guard Names.isValid(name) else {
             throw LogError(
                 .invalidArgument, "topic name '\(name)' is not allowed. \(Names.rule)")

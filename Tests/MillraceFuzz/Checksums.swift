@@ -63,10 +63,14 @@ enum Checksums {
 
     private static func fixRecords(_ bytes: inout [UInt8]) {
         var start = 0
-        while start + 8 < bytes.count {
-            let end = start + 8 + Int(clamping: number(bytes, start, 4))
-            guard end > start + 8, end <= bytes.count else { return }
-            put(checksum(bytes, start + 8..<end), start + 4, &bytes)
+        while start + 16 <= bytes.count {
+            let length = Int(number(bytes, start, 4))
+            let end = start + 16 + (length + 15) / 16 * 16
+            if length > 0, end <= bytes.count {
+                put(checksum(bytes, start + 16..<end), start + 4, &bytes)
+            }
+            put(checksum(bytes, start..<start + 12), start + 12, &bytes)
+            guard length > 0, end < bytes.count else { return }
             start = end
         }
     }

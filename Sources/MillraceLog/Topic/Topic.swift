@@ -74,17 +74,7 @@ public final class Topic: Sendable {
             }
         }
         for partition in 0..<configuration.partitions {
-            let place = "\(directory)/\(partition)"
-            try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
-                try Files.createDirectory(place)
-                // Left by a creation that did not end.
-                if try Files.isThere(place + "/control") { try Files.remove(place + "/control") }
-            }
-            try ControlPage.create(
-                place + "/control", topicID: description.id, partition: partition)
-            try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
-                try Files.syncDirectory(place)
-            }
+            try createPartition(partition, directory: directory, topicID: description.id)
         }
         try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
             try Files.writeDurably(directory + "/dictionary", [])
@@ -92,8 +82,24 @@ public final class Topic: Sendable {
         }
     }
 
+    /// Makes the files of a new partition.
+    static func createPartition(
+        _ partition: Int, directory: String, topicID: UInt64
+    ) throws(LogError) {
+        let place = "\(directory)/\(partition)"
+        try wrapping("cannot create a partition") { () throws(SystemError) in
+            try Files.createDirectory(place)
+            // Left by a creation that did not end.
+            if try Files.isThere(place + "/control") { try Files.remove(place + "/control") }
+        }
+        try ControlPage.create(place + "/control", topicID: topicID, partition: partition)
+        try wrapping("cannot create a partition") { () throws(SystemError) in
+            try Files.syncDirectory(place)
+        }
+    }
+
     /// The name that a topic's description has while its files are being removed.
-    private static let deletionMark = "topic.json.deleted"
+    static let deletionMark = "topic.json.deleted"
 
     /// Removes the files of a topic.
     ///

@@ -9,6 +9,8 @@ struct SegmentPart: Sendable {
     let header: SegmentHeader?
     /// Whether not even the header of a first batch was ever written.
     let isBlank: Bool
+    /// What is wrong with header and name; counts only when the segment is part of the log.
+    let faults: [TopicVerification.Fault]
 }
 
 /// The segments of a partition, found past damaged headers.
@@ -33,6 +35,12 @@ struct SegmentCatalog: Sendable {
             if let part = Self.part(path, name, scope, &findings) { parts.append(part) }
         }
         dropSuperseded(&findings)
+        noteIndexes(names, scope, &findings)
+    }
+
+    private func noteIndexes(
+        _ names: [String], _ scope: PartitionScope, _ findings: inout Findings
+    ) {
         let logs = Set(names)
         for name in names where name.hasSuffix(".index") {
             guard !logs.contains(name.dropLast(6) + ".log") else { continue }
@@ -43,54 +51,57 @@ struct SegmentCatalog: Sendable {
     private static func part(
         _ path: String, _ name: String, _ scope: PartitionScope, _ findings: inout Findings
     ) -> SegmentPart? {
-        var bytes = [UInt8](repeating: 0, count: 2 * SegmentHeader.byteCount)
-        var count = 0
-        do throws(SystemError) {
-            count = try FileHandle(path, .read).read(into: &bytes, at: 0)
-        } catch {
-            findings.faults.append(
-                TopicVerification.Fault(
-                    .rows, path, expected: "a segment that can be read", found: error.reason))
-        }
-        let named = place(name)
-        let isBlank =
-            count < SegmentHeader.byteCount || bytes.prefix(count).allSatisfy { $0 == 0 }
+        guard let bytes = head(of: path) else { return nil }
+        var own = Findings()
         var header: SegmentHeader?
-        if !isBlank {
+        let isBlank =
+            bytes.map { $0.count < SegmentHeader.byteCount || $0.allSatisfy { $0 == 0 } } ?? false
+        if let bytes, !isBlank {
             let raw = unsafe bytes.span.bytes  // SAFETY: an array of bytes is initialised.
             do throws(LogError) {
                 header = try SegmentHeader(
                     raw, path: path, topicID: scope.topicID, partition: scope.partition)
             } catch {
-                findings.refused(.metadata, "the header of a segment of the partition", error)
+                own.refused(.metadata, "the header of a segment of the partition", error)
                 // An intact header that names another topic or partition: so are the rows.
-                if error.position == 16 { return nil }
+                if error.position == 16 {
+                    findings.faults += own.faults
+                    return nil
+                }
             }
         }
+        let named = place(name)
         guard let basePosition = header?.basePosition ?? named?.basePosition,
             let epoch = header?.epoch ?? named?.epoch
         else {
+            findings.faults += own.faults
             findings.faults.append(
                 TopicVerification.Fault(
                     .rows, path, expected: "a segment's header or name", found: "neither"))
             return nil
         }
-        guard epoch <= PublishedWord.maxEpoch else {
-            findings.faults.append(
-                TopicVerification.Fault(
-                    .rows, path, at: 28, expected: "an epoch of at most \(PublishedWord.maxEpoch)",
-                    found: "\(epoch)"))
-            return nil
-        }
         let right = Segment.name(basePosition: basePosition, epoch: epoch)
         if name != right {
-            findings.faults.append(
+            own.faults.append(
                 TopicVerification.Fault(
                     .metadata, path, expected: "the name \(right), as the header says",
                     found: name))
         }
         return SegmentPart(
-            path: path, epoch: epoch, basePosition: basePosition, header: header, isBlank: isBlank)
+            path: path, epoch: epoch, basePosition: basePosition, header: header, isBlank: isBlank,
+            faults: own.faults)
+    }
+
+    /// The first bytes of a file; nothing when they cannot be read, nil when the file is gone:
+    /// retention may have removed it since it was listed.
+    private static func head(of path: String) -> [UInt8]?? {
+        var bytes = [UInt8](repeating: 0, count: 2 * SegmentHeader.byteCount)
+        do throws(SystemError) {
+            let count = try FileHandle(path, .read).read(into: &bytes, at: 0)
+            return .some(Array(bytes[..<count]))
+        } catch {
+            return error.isNotFound ? nil : .some(nil)
+        }
     }
 
     /// What a segment's name tells: base position in decimal, epoch in hexadecimal.
@@ -98,7 +109,7 @@ struct SegmentCatalog: Sendable {
         let fields = name.dropLast(4).split(separator: "-", omittingEmptySubsequences: false)
         guard fields.count == 2, let position = UInt64(fields[0]),
             let epoch = UInt32(fields[1], radix: 16), epoch <= PublishedWord.maxEpoch,
-            position < 1 << 50, position % 64 == 0,
+            position <= PublishedWord.maxPosition, position % 64 == 0,
             Segment.name(basePosition: position, epoch: epoch) == name
         else { return nil }
         return (position, epoch)
