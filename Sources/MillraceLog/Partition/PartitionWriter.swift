@@ -57,9 +57,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let slot = try OwnerSlot(files.writers, control)
         let boot = try PartitionEntry.bootID(files)
         try control.checkOffsets()
+        // Before the list: what is published is then in a segment of the list.
+        let published = try control.publishedValue()
         let version = control.segments.loadAcquiring()
         let list = try files.segments(control)
-        let cursor = try Self.cursor(files, control, list, producer: producer)
+        let cursor = try Self.cursor(files, control, list, published, producer: producer)
         let registration = try interval?.register(files, sources)
         self.files = files
         self.configuration = configuration
@@ -71,9 +73,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         encoder = BatchEncoder(configuration: configuration)
         self.list = list
         listVersion = version
-        self.cursor = cursor.cursor
-        seen = cursor.published
-        known = cursor.cursor.lastOfProducer
+        self.cursor = cursor
+        seen = published
+        known = cursor.lastOfProducer
         tornBytes = torn
         self.registration = registration
     }
@@ -140,9 +142,17 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// Makes the writer ready to append, after the lock was taken.
+    ///
+    /// Who was pushed aside before it looked would take its successor's epoch for its own: the lock
+    /// must still be ours after what is published was read. Then a successor bumps the epoch that
+    /// we have seen, and our publication fails.
     mutating func enter(_ holding: inout SharedLock.Holding) throws(LogError) {
-        if holding.isSuccession { try succeed(&holding) }
-        try catchUp()
+        while true {
+            if holding.isSuccession { try succeed(&holding) }
+            try catchUp()
+            if SharedLock.isHeld(control.appender, holding) { break }
+            holding = try lock()
+        }
         try checkState(&holding)
     }
 

@@ -91,6 +91,14 @@ enum SharedLock {
         if word.compareExchange(expected: holding.token, desired: slow) { holding.token = slow }
     }
 
+    /// Whether nobody has pushed us aside.
+    ///
+    /// True says: whoever does so, does it after everything that we have read before.
+    @inline(__always)
+    static func isHeld(_ word: borrowing AtomicWord, _ holding: Holding) -> Bool {
+        word.loadAcquiring() == holding.token
+    }
+
     /// Gives the lock back, unless a successor has it.
     @inline(__always)
     static func release(_ word: borrowing AtomicWord, _ holding: Holding) {
