@@ -192,6 +192,8 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     public mutating func next() throws(LogError) -> RecordBatch? {
         let word = control.published.loadAcquiring()
         if word != self.word { try look(at: word) }
+        if position < published, position >= segmentEnd { try enterSegment() }
+        // Entering can lead to the end, where the next rows are lost and the policy says so.
         if position >= published {
             if control.state.loadAcquiring() != ControlPage.open,
                 try control.stateValue() == .deleted
@@ -201,7 +203,6 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             if checkedWord != word { try checkEnd() }
             return nil
         }
-        if position >= segmentEnd { try enterSegment() }
         let limit = min(segmentEnd, published)
         try segment.extend(to: limit)
         let header = try decode(limit: limit)

@@ -244,9 +244,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
             try files.checkEpoch(published.epoch + 1)
             let next = PublishedWord(epoch: published.epoch + 1, position: published.position)
             if control.published.compareExchange(expected: published.word, desired: next.word) {
-                return try control.sync()
+                break
             }
         }
+        try control.sync()
+        SharedLock.markFast(control.appender, &holding)
     }
 
     /// Throws unless the partition takes rows; says durably that it is being written.
@@ -261,6 +263,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         control.boot.storeReleasing(CheckedWord.seal(boot))
         control.clean.storeReleasing(ControlPage.written)
         try control.sync()
+        SharedLock.markFast(control.appender, &holding)
     }
 
     /// The receipt of a batch that the named producer appended before.
@@ -294,6 +297,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let raised = max(ceiling, Self.ceiling(above: needed))
         ControlPage.raise(control.offsetCeiling, to: raised)
         try control.sync()
+        SharedLock.markFast(control.appender, &holding)
         durableCeiling = raised
     }
 

@@ -99,6 +99,12 @@ enum SharedLock {
         word.loadAcquiring() == holding.token
     }
 
+    /// Says that the owner does not wait for the disk any more.
+    static func markFast(_ word: borrowing AtomicWord, _ holding: inout Holding) {
+        let fast = holding.token & ~slowBit
+        if word.compareExchange(expected: holding.token, desired: fast) { holding.token = fast }
+    }
+
     /// Gives the lock back, unless a successor has it.
     @inline(__always)
     static func release(_ word: borrowing AtomicWord, _ holding: Holding) {
