@@ -137,7 +137,7 @@ final class TopicDictionary: Sendable {
     /// Whether the broken record at byte `start` was never acknowledged.
     ///
     /// Then it is the last one, and either short (its writer died) or partly zero (the machine
-    /// went down): texts have no zero bytes.
+    /// went down): texts have no zero bytes, and what a sector has of the record is not all zeros.
     private static func isTorn(at start: Int, in raw: RawSpan) -> Bool {
         for next in start + 1..<raw.byteCount where endOfRecord(at: next, in: raw) != nil {
             return false
@@ -146,5 +146,10 @@ final class TopicDictionary: Sendable {
         let end = start + 8 + Int(raw.load(start, as: UInt32.self))
         return end > raw.byteCount
             || (start + 8..<raw.byteCount).contains { raw.load($0, as: UInt8.self) == 0 }
+            || isZero(start..<min((start / 512 + 1) * 512, raw.byteCount), in: raw)
+    }
+
+    private static func isZero(_ range: Range<Int>, in raw: RawSpan) -> Bool {
+        range.allSatisfy { raw.load($0, as: UInt8.self) == 0 }
     }
 }

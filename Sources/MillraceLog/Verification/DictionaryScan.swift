@@ -68,6 +68,9 @@ struct DictionaryScan: Sendable {
     private static func isTorn(at start: Int, length: Int, in raw: RawSpan) -> Bool {
         start + 8 + length > raw.byteCount || start + 8 > raw.byteCount
             || (start + 8..<raw.byteCount).contains { raw.load($0, as: UInt8.self) == 0 }
+            || (start..<min((start / 512 + 1) * 512, raw.byteCount)).allSatisfy {
+                raw.load($0, as: UInt8.self) == 0
+            }
     }
 
     private static func endOfRecord(at start: Int, in raw: RawSpan) -> Int? {
