@@ -35,6 +35,7 @@ struct SegmentCatalog: Sendable {
             if let part = Self.part(path, name, scope, &findings) { parts.append(part) }
         }
         dropSuperseded(&findings)
+        dropNeverBegun(&findings)
         noteIndexes(names, scope, &findings)
     }
 
@@ -127,5 +128,35 @@ struct SegmentCatalog: Sendable {
             kept.append(part)
         }
         parts = kept
+    }
+
+    /// A blank segment where the one before goes on: a writer could not write its header, and a
+    /// smaller batch had room in the older one.
+    private mutating func dropNeverBegun(_ findings: inout Findings) {
+        var kept: [SegmentPart] = []
+        for part in parts {
+            if part.isBlank, let last = kept.last, last.hasBatch(at: part.basePosition) {
+                findings.note(part.path, "a segment that was never begun")
+            } else {
+                kept.append(part)
+            }
+        }
+        parts = kept
+    }
+}
+
+extension SegmentPart {
+    /// Whether a batch of the segment begins at log position `position`.
+    fileprivate func hasBatch(at position: UInt64) -> Bool {
+        var bytes = [UInt8](repeating: 0, count: BatchHeader.fullBytes)
+        let place = SegmentHeader.byteCount + Int(position - basePosition)
+        // What cannot be read is for the walk over the batches to report.
+        do throws(SystemError) {
+            _ = try FileHandle(path, .read).read(into: &bytes, at: place)
+        } catch { return false }
+        let raw = unsafe bytes.span.bytes  // SAFETY: an array of bytes is initialised.
+        do throws(BatchHeaderFault) { return try BatchHeader(raw).epoch == epoch } catch {
+            return false
+        }
     }
 }

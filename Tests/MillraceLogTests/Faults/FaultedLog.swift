@@ -140,7 +140,8 @@ final class FaultedLog {
             }
         }
         guard let wasPoisoned, isPublished else { return }
-        throw FaultedLogError(description: "\(name) succeeded after the failed sync in \(wasPoisoned)")
+        throw FaultedLogError(
+            description: "\(name) succeeded after the failed sync in \(wasPoisoned)")
     }
 
     private func append(
@@ -181,7 +182,8 @@ final class FaultedLog {
             isDone = true
         }
         guard isDone, let wasPoisoned else { return }
-        throw FaultedLogError(description: "\(name) succeeded after the failed sync in \(wasPoisoned)")
+        throw FaultedLogError(
+            description: "\(name) succeeded after the failed sync in \(wasPoisoned)")
     }
 
     private func close(_ name: String, _ index: Int) throws {

@@ -236,7 +236,8 @@ final class LogWorkload {
         builder.sequence = last.sequence
         let receipt = try box.writer?.append(&builder)
         // Retention may have removed the rows.
-        guard receipt?.isDuplicate == true, receipt?.baseOffset ?? last.baseOffset == last.baseOffset
+        guard receipt?.isDuplicate == true,
+            receipt?.baseOffset ?? last.baseOffset == last.baseOffset
         else {
             throw LogError(.system, "\(place): sequence \(last.sequence) is a duplicate")
         }

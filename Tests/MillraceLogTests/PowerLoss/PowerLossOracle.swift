@@ -241,7 +241,8 @@ struct PowerLossOracle {
             partition: place.partition, producer: LogWorkload.name(of: producer))
         try require(
             writer.lastSequence == left,
-            "\(place): producer \(producer) stands at \(writer.lastSequence ?? 0), not \(left ?? 0)")
+            "\(place): producer \(producer) stands at \(writer.lastSequence ?? 0), not \(left ?? 0)"
+        )
         let isLost = (writer.lastSequence ?? 0) < batch.sequence
         var builder = BatchBuilder()
         batch.content.fill(&builder)
