@@ -20,8 +20,7 @@ public enum AppendMode: String, Sendable, Codable {
 
 /// What became of an append.
 public struct AppendReceipt: Sendable, Equatable {
-    /// Offset of the first row; nil for a duplicate that is not the producer's last batch, or that
-    /// has no rows (any more).
+    /// Offset of the first row; for a duplicate that is not the producer's last batch, nil.
     public let baseOffset: UInt64?
     /// The sequence had been appended before: nothing was appended now.
     public let isDuplicate: Bool

@@ -21,8 +21,7 @@ struct LogCursor: Sendable {
     struct ProducerMark: Sendable, Equatable {
         let sequence: UInt64
         let position: UInt64
-        /// Nil for a batch without rows: it may stand for one that retention has removed.
-        let baseOffset: UInt64?
+        let baseOffset: UInt64
     }
 
     /// Begins at the newest segment's start.
@@ -36,8 +35,7 @@ struct LogCursor: Sendable {
     mutating func pass(_ header: BatchHeader) {
         if producer != 0, header.producer == producer {
             lastOfProducer = ProducerMark(
-                sequence: header.sequence, position: position,
-                baseOffset: header.rows > 0 ? header.baseOffset : nil)
+                sequence: header.sequence, position: position, baseOffset: header.baseOffset)
         }
         position += UInt64(header.batchBytes)
         offset = max(offset, header.baseOffset + UInt64(header.rows))

@@ -41,8 +41,6 @@ struct ProgressCheck: Sendable {
         let last = sequences[header.producer]
         sequences[header.producer] = header.sequence
         guard let last, header.sequence <= last else { return nil }
-        // Retention tells it again, twice when it was interrupted.
-        if header.rows == 0, header.sequence == last { return nil }
         return BatchHeaderFault(
             byte: 112, expected: "a sequence above \(last) of producer \(header.producer)",
             found: "\(header.sequence)")
