@@ -246,10 +246,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
                 files.control, at: ControlPage.publishedByte,
                 expected: "a log position of at least \(published)", found: "\(value.position)")
         }
-        if control.segments.loadAcquiring() != listVersion {
-            try refreshList()
-            if segmentEnd > 0 { try findSegment() }
-        }
+        try refreshList()
         self.word = value.word
         published = value.position
     }
@@ -259,13 +256,31 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         if version == listVersion { return }
         list = try files.segments(control)
         listVersion = version
+        if segmentEnd > 0, let entry { try findSegment(entry) }
     }
 
-    /// Finds the open segment in a new list.
-    private mutating func findSegment() throws(LogError) {
-        // One that retention has removed stays readable while it is open.
-        guard let found = list.entries.firstIndex(where: { $0.path == entry?.path }) else { return }
-        segmentEnd = list.limit(of: found, published: .max)
+    /// Finds the end of the open segment in a new list.
+    private mutating func findSegment(_ entry: SegmentEntry) throws(LogError) {
+        if let found = list.entries.firstIndex(of: entry) {
+            segmentEnd = list.limit(of: found, published: .max)
+        } else if list.index(ofPosition: entry.header.basePosition) != nil {
+            // Superseded: nothing was ever published in it.
+            segmentEnd = position
+        } else if segmentEnd == .max {
+            segmentEnd = try endOfRemoved(entry)
+        }
+    }
+
+    /// The end of the open segment, which was the newest and has been removed since: it stays
+    /// readable while it is open.
+    private func endOfRemoved(_ entry: SegmentEntry) throws(LogError) -> UInt64 {
+        guard let first = list.entries.first, first.header.epoch == entry.header.epoch else {
+            // What its writer left behind its end when it was succeeded looks like batches.
+            return published
+        }
+        // Its file was cut to its batches when the next segment was begun.
+        let bytes = try segment.size() - SegmentHeader.byteCount
+        return min(entry.header.basePosition + UInt64(max(bytes, 0)), first.header.basePosition)
     }
 
     /// Opens the segment that holds `position`.

@@ -339,9 +339,10 @@ public struct PartitionWriter: ~Copyable, Sendable {
             files, header, priorMaxTimestamp: prior, isDurable: isOfNewEpoch)
         segment = consume opened
         cursor.enter(header)
-        control.segments.add(1)
+        // The count before the list: a segment made after that shows as a change.
+        let version = control.segments.add(1)
         list = try files.segments(control)
-        listVersion = control.segments.loadAcquiring()
+        listVersion = version
     }
 
     /// What is due when a segment was begun: the ones before the last are made durable, whatever
