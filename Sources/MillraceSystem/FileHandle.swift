@@ -30,7 +30,13 @@ internal import Glibc
         self.descriptor = try Syscalls.open(path, flags: flags)
     }
 
-    deinit { Syscalls.close(descriptor) }
+    /// No file, for who has not opened one yet: every call fails with `EBADF`.
+    package init() {
+        path = ""
+        descriptor = -1
+    }
+
+    deinit { if descriptor >= 0 { Syscalls.close(descriptor) } }
 
     package func size() throws(SystemError) -> Int { try Syscalls.size(descriptor, path) }
 

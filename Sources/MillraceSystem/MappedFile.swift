@@ -18,7 +18,21 @@ internal import Glibc
         unsafe self.address = address
     }
 
-    deinit { unsafe Syscalls.unmap(address, bytes: byteCount) }
+    /// No file and no bytes, for who has not opened one yet.
+    package init() {
+        path = ""
+        byteCount = 0
+        isWritable = false
+        unsafe address = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+    }
+
+    deinit {
+        if byteCount > 0 {
+            unsafe Syscalls.unmap(address, bytes: byteCount)
+        } else {
+            unsafe address.deallocate()
+        }
+    }
 
     /// All mapped bytes.
     package var bytes: RawSpan {
@@ -83,6 +97,18 @@ internal import Glibc
             guard error.errno == EINVAL else { throw error }
             return false
         }
+    }
+
+    /// Lets go of the pages in `bytes` bytes from `offset`: they stay in the page cache and come
+    /// back at the next touch.
+    package func release(from offset: Int, bytes: Int) {
+        precondition(!isWritable && offset >= 0 && bytes >= 0 && offset + bytes <= byteCount)
+        let start = (offset + Self.pageSize - 1) / Self.pageSize * Self.pageSize
+        let end = (offset + bytes) / Self.pageSize * Self.pageSize
+        guard end > start else { return }
+        // SAFETY: the range is inside the mapping, of a file, whose bytes do not change by this.
+        // Should the kernel refuse, the pages stay.
+        _ = unsafe madvise(address + start, end - start, MADV_DONTNEED)
     }
 
     private static let pageSize = sysconf(Int32(_SC_PAGESIZE))

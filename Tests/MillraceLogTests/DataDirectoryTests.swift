@@ -88,6 +88,11 @@ import Testing
             TopicConfiguration(kind: .bytes, features: 1),
             TopicConfiguration(kind: .bytes, level: 13),
             TopicConfiguration(kind: .bytes, segmentBytes: 65_535),
+            TopicConfiguration(kind: .bytes, segmentMilliseconds: 0),
+            TopicConfiguration(kind: .bytes, flush: .interval(milliseconds: 0)),
+            TopicConfiguration(kind: .bytes, retention: RetentionPolicy(bytes: 0)),
+            TopicConfiguration(kind: .bytes, retention: RetentionPolicy(milliseconds: -1)),
+            TopicConfiguration(kind: .bytes, retention: RetentionPolicy(heldBytes: 0)),
         ]
         for one in all {
             #expect(

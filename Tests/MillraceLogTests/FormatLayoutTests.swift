@@ -26,7 +26,7 @@ import Testing
         #expect(path.hasSuffix("/00000000000000000000-00001.log"))
         let bytes = try Damage.content(path)
         #expect(Array(bytes[0..<8]) == Array("MLRSEGM1".utf8))
-        #expect(Self.u32(bytes, 8) == 1)
+        #expect(Self.u32(bytes, 8) == 2)
         #expect(Self.u32(bytes, 12) == Self.checksum(bytes, 16..<128))
         #expect(Self.u64(bytes, 16) == fixture.topic.id)
         #expect(Self.u32(bytes, 24) == 0)
@@ -37,14 +37,25 @@ import Testing
         #expect(bytes[56..<128].allSatisfy { $0 == 0 })
     }
 
+    /// Files are allocated ahead; what lies behind the published end is zero until it is cut off.
+    @Test func segmentsAreAllocatedAhead() throws {
+        let fixture = try TopicFixture()
+        var writer = try fixture.topic.writer(partition: 0)
+        try Rows.append(1, to: &writer)
+        let used = try fixture.usedBytes()
+        let bytes = try Damage.content(fixture.newest())
+        #expect(bytes.count == 128 + 1 << 16)
+        #expect(bytes[used...].allSatisfy { $0 == 0 })
+        try writer.close()
+        #expect(try Damage.content(fixture.newest()) == Array(bytes[..<used]))
+    }
+
     @Test func segmentOfALaterEpoch() throws {
         let fixture = try TopicFixture()
-        do {
-            var writer = try fixture.topic.writer(partition: 0)
-            for _ in 0..<3 { try Rows.append(10, to: &writer) }
-        }
-        let end = try fixture.control().publishedValue().position
         var writer = try fixture.topic.writer(partition: 0)
+        for _ in 0..<3 { try Rows.append(10, to: &writer) }
+        let end = try fixture.control().publishedValue().position
+        try fixture.killOwner()
         try Rows.append(1, to: &writer)
         let path = try fixture.newest()
         let digits = String(end)
@@ -54,6 +65,37 @@ import Testing
         #expect(Self.u32(bytes, 28) == 2)
         #expect(Self.u64(bytes, 32) == 30)
         #expect(Self.u64(bytes, 40) == end)
+        #expect(Self.u32(bytes, 128 + 20) == 2)
+    }
+
+    /// The check of a checked word, bit by bit: CRC-8 of 56 bits, polynomial 0x2F, all ones first.
+    private static func sealed(_ value: UInt64) -> UInt64 {
+        var crc: UInt64 = 0xFF
+        for bit in (0..<56).reversed() {
+            let top = crc >> 7 ^ value >> UInt64(bit) & 1
+            crc = crc << 1 & 0xFF ^ (top == 1 ? 0x2F : 0)
+        }
+        return crc << 56 | value
+    }
+
+    /// Every changed bit of a checked word, and every two and three of some, is found.
+    @Test func checkedWords() {
+        for value in [0, 1, 0xFF, 1 << 40 | 77, (1 << 56) - 1, 0x12_3456_789A_BCDE] as [UInt64] {
+            let word = CheckedWord.seal(value)
+            #expect(word == Self.sealed(value))
+            #expect(CheckedWord.open(word) == value)
+            var unseen = 0
+            for first in 0..<64 {
+                for second in first..<64 {
+                    for third in second..<64 {
+                        let flips: UInt64 = [first, second, third].reduce(0) { $0 | 1 << $1 }
+                        if CheckedWord.open(word ^ flips) != nil { unseen += 1 }
+                    }
+                }
+            }
+            #expect(unseen == 0)
+        }
+        #expect(CheckedWord.open(0) == nil)
     }
 
     @Test func controlPage() throws {
@@ -63,21 +105,30 @@ import Testing
         let bytes = try Damage.content(fixture.controlPath)
         #expect(bytes.count == 4096)
         #expect(Array(bytes[0..<8]) == Array("MLRCTRL1".utf8))
-        #expect(Self.u32(bytes, 8) == 1)
+        #expect(Self.u32(bytes, 8) == 2)
         #expect(Self.u32(bytes, 12) == Self.checksum(bytes, 16..<32))
         #expect(Self.u64(bytes, 16) == fixture.topic.id)
         #expect(Self.u32(bytes, 24) == 0)
-        let size = try UInt64(Damage.content(fixture.newest()).count - 128)
-        #expect(Self.u64(bytes, 64) == 1 << 44 | size / 64)
-        #expect(Self.u64(bytes, 128) == 5)
-        #expect(Self.u64(bytes, 192) == PartitionWriter.offsetReserve)
+        let size = try UInt64(fixture.usedBytes() - 128)
+        let boot = try BootID.current(for: fixture.partitionPath)
+        #expect(Self.u64(bytes, 64) == Self.sealed(1 << 40 | size / 64))
+        #expect(Self.u64(bytes, 128) == Self.sealed(5))
+        #expect(Self.u64(bytes, 192) == Self.sealed(PartitionWriter.offsetReserve))
         #expect(Self.u64(bytes, 256) == 1)
         #expect(Self.u64(bytes, 384) == 0)
-        #expect(try Self.u64(bytes, 448) == BootID.current(for: fixture.partitionPath))
-        #expect(Self.u64(bytes, 512) == 0)
+        #expect(Self.u64(bytes, 448) == Self.sealed(boot))
+        #expect(Self.u64(bytes, 512) == Self.sealed(0))
+        // Taken once and given back.
+        #expect(Self.u64(bytes, 576) == 1 << 24)
+        #expect(Self.u64(bytes, 640) == Self.sealed(0))
+        #expect(Self.u64(bytes, 768) == Self.sealed(0))
+        #expect(Self.u64(bytes, 832) == Self.sealed(0))
+        #expect(Self.u64(bytes, 896) == Self.sealed(1 << 40 | 1 << 10))
         try writer.close()
         let closed = try Damage.content(fixture.controlPath)
         #expect(Self.u64(closed, 512) == Self.u64(closed, 64))
+        #expect(Self.u64(closed, 640) == Self.sealed(size / 64))
+        #expect(Self.u64(closed, 704) == 1 << 24)
     }
 
     /// A stored batch with every section and an origin.
@@ -102,7 +153,7 @@ import Testing
         builder.timestamp = 13
         try writer.append(&builder)
 
-        let file = try Damage.content(fixture.newest())
+        let file = try fixture.usedContent()
         let start = 128 + Int(Self.u64(file, 128 + 24))
         let batch = Array(file[start...])
         #expect(start % 64 == 0)
@@ -207,7 +258,7 @@ import Testing
         var builder = BatchBuilder()
         for value in ["ab", "", "cde"] { builder.append(value: value.utf8) }
         try writer.append(&builder)
-        let batch = Array(try Damage.content(fixture.newest())[128...])
+        let batch = Array(try fixture.usedContent()[128...])
         #expect(Self.u16(batch, 6) == 128)
         #expect(Self.u32(batch, 44) == 1 << 12)
         #expect(Self.u64(batch, 48) == 69)
@@ -232,7 +283,7 @@ import Testing
         builder.append(
             value: value.span, timestamp: 10, headers: [RowHeader("é", [9]), RowHeader("b", [])])
         try writer.append(&builder)
-        let batch = Array(try Damage.content(fixture.newest())[128...])
+        let batch = Array(try fixture.usedContent()[128...])
         #expect(Self.u32(batch, 44) == 0b1_1101_0000_0000_0000)
         #expect(Self.u64(batch, 64) == 20)
         #expect(Self.u64(batch, 72) == 20)

@@ -11,6 +11,7 @@ import Testing
         var random = SplitMix64(seed: 11)
         for epoch in 0..<3 {
             var writer = try fixture.topic.writer(partition: 0)
+            try fixture.killOwner()
             for _ in 0..<200 {
                 try Rows.append(1 + Int(random.next() % 12), to: &writer)
                 if random.next() % 9 == 0 {
@@ -98,6 +99,7 @@ import Testing
         var seen: [UInt64] = []
         for epoch in 0..<3 {
             var writer = try fixture.topic.writer(partition: 0)
+            try fixture.killOwner()
             for count in 0..<150 {
                 #expect(try first.isAtEnd)
                 try Rows.append(1 + count % 20, to: &writer)

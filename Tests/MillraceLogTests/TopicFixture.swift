@@ -11,14 +11,15 @@ struct TopicFixture: Sendable {
 
     init(
         _ kind: TopicConfiguration.Kind = .bytes, features: Int = 0, label: Bool = false,
-        codec: Codec = .none, segmentBytes: Int = 1 << 16
+        codec: Codec = .none, segmentBytes: Int = 1 << 16, flush: FlushPolicy = .none,
+        retention: RetentionPolicy = .keep, inMemory: Bool = false
     ) throws {
-        directory = try TemporaryDirectory("millrace-log")
+        directory = try TemporaryDirectory("millrace-log", inMemory: inMemory)
         topic = try DataDirectory(directory.path, create: true).topic(
             "rows",
             creating: TopicConfiguration(
                 kind: kind, features: features, label: label, codec: codec,
-                segmentBytes: segmentBytes))
+                segmentBytes: segmentBytes, flush: flush, retention: retention))
     }
 
     var partitionPath: String { directory.path + "/topics/rows/0" }
@@ -44,6 +45,24 @@ struct TopicFixture: Sendable {
 
     /// The newest segment.
     func newest() throws -> String { try #require(try segments().last) }
+
+    /// Bytes of the newest segment's file up to the published end; zeros lie behind them.
+    func usedBytes() throws -> Int {
+        let base = try #require(try files.segments(from: 0).entries.last).header.basePosition
+        let published = try control().publishedValue().position
+        return SegmentHeader.byteCount + Int(published - base)
+    }
+
+    /// The newest segment without the zeros behind the published end.
+    func usedContent() throws -> [UInt8] {
+        Array(try Damage.content(newest()).prefix(try usedBytes()))
+    }
+
+    /// Puts the append lock into the hand of a writer that is dead: the next one succeeds it, with
+    /// an epoch and a segment of its own.
+    func killOwner() throws {
+        try control().appender.storeReleasing(7 << 24 | 99)
+    }
 
     /// Every batch from the start of the log to its end.
     func images() throws(LogError) -> [BatchImage] {

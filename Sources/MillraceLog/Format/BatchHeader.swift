@@ -162,7 +162,8 @@ extension BatchHeader {
             "\(batchBytes) bytes")
         try require(
             attributes.codec == .lz4
-                ? decodedBytes <= LogLimits.maxBatchBytes : decodedBytes == storedBytes,
+                ? decodedBytes <= min(LogLimits.maxBatchBytes, 255 * storedBytes)
+                : decodedBytes == storedBytes,
             56, "a decoded length that fits the codec", "\(decodedBytes)")
         try require(
             rows <= LogLimits.maxRows && drops <= LogLimits.maxBatchBytes

@@ -14,6 +14,9 @@ extension ControlPage {
     /// The `clean` word while the partition is being written: no published word has epoch 0.
     static let written = PublishedWord(epoch: 0, position: 0).word
 
+    /// The `state` word of a partition that takes rows.
+    static let open = CheckedWord.seal(PartitionState.open.rawValue)
+
     /// What is published.
     ///
     /// - Throws: `corrupt` when the word's check does not match, as every function here.
@@ -52,6 +55,11 @@ extension ControlPage {
     /// Log position of the first segment that is kept.
     func startPosition() throws(LogError) -> UInt64 {
         try value(start.loadAcquiring(), Self.startByte) << 6
+    }
+
+    /// Offset below which retention has removed all rows.
+    func startOffsetValue() throws(LogError) -> UInt64 {
+        try value(startOffset.loadAcquiring(), Self.startOffsetByte)
     }
 
     /// Up to where the newest segment of an epoch has space on the disk.

@@ -26,6 +26,7 @@ internal import MillraceSystem
 /// | 768 | u64* | state (`PartitionState`) |
 /// | 832 | u64* | start: log position / 64 of the first segment that is kept |
 /// | 896 | u64* | allocated: epoch and log position up to which the newest segment has space |
+/// | 960 | u64* | start offset: rows below it were removed by retention, none was lost |
 /// | 1024 | u32 | flush futex: changes after a flush that somebody waits for |
 /// | 1088 | u64 | flush waiters: not 0 when somebody sleeps on the flush futex |
 struct ControlPage: ~Copyable, Sendable {
@@ -90,6 +91,10 @@ struct ControlPage: ~Copyable, Sendable {
         @_lifetime(borrow self)
         get { unsafe _overrideLifetime(map.word(at: 896), borrowing: self) }
     }
+    var startOffset: AtomicWord {
+        @_lifetime(borrow self)
+        get { unsafe _overrideLifetime(map.word(at: 960), borrowing: self) }
+    }
     var flushWaiters: AtomicWord {
         @_lifetime(borrow self)
         get { unsafe _overrideLifetime(map.word(at: 1088), borrowing: self) }
@@ -113,21 +118,22 @@ struct ControlPage: ~Copyable, Sendable {
     static let stateByte = 768
     static let startByte = 832
     static let allocatedByte = 896
+    static let startOffsetByte = 960
 
     /// Creates the page of a new partition, allocated on the disk and durable.
     static func create(_ path: String, topicID: UInt64, partition: Int) throws(LogError) {
         try create(
             path, topicID: topicID, partition: partition,
-            at: PublishedWord(epoch: 1, position: 0), offset: 0, ceiling: 0)
+            at: PublishedWord(epoch: 1, position: 0), offset: 0, startOffset: 0, ceiling: 0)
     }
 
     /// Creates the page of a partition that begins behind rows which are in place already.
     ///
-    /// Its end, synced and clean, is `published`; the next row gets `offset`, and none above
-    /// `ceiling` has been used.
+    /// Its end, synced and clean, is `published`; the first row has `startOffset`, the next gets
+    /// `offset`, and none above `ceiling` has been used.
     static func create(
         _ path: String, topicID: UInt64, partition: Int, at published: PublishedWord,
-        offset: UInt64, ceiling: UInt64
+        offset: UInt64, startOffset: UInt64, ceiling: UInt64
     ) throws(LogError) {
         var buffer = AlignedBuffer(byteCount: byteCount)
         var bytes = buffer.mutableBytes
@@ -141,6 +147,7 @@ struct ControlPage: ~Copyable, Sendable {
         bytes.store(published.word, at: cleanByte)
         bytes.store(CheckedWord.seal(offset), at: endOffsetByte)
         bytes.store(CheckedWord.seal(ceiling), at: ceilingByte)
+        bytes.store(CheckedWord.seal(startOffset), at: startOffsetByte)
         for byte in [bootByte, stateByte, startByte, allocatedByte] {
             bytes.store(CheckedWord.seal(0), at: byte)
         }

@@ -20,7 +20,10 @@ public enum AppendMode: String, Sendable, Codable {
 
 /// What became of an append.
 public struct AppendReceipt: Sendable, Equatable {
-    /// Offset of the first row; for a duplicate that is not the producer's last batch, nil.
+    /// Offset of the first row.
+    ///
+    /// Nil for a duplicate that is not the producer's last batch, or of which retention has left no
+    /// rows.
     public let baseOffset: UInt64?
     /// The sequence had been appended before: nothing was appended now.
     public let isDuplicate: Bool

@@ -30,7 +30,8 @@ struct CrashRecovery {
         self.files = files
         self.sources = sources
         durable = try control.durablePosition()
-        let found = try SegmentList.tolerant(files, start: control.startPosition())
+        let start = try control.startPosition()
+        let found = try SegmentList.tolerant(files, start: start)
         list = found.list
         leftovers = list.leftovers
         epoch = max(try control.publishedValue().epoch, UInt64(list.newestEpoch))
@@ -40,7 +41,14 @@ struct CrashRecovery {
             && list.entries[known].header.basePosition == durable ? known - 1 : known
         cursor = LogCursor(
             at: list.entries.isEmpty ? nil : list.entries[first].header, producer: 0)
-        try walk(from: first)
+        if list.entries.first?.header.basePosition == start {
+            try walk(from: first)
+        } else {
+            // The first segment was not on the disk yet: whatever lies behind it goes with it.
+            cursor = LogCursor(at: nil, producer: 0)
+            cursor.position = start
+            try end(at: 0, files.missingSegment(start))
+        }
         guard durable <= cursor.position else {
             throw LogError(
                 .corrupt,
@@ -55,11 +63,15 @@ struct CrashRecovery {
 
     private mutating func walk(from first: Int) throws(LogError) {
         for index in list.entries.indices.dropFirst(first) {
-            guard let damage = try walk(index) else { continue }
-            let attested = try attestation(from: index, behind: cursor.position)
-            guard max(durable, attested) <= cursor.position else { throw damage }
-            return try drop(from: index)
+            if let damage = try walk(index) { return try end(at: index, damage) }
         }
+    }
+
+    /// Ends the log before the damage in segment `index`, unless what is lost was durable.
+    private mutating func end(at index: Int, _ damage: LogError) throws(LogError) {
+        let attested = try attestation(from: index, behind: cursor.position)
+        guard max(durable, attested) <= cursor.position else { throw damage }
+        try drop(from: index)
     }
 
     /// Walks one segment; returns what is wrong with the first batch that does not hold.
@@ -153,7 +165,7 @@ struct CrashRecovery {
             try segment.extend(to: end)
             let first = max(cursor.position, entry.header.basePosition)
             if first < end { tornBytes += Self.usedBytes(segment.bytes(from: first, to: end)) }
-            if later > index { leftovers.append(entry.path) }
+            if entry.header.basePosition >= cursor.position { leftovers.append(entry.path) }
         }
     }
 
@@ -213,7 +225,8 @@ extension CrashRecovery {
         control.boot.storeReleasing(CheckedWord.seal(boot))
         control.segments.add(1)
         try control.sync()
-        try files.remove(leftovers)
+        // A recovery that did not end may have begun this very segment.
+        try files.remove(leftovers.filter { $0 != path })
     }
 }
 

@@ -21,7 +21,8 @@ struct LogCursor: Sendable {
     struct ProducerMark: Sendable, Equatable {
         let sequence: UInt64
         let position: UInt64
-        let baseOffset: UInt64
+        /// Offset of its first row; nil when it has none, as where retention has removed them.
+        let baseOffset: UInt64?
     }
 
     /// Begins at the newest segment's start.
@@ -35,7 +36,8 @@ struct LogCursor: Sendable {
     mutating func pass(_ header: BatchHeader) {
         if producer != 0, header.producer == producer {
             lastOfProducer = ProducerMark(
-                sequence: header.sequence, position: position, baseOffset: header.baseOffset)
+                sequence: header.sequence, position: position,
+                baseOffset: header.rows > 0 ? header.baseOffset : nil)
         }
         position += UInt64(header.batchBytes)
         offset = max(offset, header.baseOffset + UInt64(header.rows))
@@ -53,6 +55,11 @@ struct LogCursor: Sendable {
             throw LogError.corrupt(
                 files.control, at: ControlPage.publishedByte,
                 expected: "a log position of at least \(position)", found: "\(published)")
+        }
+        if position < list.start {
+            // Retention has removed the batches that were not seen.
+            position = list.start
+            checksum = 0
         }
         while position < published {
             guard let index = list.index(ofPosition: position) else {

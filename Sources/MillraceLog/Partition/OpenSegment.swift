@@ -21,11 +21,12 @@ struct OpenSegment: ~Copyable, Sendable {
     /// How far ahead pages of a mapping are made, so that an append does not fault.
     private static let populateStep = 2 << 20
 
-    /// Makes the file of a new segment; nothing is synced.
+    /// Makes the file of a new segment; it is synced, with its name, when it is to be durable.
     ///
     /// A file of this name is one that a writer of this epoch made before it failed to publish in it.
     static func create(
-        _ files: PartitionFiles, _ header: SegmentHeader, priorMaxTimestamp: Int64
+        _ files: PartitionFiles, _ header: SegmentHeader, priorMaxTimestamp: Int64,
+        isDurable: Bool
     ) throws(LogError) -> OpenSegment {
         let path =
             files.directory + "/"
@@ -35,6 +36,10 @@ struct OpenSegment: ~Copyable, Sendable {
             let file = try FileHandle(path, .openOrCreate)
             try file.truncate(to: 0)
             try file.write(bytes, at: 0)
+            if isDurable {
+                try file.sync()
+                try Files.syncDirectory(files.directory)
+            }
             return file
         }
         return OpenSegment(header, path, file, priorMaxTimestamp)

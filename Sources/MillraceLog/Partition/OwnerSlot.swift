@@ -1,5 +1,12 @@
 internal import MillraceSystem
 
+extension ControlPage {
+    /// Whether the append lock or the flusher's is held by `slot`.
+    fileprivate func namesOwner(_ slot: Int) -> Bool {
+        SharedLock.owner(appender) == slot || SharedLock.owner(flusher) == slot
+    }
+}
+
 /// A number that stands for one writer while it lives.
 ///
 /// It holds the kernel's lock on that byte of the partition's `writers` file. The kernel releases
@@ -11,16 +18,21 @@ struct OwnerSlot: ~Copyable, Sendable {
     /// Most writers that one partition may have open at a time.
     static let limit = 4096
 
-    init(_ path: String) throws(LogError) {
+    /// Takes a number that no lock of the partition names.
+    ///
+    /// One whose owner died with a lock stays free: who has it next would be taken for the owner.
+    init(_ path: String, _ control: borrowing ControlPage) throws(LogError) {
         let doing = "cannot register as a writer"
         let file = try wrapping(doing) { () throws(SystemError) in
             try FileHandle(path, .openOrCreate)
         }
         var found: Int?
-        for candidate in 0..<Self.limit
-        where try Self.take(file, candidate, doing) {
-            found = candidate
-            break
+        for candidate in 0..<Self.limit where try Self.take(file, candidate, doing) {
+            if !control.namesOwner(candidate) {
+                found = candidate
+                break
+            }
+            try Self.giveBack(file, candidate, doing)
         }
         guard let number = found else {
             throw LogError(
@@ -34,6 +46,14 @@ struct OwnerSlot: ~Copyable, Sendable {
         _ file: borrowing FileHandle, _ byte: Int, _ doing: String
     ) throws(LogError) -> Bool {
         do throws(SystemError) { return try file.tryLock(byte: byte) } catch {
+            throw LogError(error, while: doing)
+        }
+    }
+
+    private static func giveBack(
+        _ file: borrowing FileHandle, _ byte: Int, _ doing: String
+    ) throws(LogError) {
+        do throws(SystemError) { try file.unlock(byte: byte) } catch {
             throw LogError(error, while: doing)
         }
     }

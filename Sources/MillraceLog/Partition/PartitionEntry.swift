@@ -15,7 +15,7 @@ enum PartitionEntry {
         let control = try files.openControl(writable: false)
         guard try needsRecovery(control, boot: boot) else { return 0 }
         let writable = try files.openControl(writable: true)
-        let slot = try OwnerSlot(files.writers)
+        let slot = try OwnerSlot(files.writers, writable)
         var holding = try SharedLock.take(writable.appender, slot: slot)
         SharedLock.markSlow(writable.appender, &holding)
         do throws(LogError) {

@@ -21,6 +21,21 @@ struct PartitionFiles: Sendable {
         try SegmentList(self, start: start)
     }
 
+    /// The segments of the log, from the start that `control` tells.
+    ///
+    /// - Throws: `corrupt` when the first of them is missing.
+    func segments(_ control: borrowing ControlPage) throws(LogError) -> SegmentList {
+        while true {
+            let start = try control.startPosition()
+            let list = try segments(from: start)
+            guard let first = list.entries.first, first.header.basePosition > start else {
+                return list
+            }
+            // Retention may have removed it since we looked.
+            if try control.startPosition() == start { throw missingSegment(start) }
+        }
+    }
+
     func open(_ entry: SegmentEntry) throws(LogError) -> Segment {
         try Segment(path: entry.path, topicID: topicID, partition: partition)
     }

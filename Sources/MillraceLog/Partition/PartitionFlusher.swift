@@ -65,7 +65,7 @@ struct PartitionFlusher: Sendable {
         do throws(LogError) {
             let durable = try control.durablePosition()
             let target = try control.publishedValue().position
-            let list = try files.segments(from: control.startPosition())
+            let list = try files.segments(control)
             try sources?.flush(from: durable, to: target, in: list, of: files)
             // The predecessor may have been told of a failed write that nobody will be told of
             // again: what it was to sync is written anew.
@@ -96,12 +96,36 @@ struct PartitionFlusher: Sendable {
         } catch {
             // A segment that retention has removed meanwhile needs no sync.
             if error.isNotFound, try control.startPosition() > durable { return }
-            ControlPage.raise(control.state, to: PartitionState.poisoned.rawValue)
-            throw LogError(
-                .poisoned,
-                "cannot sync: \(error.reason). " + files.poisoned().message,
-                path: error.path, cause: error)
+            throw poison(control, error)
         }
+    }
+
+    /// Makes the segment at log position `position` durable, even if it has no batch yet; returns
+    /// its base offset, or nil when retention has removed it meanwhile.
+    func syncSegment(
+        at position: UInt64, _ control: borrowing ControlPage
+    ) throws(LogError) -> UInt64? {
+        let list = try files.segments(from: position)
+        guard let entry = list.entries.first, entry.header.basePosition == position else {
+            if try control.startPosition() > position { return nil }
+            throw files.missingSegment(position)
+        }
+        do throws(SystemError) {
+            try FileHandle(entry.path, .read).sync()
+            try Files.syncDirectory(files.directory)
+        } catch {
+            if error.isNotFound, try control.startPosition() > position { return nil }
+            throw poison(control, error)
+        }
+        return entry.header.baseOffset
+    }
+
+    /// Says that a sync has failed, before anything else.
+    private func poison(_ control: borrowing ControlPage, _ error: SystemError) -> LogError {
+        ControlPage.raise(control.state, to: PartitionState.poisoned.rawValue)
+        return LogError(
+            .poisoned, "cannot sync: \(error.reason). " + files.poisoned().message,
+            path: error.path, cause: error)
     }
 
     private func overlapping(

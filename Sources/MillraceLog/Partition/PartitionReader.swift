@@ -13,13 +13,16 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     let control: ControlPage
     private var list: SegmentList
     private var listVersion: UInt64
-    private var segment: Segment?
+    /// The open segment; one of no bytes while none is.
+    private var segment = Segment()
     /// What the open segment is.
     private var entry: SegmentEntry?
     private var epoch: UInt32 = 0
     /// Log position at which the open segment's batches end; `UInt64.max` while it is the newest.
     private var segmentEnd: UInt64 = 0
     private var position: UInt64 = 0
+    /// Log position in the open segment before which memory was let go.
+    private var releasedUpTo: UInt64 = 0
     /// The published word seen last, and the position in it.
     private(set) var word: UInt64 = 0
     private var published: UInt64 = 0
@@ -50,7 +53,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         // Before the list: what is in it is then held.
         let start = try control.startPosition()
         let hold = isHolding ? try ReaderHold(files.holds, at: start) : nil
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         self.files = files
         self.control = control
         self.list = list
@@ -92,36 +95,48 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         let end = try control.endOffsetValue()
         let published = try control.publishedValue().position
         try refreshList()
-        leaveSegment()
+        previousChecksum = 0
+        expectedOffset = nil
         guard let found = list.index(ofOffset: offset) else {
-            guard list.entries.isEmpty, offset == 0 else { throw outOfRange(offset, end) }
-            position = 0
-            nextOffset = 0
-            return
-        }
-        let entry = list.entries[found]
-        let limit = list.limit(of: found, published: published)
-        let segment = try files.open(entry)
-        let slots = SegmentIndex(segmentPath: entry.path, header: entry.header)
-        let start = slots.start(forOffset: offset, in: segment, limit: limit)
-        var walk = try BatchWalk(segment, from: start.position, limit: limit)
-        var batchStart = start.position
-        var last = max(entry.header.baseOffset, start.baseOffset)
-        while let header = try walk.next() {
-            last = header.baseOffset + UInt64(header.rows)
-            if last > offset {
-                position = batchStart
-                nextOffset = offset
-                return
+            // A crash of the machine may have taken all rows since the start of the log.
+            let first = list.entries.first?.header
+            guard offset >= (try control.startOffsetValue()), first != nil || offset == 0 else {
+                throw outOfRange(offset, end)
             }
-            batchStart = walk.position
+            return leaveSegment(at: first?.basePosition ?? 0, offset: offset)
         }
+        let limit = list.limit(of: found, published: published)
+        try open(found)
+        try segment.extend(to: limit)
+        let place = try find(offset, in: list.entries[found], limit: limit)
         // Offsets that a crash of the machine made unusable lie between the rows before and after.
-        guard offset <= max(last, end) || found + 1 < list.entries.count else {
+        guard offset <= max(place.last, end) || found + 1 < list.entries.count else {
             throw outOfRange(offset, end)
         }
-        position = batchStart
+        position = place.position
+        releasedUpTo = position
         nextOffset = offset
+    }
+
+    /// The batch of the open segment that holds row `offset`, or the segment's end.
+    private func find(
+        _ offset: UInt64, in entry: SegmentEntry, limit: UInt64
+    ) throws(LogError) -> (position: UInt64, last: UInt64) {
+        var last = entry.header.baseOffset
+        guard limit > entry.header.basePosition else {
+            return (entry.header.basePosition, last)
+        }
+        let slots = SegmentIndex(segmentPath: entry.path, header: entry.header)
+        let start = slots.start(forOffset: offset, in: segment, limit: limit)
+        var position = start.position
+        last = max(last, start.baseOffset)
+        while position < limit {
+            let header = try segment.batchHeader(at: position, limit: limit)
+            last = header.baseOffset + UInt64(header.rows)
+            if last > offset { break }
+            position += UInt64(header.batchBytes)
+        }
+        return (position, last)
     }
 
     /// Goes to the first row whose timestamp is at least `time`, nanoseconds since 1970; to the end
@@ -134,14 +149,10 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         try refreshList()
         var lookup = TimestampLookup(files: files, list: list, published: published)
         guard let match = try lookup.firstBatch(atOrAfter: time) else { return try seek(to: end) }
-        leaveSegment()
-        position = match.position
-        nextOffset = match.header.baseOffset
+        leaveSegment(at: match.position, offset: match.header.baseOffset)
         guard match.header.attributes.has(BatchAttributes.timestamps) else { return }
         let row = try firstRow(atOrAfter: time)
-        leaveSegment()
-        position = match.position
-        nextOffset = match.header.baseOffset + UInt64(row)
+        leaveSegment(at: match.position, offset: match.header.baseOffset + UInt64(row))
     }
 
     private mutating func firstRow(atOrAfter time: Int64) throws(LogError) -> Int {
@@ -150,11 +161,15 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         return 0
     }
 
-    private mutating func leaveSegment() {
-        segment = nil
+    private mutating func leaveSegment(at position: UInt64, offset: UInt64) {
+        segment = Segment()
+        entry = nil
         segmentEnd = 0
         previousChecksum = 0
         expectedOffset = nil
+        self.position = position
+        releasedUpTo = position
+        nextOffset = offset
     }
 
     private func outOfRange(_ offset: UInt64, _ end: UInt64) -> LogError {
@@ -178,16 +193,22 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         let word = control.published.loadAcquiring()
         if word != self.word { try look(at: word) }
         if position >= published {
+            if control.state.loadAcquiring() != ControlPage.open,
+                try control.stateValue() == .deleted
+            {
+                throw files.deleted()
+            }
             if checkedWord != word { try checkEnd() }
             return nil
         }
         if position >= segmentEnd { try enterSegment() }
         let limit = min(segmentEnd, published)
-        try segment?.extend(to: limit)
+        try segment.extend(to: limit)
         let header = try decode(limit: limit)
         let start = position
         let sought = nextOffset > header.baseOffset ? Int(nextOffset - header.baseOffset) : 0
         position = start + UInt64(header.batchBytes)
+        if start - releasedUpTo > Self.window { release(before: start) }
         previousChecksum = header.checksum
         let end = header.baseOffset + UInt64(header.rows)
         expectedOffset = end
@@ -197,6 +218,14 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         return unsafe _overrideLifetime(
             unsafe view(header, at: start, skippedRows: min(sought, header.rows)),
             mutating: &self)
+    }
+
+    /// How much of what was read stays in memory: a scan of a log of any size needs no more.
+    private static let window: UInt64 = 24 << 20
+
+    private mutating func release(before end: UInt64) {
+        segment.release(from: releasedUpTo, to: end)
+        releasedUpTo = end
     }
 
     /// The batch decoded last, which the caller must not use after the reader has moved on.
@@ -227,7 +256,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     private mutating func refreshList() throws(LogError) {
         let version = control.segments.loadAcquiring()
         if version == listVersion { return }
-        list = try files.segments(from: control.startPosition())
+        list = try files.segments(control)
         listVersion = version
     }
 
@@ -245,28 +274,38 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
                 try skipLostRows()
                 continue
             }
-            let entry = list.entries[found]
-            let end = list.limit(of: found, published: .max)
-            guard position < end else { throw files.missingSegment(position) }
+            guard position < list.limit(of: found, published: .max) else {
+                throw files.missingSegment(position)
+            }
             do throws(LogError) {
-                segment = try files.open(entry)
+                try open(found)
             } catch {
                 // Removed since it was listed: by retention, or with its topic.
                 guard error.cause?.isNotFound == true else { throw error }
                 if try control.stateValue() == .deleted { throw files.deleted() }
-                list = try files.segments(from: control.startPosition())
+                list = try files.segments(control)
                 continue
             }
-            self.entry = entry
-            epoch = entry.header.epoch
-            hold?.move(to: entry.header.basePosition)
-            segmentEnd = end
-            if let expected = expectedOffset, entry.header.basePosition == position {
+            if let expected = expectedOffset, let entry, entry.header.basePosition == position {
                 expectedOffset = max(expected, entry.header.baseOffset)
             }
             return
         }
         throw files.missingSegment(position)
+    }
+
+    /// Opens segment `index` of the list, unless it is open.
+    private mutating func open(_ index: Int) throws(LogError) {
+        let entry = list.entries[index]
+        if self.entry != entry {
+            let opened = try files.open(entry)
+            segment = opened
+            self.entry = entry
+            epoch = entry.header.epoch
+            hold?.move(to: entry.header.basePosition)
+            releasedUpTo = entry.header.basePosition
+        }
+        segmentEnd = list.limit(of: index, published: .max)
     }
 
     /// Goes on where the policy says when retention has removed the rows at `position`.
@@ -278,9 +317,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         switch onOutOfRange {
         case .error: throw outOfRange(nextOffset, end)
         case .earliest:
-            leaveSegment()
-            position = first.header.basePosition
-            nextOffset = first.header.baseOffset
+            leaveSegment(at: first.header.basePosition, offset: first.header.baseOffset)
         case .latest:
             try seek(to: end)
         }
@@ -305,7 +342,11 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             throw BatchHeaderFault(
                 byte: 20, expected: "epoch \(epoch) of the segment", found: "\(header.epoch)")
         }
-        guard previousChecksum == 0 || header.previousChecksum == previousChecksum else {
+        // A writer that begins behind removed batches does not know their checksums.
+        let isKnown = header.previousChecksum != 0 || position != entry?.header.basePosition
+        guard
+            previousChecksum == 0 || !isKnown || header.previousChecksum == previousChecksum
+        else {
             throw BatchHeaderFault(
                 byte: 16, expected: "a batch that follows header \(hex(previousChecksum))",
                 found: hex(header.previousChecksum))
@@ -321,8 +362,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     @unsafe
     @_lifetime(immortal)
     private func bytes(from first: UInt64, to limit: UInt64) -> RawSpan {
-        guard segment != nil else { preconditionFailure("read outside a segment") }
-        let bytes = segment!.bytes(from: first, to: limit)
+        let bytes = segment.bytes(from: first, to: limit)
         return unsafe _overrideLifetime(bytes, copying: ())
     }
 
@@ -338,7 +378,6 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
 
     /// Checks, once for each published word, that nothing lies behind what it says.
     private mutating func checkEnd() throws(LogError) {
-        if try control.stateValue() == .deleted { throw files.deleted() }
         // The end offset first: what it counts was published before.
         let end = try control.endOffsetValue()
         let word = control.published.loadAcquiring()

@@ -54,11 +54,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
     ) throws(LogError) {
         let torn = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: true)
-        let slot = try OwnerSlot(files.writers)
+        let slot = try OwnerSlot(files.writers, control)
         let boot = try PartitionEntry.bootID(files)
         try control.checkOffsets()
         let version = control.segments.loadAcquiring()
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         let cursor = try Self.cursor(files, control, list, producer: producer)
         let registration = try interval?.register(files, sources)
         self.files = files
@@ -92,17 +92,21 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// - Parameter acknowledgement: what to wait for; by default what the topic's flush policy says.
     /// - Throws: `LogError` with code `fenced` when another instance of the named producer has
     ///   appended since this writer was opened, `poisoned` after a failed sync, `system` when the
-    ///   disk refuses (nothing is published then, and a later append may succeed).
+    ///   disk refuses. While the builder has its rows nothing of it is published, and a later
+    ///   append may succeed. A builder that is empty was published and not made durable, which
+    ///   `flush()` may try again.
     /// - Complexity: one pass over the bytes, one `pwrite` (or copy), three compare-exchanges.
     @discardableResult
     public mutating func append(
         _ builder: inout BatchBuilder, acknowledgement: Acknowledgement? = nil
     ) throws(LogError) -> AppendReceipt {
+        try afterRoll()
         var header = try encoder.prepare(&builder)
         let receipt = try appendLocked(&header, of: &builder)
         control.wakeReaders()
         builder.reset()
-        try afterRoll()
+        // The rows are published, whatever comes of it; the next append tries again, and throws.
+        do throws(LogError) { try afterRoll() } catch {}
         if (acknowledgement ?? configuration.flush.acknowledgement) == .durable { try flush() }
         return receipt
     }
@@ -206,11 +210,12 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// Learns what others have appended since the last time.
     private mutating func catchUp() throws(LogError) {
         let published = try control.publishedValue()
-        if published == seen { return }
-        if published.epoch != seen.epoch { segment = nil }
         let version = control.segments.loadAcquiring()
+        // Another may have begun a segment and not published in it.
+        if published == seen, version == listVersion { return }
+        if published.epoch != seen.epoch { segment = nil }
         if version != listVersion {
-            list = try files.segments(from: control.startPosition())
+            list = try files.segments(control)
             listVersion = version
         }
         try cursor.advance(to: published.position, in: list, of: files)
@@ -222,7 +227,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// Bumps the epoch, so that the owner that we pushed aside cannot publish any more.
-    private mutating func succeed(_ holding: inout SharedLock.Holding) throws(LogError) {
+    private func succeed(_ holding: inout SharedLock.Holding) throws(LogError) {
         SharedLock.markSlow(control.appender, &holding)
         while true {
             let published = try control.publishedValue()
@@ -291,8 +296,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
             segment = try OpenSegment.open(newest)
         }
         if let header = segment?.header, mustRoll(header, end: end) {
-            try roll()
             rolledAt = header.basePosition
+            try roll()
         }
         if segment == nil { try beginSegment() }
         try segment?.reserve(
@@ -313,11 +318,15 @@ public struct PartitionWriter: ~Copyable, Sendable {
             epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
         let prior = try TimestampLookup(files: files, list: list, published: cursor.position)
             .priorMaxTimestamp(ofSegment: list.entries.count)
-        let opened = try OpenSegment.create(files, header, priorMaxTimestamp: prior)
+        // What an owner that was succeeded wrote and did not publish must not come back in its place
+        // when the machine goes down.
+        let isOfNewEpoch = list.entries.last.map { $0.header.epoch != header.epoch } ?? false
+        let opened = try OpenSegment.create(
+            files, header, priorMaxTimestamp: prior, isDurable: isOfNewEpoch)
         segment = consume opened
         cursor.enter(header)
         control.segments.add(1)
-        list = try files.segments(from: control.startPosition())
+        list = try files.segments(control)
         listVersion = control.segments.loadAcquiring()
     }
 
@@ -327,9 +336,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// So what a machine crash can lose, and what recovery must check, are the two newest segments.
     private mutating func afterRoll() throws(LogError) {
         guard let position = rolledAt else { return }
-        rolledAt = nil
         try flusher.flush(through: position, control: control, slot: slot)
         try applyRetention()
+        rolledAt = nil
     }
 
     /// Closes the open segment: the next append begins another.
@@ -363,12 +372,14 @@ public struct PartitionWriter: ~Copyable, Sendable {
         try flush()
         var holding = try lock()
         defer { unlock(holding) }
+        // An owner that was pushed aside may wake when we are gone.
+        if holding.isSuccession { try succeed(&holding) }
         SharedLock.markSlow(control.appender, &holding)
-        try leave(holding)
+        try leave()
     }
 
-    private func leave(_ holding: SharedLock.Holding) throws(LogError) {
-        guard !holding.isSuccession, try control.publishedValue() == seen,
+    private func leave() throws(LogError) {
+        guard try control.publishedValue() == seen,
             try control.durablePosition() >= seen.position
         else { return }
         try segment?.seal(at: seen.position, control: control)

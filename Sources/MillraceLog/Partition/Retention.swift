@@ -28,6 +28,8 @@ struct RetentionPlan {
             let isOld =
                 policy.milliseconds.map { now - lastAppend > Int64($0) * 1_000_000 } ?? false
             guard isEnough || isOld && end > entry.header.basePosition else { return }
+            // Another writer has gone on meanwhile: the segment does not end where we think.
+            guard isNewest || end == list.entries[index + 1].header.basePosition else { return }
             let size = Int(published - entry.header.basePosition)
             if let held, held < end, size <= policy.heldBytes ?? 0 { return }
             if isNewest { mustRoll = true }
@@ -106,11 +108,20 @@ extension PartitionWriter {
     @discardableResult
     public mutating func applyRetention() throws(LogError) -> Int {
         guard configuration.retention.isActive else { return 0 }
+        try removeLeftovers()
         let plan = try retentionPlan()
         guard !plan.doomed.isEmpty else { return 0 }
-        if plan.mustRoll { try closeSegment() }
+        if plan.mustRoll {
+            try closeSegment()
+            // Another writer may have appended to the segment since it was found too old.
+            guard list.entries.contains(where: { $0.header.basePosition == plan.start }) else {
+                return 0
+            }
+        }
         guard try restate(plan) else { return 0 }
         try flush()
+        guard let offset = try flusher.syncSegment(at: plan.start, control) else { return 0 }
+        ControlPage.raise(control.startOffset, to: offset)
         ControlPage.raise(control.start, to: plan.start >> 6)
         try control.sync()
         try files.remove(plan.doomed.map(\.path))
@@ -118,9 +129,20 @@ extension PartitionWriter {
         return plan.doomed.count
     }
 
+    /// Removes what a writer that died half-way through this left before the start of the log.
+    private func removeLeftovers() throws(LogError) {
+        let start = try control.startPosition()
+        let leftovers = try files.segments(from: start).leftovers
+        try files.remove(
+            leftovers.filter { path in
+                let name = String(path.dropFirst(files.directory.count + 1))
+                return Segment.basePosition(ofName: name).map { $0 < start } ?? false
+            })
+    }
+
     private func retentionPlan() throws(LogError) -> RetentionPlan {
         let published = try control.publishedValue().position
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         let policy = configuration.retention
         let held = policy.heldBytes == nil ? nil : try ReaderHold.lowest(files.holds)
         return RetentionPlan(
@@ -148,7 +170,7 @@ extension PartitionWriter {
     private mutating func restate(_ plan: RetentionPlan) throws(LogError) -> Bool {
         var marks = ProgressMarks()
         let scanned = try control.publishedValue().position
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         try marks.scan(list, files, from: 0, to: scanned, doomedBelow: plan.start)
         if marks.newest.isEmpty { return true }
         var holding = try lock()

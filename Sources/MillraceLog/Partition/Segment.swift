@@ -40,6 +40,15 @@ struct Segment: ~Copyable, Sendable {
         self.map = map
     }
 
+    /// No segment, for a reader that is in none.
+    init() {
+        header = SegmentHeader(
+            topicID: 0, partition: 0, epoch: 0, baseOffset: 0, basePosition: 0)
+        path = ""
+        file = FileHandle()
+        map = MappedFile()
+    }
+
     private static func size(of file: borrowing FileHandle) throws(LogError) -> Int {
         do throws(SystemError) { return try file.size() } catch {
             throw LogError(error, while: "cannot look at the segment")
@@ -70,6 +79,11 @@ struct Segment: ~Copyable, Sendable {
                 path, at: size, expected: "\(needed) published bytes", found: "\(size)")
         }
         map = try Self.map(file, bytes: size)
+    }
+
+    /// Lets go of the memory of log positions `first ..< end`, which have been read.
+    func release(from first: UInt64, to end: UInt64) {
+        map.release(from: fileOffset(first), bytes: Int(end - first))
     }
 
     /// Whether the mapping reaches to log position `position`.

@@ -18,6 +18,8 @@ struct SegmentList: Sendable {
     private(set) var leftovers: [String] = []
     /// Newest epoch of any segment file, superseded ones included.
     private(set) var newestEpoch: UInt32 = 0
+    /// Log position at which the log begins.
+    let start: UInt64
 
     /// Lists the directory.
     ///
@@ -41,6 +43,7 @@ struct SegmentList: Sendable {
     }
 
     private init(_ found: Found, start: UInt64) {
+        self.start = start
         leftovers = found.empty
         var kept: [SegmentEntry] = []
         let ordered = found.entries.sorted {

@@ -33,6 +33,12 @@ enum SharedLock {
         (word & ~ownerMask) &+ (ownerMask + 1) | UInt64(slot + 1)
     }
 
+    /// The slot that holds the lock; nil when it is free.
+    static func owner(_ word: borrowing AtomicWord) -> Int? {
+        let number = Int(word.loadAcquiring() & ownerMask & ~slowBit)
+        return number > 0 ? number - 1 : nil
+    }
+
     /// Takes the lock if it is free.
     @inline(__always)
     static func tryTake(_ word: borrowing AtomicWord, slot: Int) -> Holding? {
@@ -67,10 +73,11 @@ enum SharedLock {
         _ word: borrowing AtomicWord, slot: borrowing OwnerSlot, _ watch: inout Watch
     ) throws(LogError) -> Holding? {
         let seen = word.loadAcquiring()
+        guard seen & ownerMask != 0 else { return nil }
         let owner = Int(seen & ownerMask & ~slowBit) - 1
-        guard owner >= 0 else { return nil }
-        // Our own number in somebody else's hand: the one who had it before us is dead.
-        let isDead = owner == slot.number ? true : try !slot.isAlive(owner)
+        // Our own number in somebody else's hand: the one who had it before us is dead. No number
+        // at all: the word is damaged, and nobody has it.
+        let isDead = owner < 0 || owner == slot.number ? true : try !slot.isAlive(owner)
         let patience = seen & slowBit == 0 ? patienceNanoseconds : slowPatienceNanoseconds
         guard isDead || watch.standsStill(seen, for: patience) else { return nil }
         let token = owned(seen, by: slot.number)

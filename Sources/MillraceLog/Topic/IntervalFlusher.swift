@@ -83,7 +83,7 @@ final class IntervalFlusher: Sendable {
         let control = try files.openControl(writable: true)
         let target = try control.publishedValue().position
         guard try control.durablePosition() < target else { return }
-        let slot = try OwnerSlot(files.writers)
+        let slot = try OwnerSlot(files.writers, control)
         try PartitionFlusher(files: files, sources: sources)
             .flush(through: target, control: control, slot: slot)
     }

@@ -227,7 +227,7 @@ public final class Topic: Sendable {
         let control = try files.openControl(writable: true)
         let target = try control.publishedValue().position
         guard try control.durablePosition() < target else { return }
-        let slot = try OwnerSlot(files.writers)
+        let slot = try OwnerSlot(files.writers, control)
         try PartitionFlusher(files: files, sources: sources)
             .flush(through: target, control: control, slot: slot)
     }
@@ -235,7 +235,7 @@ public final class Topic: Sendable {
     /// Whether row `offset` is in the partition, or was removed from its front.
     func holds(_ offset: UInt64, partition: Int) throws(LogError) -> Bool {
         var reader = try reader(partition: partition)
-        if offset < (try reader.startOffset) { return true }
+        if offset < (try reader.control.startOffsetValue()) { return true }
         guard offset < (try reader.endOffset) else { return false }
         try reader.seek(to: offset)
         guard let batch = try reader.next() else { return false }
@@ -272,7 +272,7 @@ public final class Topic: Sendable {
         let files = try files(partition)
         let control = try opened(partition)
         let published = try control.publishedValue().position
-        let list = try files.segments(from: control.startPosition())
+        let list = try files.segments(control)
         for index in list.entries.indices.reversed() {
             var walk = try BatchWalk(
                 files.open(list.entries[index]),

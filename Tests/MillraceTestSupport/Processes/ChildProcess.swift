@@ -36,13 +36,14 @@ package final class ChildProcess {
 
     /// Starts a program.
     ///
-    /// Of our environment it inherits the search path alone; `environment` is `NAME=value` each.
+    /// Of our environment it inherits the search path and the home directory alone; `environment` is `NAME=value` each.
     package init(
         _ program: String, _ arguments: [String] = [], environment: [String] = []
     ) throws(SystemError) {
         let argv = CStrings([program] + arguments)
         let path = Environment.text("PATH") ?? "/usr/bin:/bin"
-        let envp = CStrings(["PATH=\(path)", "HOME=/nonexistent"] + environment)
+        let home = Environment.text("HOME") ?? "/tmp"
+        let envp = CStrings(["PATH=\(path)", "HOME=\(home)"] + environment)
         let started = Self.spawning.withLock { _ in
             Result { () throws(SystemError) in try Self.spawn(program, argv, envp) }
         }
