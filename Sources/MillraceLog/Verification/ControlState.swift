@@ -16,6 +16,8 @@ struct ControlState: Sendable {
     private(set) var durable: UInt64?
     /// Log position of the first segment that is kept.
     private(set) var start: UInt64?
+    /// Offset below which retention has removed all rows.
+    private(set) var startOffset: UInt64?
     private(set) var state: PartitionState?
     private(set) var allocated: PublishedWord?
     /// Whether the machine went down while the partition was written: its end may be torn.
@@ -55,7 +57,7 @@ struct ControlState: Sendable {
         start = Self.value(control, &findings) { (page) throws(LogError) in
             try page.startPosition()
         }
-        _ = Self.value(control, &findings) { (page) throws(LogError) in
+        startOffset = Self.value(control, &findings) { (page) throws(LogError) in
             try page.startOffsetValue()
         }
         state = Self.value(control, &findings) { (page) throws(LogError) in try page.stateValue() }
@@ -125,6 +127,16 @@ extension ControlState {
                 ControlMismatch(
                     byte: ControlPage.endOffsetByte,
                     expected: "an end offset of at most the ceiling \(ceiling)", found: end))
+<<<<<<< HEAD
+=======
+        }
+        if let startOffset, let ceiling = later.ceiling, startOffset > ceiling {
+            found.append(
+                ControlMismatch(
+                    byte: ControlPage.startOffsetByte,
+                    expected: "a start offset of at most the ceiling \(ceiling)",
+                    found: startOffset))
+>>>>>>> h-t3
         }
         guard !mayBeTorn, let published = later.published, let epoch = later.epoch else {
             return found

@@ -31,7 +31,7 @@ struct PartitionVerifier: ~Copyable {
     /// The largest durable position that an intact batch carries.
     var attested: UInt64 = 0
     /// Log position behind the last place that was looked at.
-    var reached: UInt64 = 0
+    var reached: UInt64
     /// Whether the torn end has been reached: what follows is no part of the log.
     var isTorn = false
     /// What the batches of a log that may be torn attest, once it was asked for.
@@ -65,6 +65,7 @@ struct PartitionVerifier: ~Copyable {
         self.parts = parts
         self.control = control
         self.start = start
+        reached = start ?? 0
         meaning = MeaningCheck(scope)
         self.scope = scope
         check = BatchCheck(scope.configuration?.elementDecoding ?? ElementDecoding())
@@ -105,6 +106,13 @@ struct PartitionVerifier: ~Copyable {
             return
         }
         guard (first?.basePosition ?? control.published ?? 0) > start else { return }
+        if mayTear(at: start) {
+            isTorn = true
+            return findings.note(
+                scope.directory,
+                "the first segment was not on the disk when the machine went down; the next who "
+                    + "opens the partition drops what follows")
+        }
         lose(
             scope.directory, at: nil, expected: "a segment at log position \(start)",
             found: first.map { "the first at \($0.basePosition)" } ?? "none")

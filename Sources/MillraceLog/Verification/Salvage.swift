@@ -136,7 +136,8 @@ private struct TopicSalvage {
             return (try writer.finish(nextOffset: 0, ceiling: 0), 0)
         }
         var verifier = PartitionVerifier(scope)
-        writer.begin(after: verifier.newestEpoch)
+        writer.begin(
+            after: verifier.newestEpoch, startOffset: verifier.control.startOffset)
         var largestID: UInt32 = 0
         try verifier.run { (part, header, batch) throws(LogError) in
             guard header.rows == 0 || configuration.allows(columns: header.columns) else {

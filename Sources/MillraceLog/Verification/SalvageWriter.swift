@@ -11,7 +11,7 @@ struct SalvageWriter: ~Copyable {
     private(set) var counts = TopicVerification.Counts()
     private var epoch: UInt64 = 1
     private var position: UInt64 = 0
-    /// Offset of the first row that was kept.
+    /// Offset below which retention had removed all rows of the original.
     private var startOffset: UInt64?
     private var nextOffset: UInt64 = 0
     private var previousChecksum: UInt32 = 0
@@ -33,7 +33,8 @@ struct SalvageWriter: ~Copyable {
     /// Begins above the epochs of the original, so that what refers to rows by offset and epoch can
     /// tell the copy's rows from others; at 1 again where the numbers, or a damaged page, leave
     /// little room above.
-    mutating func begin(after newest: UInt64) {
+    mutating func begin(after newest: UInt64, startOffset: UInt64?) {
+        self.startOffset = startOffset
         epoch = newest < PublishedWord.maxEpoch / 2 ? newest + 1 : 1
     }
 
@@ -66,7 +67,7 @@ struct SalvageWriter: ~Copyable {
         baseOffset: UInt64, createdAt: Int64?
     ) throws(LogError) {
         try endSegment()
-        startOffset = startOffset ?? baseOffset
+        startOffset = min(startOffset ?? baseOffset, baseOffset)
         guard epoch <= PublishedWord.maxEpoch else {
             throw LogError(
                 .tooLarge, "the partition has more epochs and holes than the format can number",
