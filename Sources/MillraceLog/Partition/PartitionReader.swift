@@ -105,13 +105,23 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             }
             return leaveSegment(at: first?.basePosition ?? 0, offset: offset)
         }
-        let limit = list.limit(of: found, published: published)
-        try open(found)
-        try segment.extend(to: limit)
-        let place = try find(offset, in: list.entries[found], limit: limit)
-        // Offsets that a crash of the machine made unusable lie between the rows before and after.
-        guard offset <= max(place.last, end) || found + 1 < list.entries.count else {
-            throw outOfRange(offset, end)
+        let place: (position: UInt64, last: UInt64)
+        do throws(LogError) {
+            // What is published may lie before a segment that was made since it was read.
+            let limit = max(
+                list.limit(of: found, published: published),
+                list.entries[found].header.basePosition)
+            try open(found)
+            try segment.extend(to: limit)
+            place = try find(offset, in: list.entries[found], limit: limit)
+            // Offsets that a crash made unusable lie between the rows before and after.
+            guard offset <= max(place.last, end) || found + 1 < list.entries.count else {
+                throw outOfRange(offset, end)
+            }
+        } catch {
+            // The reader stays where it was.
+            leaveSegment(at: position, offset: nextOffset)
+            throw error
         }
         position = place.position
         releasedUpTo = position

@@ -66,7 +66,10 @@ struct ReaderHold: ~Copyable, Sendable {
         _ file: borrowing FileHandle, _ doing: String
     ) throws(LogError) {
         do throws(SystemError) {
-            if try file.size() < byteCount { try file.truncate(to: byteCount) }
+            // Reserved, so that a full disk is an error here and not a fault at the first store.
+            guard try file.size() < byteCount else { return }
+            if try file.allocate(from: 0, bytes: byteCount) { return }
+            try file.write([UInt8](repeating: 0, count: byteCount), at: 0)
         } catch {
             throw LogError(error, while: doing)
         }

@@ -18,6 +18,9 @@ enum SharedLock {
         /// Whether another owner was pushed aside that may still believe that it holds the lock, or
         /// that died while it held it.
         let isSuccession: Bool
+
+        /// Makes giving back do nothing: the lock stays ours until we die.
+        mutating func keep() { token = 0 }
     }
 
     /// How long an owner that lives may stand still before it is succeeded.

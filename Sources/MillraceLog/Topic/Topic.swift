@@ -30,8 +30,13 @@ public final class Topic: Sendable {
     }
 
     /// The topics that batches of this one may have been made from.
-    var sources: SourceTopics {
-        SourceTopics(topics: Files.parent(of: directory), dictionary: dictionary)
+    var sources: SourceTopics { sources(after: []) }
+
+    /// The same, but for those that are being dealt with already.
+    private func sources(after visited: Set<String>) -> SourceTopics {
+        SourceTopics(
+            topics: Files.parent(of: directory), dictionary: dictionary,
+            visited: visited.union([reference]))
     }
 
     init(name: String, directory: String) throws(LogError) {
@@ -225,7 +230,13 @@ public final class Topic: Sendable {
 
     /// Waits until everything published in a partition is on the disk.
     public func flush(partition: Int) throws(LogError) {
+        try flush(partition: partition, after: [])
+    }
+
+    /// The same, without the topics that are being flushed already.
+    func flush(partition: Int, after visited: Set<String>) throws(LogError) {
         let files = try files(partition)
+        let sources = sources(after: visited)
         _ = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: true)
         let target = try control.publishedValue().position
@@ -236,8 +247,14 @@ public final class Topic: Sendable {
     }
 
     /// Whether row `offset` is in the partition, or was removed from its front.
-    func holds(_ offset: UInt64, partition: Int) throws(LogError) -> Bool {
-        var reader = try reader(partition: partition)
+    ///
+    /// Topics that are being recovered already are not recovered for it.
+    func holds(
+        _ offset: UInt64, partition: Int, after visited: Set<String>
+    ) throws(LogError) -> Bool {
+        var reader = try PartitionReader(
+            files: files(partition), decoding: configuration.elementDecoding,
+            onOutOfRange: .error, isHolding: false, sources: sources(after: visited))
         if offset < (try reader.control.startOffsetValue()) { return true }
         guard offset < (try reader.endOffset) else { return false }
         try reader.seek(to: offset)

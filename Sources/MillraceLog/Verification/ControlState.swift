@@ -127,8 +127,6 @@ extension ControlState {
                 ControlMismatch(
                     byte: ControlPage.endOffsetByte,
                     expected: "an end offset of at most the ceiling \(ceiling)", found: end))
-<<<<<<< HEAD
-=======
         }
         if let startOffset, let ceiling = later.ceiling, startOffset > ceiling {
             found.append(
@@ -136,7 +134,6 @@ extension ControlState {
                     byte: ControlPage.startOffsetByte,
                     expected: "a start offset of at most the ceiling \(ceiling)",
                     found: startOffset))
->>>>>>> h-t3
         }
         guard !mayBeTorn, let published = later.published, let epoch = later.epoch else {
             return found
