@@ -427,6 +427,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
             try control.durablePosition() >= seen.position
         else { return }
         try segment?.seal(at: seen.position, control: control)
+        // The mark must not reach the disk before the words that it vouches for.
+        try control.sync()
         control.clean.storeReleasing(seen.word)
         try control.sync()
     }

@@ -148,14 +148,16 @@ struct SegmentCatalog: Sendable {
 extension SegmentPart {
     /// Whether a batch of the segment begins at log position `position`.
     fileprivate func hasBatch(at position: UInt64) -> Bool {
-        var bytes = [UInt8](repeating: 0, count: BatchHeader.fullBytes)
         let place = SegmentHeader.byteCount + Int(position - basePosition)
+        let map: MappedFile
         // What cannot be read is for the walk over the batches to report.
         do throws(SystemError) {
-            _ = try FileHandle(path, .read).read(into: &bytes, at: place)
+            let file = try FileHandle(path, .read)
+            map = try file.map(bytes: try file.size(), writable: false)
         } catch { return false }
-        let raw = unsafe bytes.span.bytes  // SAFETY: an array of bytes is initialised.
-        do throws(BatchHeaderFault) { return try BatchHeader(raw).epoch == epoch } catch {
+        guard place < map.byteCount else { return false }
+        let bytes = map.bytes.extracting(place...)
+        do throws(BatchHeaderFault) { return try BatchHeader(bytes).epoch == epoch } catch {
             return false
         }
     }

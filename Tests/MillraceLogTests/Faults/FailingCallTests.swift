@@ -9,7 +9,7 @@ import Testing
 ///
 /// Stores into the control page and into mapped segments cannot fail: their space is allocated
 /// before. `MILLRACE_FAULTS` tells how many N are passed over after each that is tried (15; the
-/// long run takes 0).
+/// long run takes 0), `MILLRACE_FAULTS_FIRST` the first N.
 @Suite struct FailingCallTests {
     /// What happens to a call.
     enum Kind: String, CaseIterable, CustomTestStringConvertible {
@@ -83,6 +83,31 @@ import Testing
         }
     }
 
+    /// A segment that could not be begun is left behind, and the one before it goes on.
+    @Test func aSegmentThatWasNeverBegun() throws {
+        let fixture = try TopicFixture(segmentBytes: 1 << 16)
+        let plan = FaultPlan(at: 2, .error(EIO), kinds: [.write]) { call in
+            guard case .write(let file, 0, _) = call else { return false }
+            return file.path.hasSuffix(".log")
+        }
+        try plan.run(on: fixture.directory.path) {
+            var writer = try fixture.topic.writer(partition: 0)
+            for size in [40_000, 50_000, 10_000] {
+                var builder = BatchBuilder()
+                builder.append(value: [UInt8](repeating: 7, count: size))
+                let code = logErrorCode { () throws(LogError) in try writer.append(&builder) }
+                #expect(code == (size == 50_000 ? .system : nil))
+            }
+        }
+        #expect(plan.struck.count == 1)
+        #expect(try fixture.images().map(\.values.first?.count) == [40_000, 10_000])
+        let data = try DataDirectory(fixture.directory.path, create: false)
+        let found = try data.verifyTopic("rows")
+        #expect(found.faults == [])
+        #expect(found.notes.contains { $0.text.contains("never begun") })
+        #expect(found.counts.rows == 2)
+    }
+
     /// Runs the workload with a fault at each N; returns how many calls there are.
     private static func forEach(
         _ fault: FaultPlan.Fault, _ duration: FaultPlan.Duration,
@@ -91,7 +116,8 @@ import Testing
     ) throws -> Int {
         let stage = try MemoryDirectory()
         let step = stride ?? passedOver + 1
-        var number = Int.random(in: 1...step)
+        var number = Environment.number(
+            "MILLRACE_FAULTS_FIRST", or: Int.random(in: 1...step))
         var faults = 0
         while faults < 5 {
             let plan = FaultPlan(at: number, fault, duration, kinds: kinds)
@@ -109,7 +135,9 @@ import Testing
             } catch {
                 faults += 1
                 let struck = plan.struck.prefix(3).map { "\($0.kind) \($0.path)" }
-                Issue.record("call \(number), \(fault) \(duration), \(struck): \(error)")
+                let files = (try? Files.list(path + "/topics/rows/0")) ?? []
+                Issue.record(
+                    "call \(number), \(fault) \(duration), \(struck): \(error); \(files)")
             }
             try Files.removeTree(path)
             if plan.calls < number { return plan.calls }
