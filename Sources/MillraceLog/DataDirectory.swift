@@ -8,7 +8,7 @@ public struct DataDirectory: Sendable {
     public let path: String
 
     private static let format = "millrace data, format 2\n"
-    private var topicsPath: String { path + "/topics" }
+    var topicsPath: String { path + "/topics" }
 
     /// Opens a data directory, making it when `create` is set and it is not there.
     ///
@@ -36,14 +36,17 @@ public struct DataDirectory: Sendable {
     }
 
     private static func read(_ marker: String) throws(LogError) -> String? {
-        guard Files.exists(marker) else { return nil }
-        return try wrapping("cannot read the format") { () throws(SystemError) in
-            String(decoding: try Files.read(marker, maxBytes: 4096), as: UTF8.self)
+        try wrapping("cannot read the format") { () throws(SystemError) in
+            guard try Files.isThere(marker) else { return nil }
+            return String(decoding: try Files.read(marker, maxBytes: 4096), as: UTF8.self)
         }
     }
 
     private static func create(_ path: String, marker: String) throws(LogError) {
-        guard !Files.exists(path + "/topics") else {
+        let hasTopics = try wrapping("cannot create the data directory") { () throws(SystemError) in
+            try Files.isThere(path + "/topics")
+        }
+        guard !hasTopics else {
             throw LogError(
                 .unsupportedFormat, "has topics but no format marker; nothing was written",
                 path: path)
@@ -56,9 +59,12 @@ public struct DataDirectory: Sendable {
 
     /// Names of all topics, sorted.
     public func topicNames() throws(LogError) -> [String] {
-        guard Files.isDirectory(topicsPath) else { return [] }
-        return try wrapping("cannot list the topics") { () throws(SystemError) in
-            try Files.list(topicsPath).filter { Files.exists("\(topicsPath)/\($0)/topic.json") }
+        try wrapping("cannot list the topics") { () throws(SystemError) in
+            guard try Files.isThere(topicsPath) else { return [] }
+            var names: [String] = []
+            for name in try Files.list(topicsPath)
+            where try Files.isThere("\(topicsPath)/\(name)/topic.json") { names.append(name) }
+            return names
         }
     }
 
@@ -84,7 +90,11 @@ public struct DataDirectory: Sendable {
         let lockPath = path + "/topics.lock"
         let lock = try Self.lock(lockPath)
         return try withExtendedLifetime(lock) { () throws(LogError) -> Topic in
-            if !Files.exists(directory + "/topic.json") {
+            // A failure to look must not pass for a topic that is not there: it would be made anew.
+            let isThere = try wrapping("cannot look for topic '\(name)'") {
+                () throws(SystemError) in try Files.isThere(directory + "/topic.json")
+            }
+            if !isThere {
                 try Topic.create(name: name, directory: directory, configuration: configuration)
             }
             let topic = try Topic(name: name, directory: directory)
@@ -93,7 +103,7 @@ public struct DataDirectory: Sendable {
         }
     }
 
-    private static func lock(_ path: String) throws(LogError) -> FileLock {
+    static func lock(_ path: String) throws(LogError) -> FileLock {
         for _ in 0..<5_000 {
             if let lock = try wrapping(
                 "cannot lock the topics",
@@ -117,7 +127,7 @@ public struct DataDirectory: Sendable {
         return topic
     }
 
-    private static func check(_ name: String) throws(LogError) {
+    static func check(_ name: String) throws(LogError) {
         guard Names.isValid(name) else {
             throw LogError(
                 .invalidArgument, "topic name '\(name)' is not allowed. \(Names.rule)")

@@ -39,6 +39,10 @@ public struct LogError: Error, Sendable, CustomStringConvertible {
     public let path: String?
     /// Where in the file, in bytes from its start.
     public let position: Int?
+    /// What had to be there, where bytes did not hold.
+    public private(set) var expected: String?
+    /// What was there instead.
+    public private(set) var found: String?
     /// The failure of the operating system behind this one.
     public let cause: SystemError?
 
@@ -68,10 +72,13 @@ public struct LogError: Error, Sendable, CustomStringConvertible {
     static func corrupt(
         _ path: String, at position: Int, expected: String, found: String
     ) -> LogError {
-        LogError(
+        var error = LogError(
             .corrupt,
             "corrupt data: expected \(expected), found \(found); nothing was repaired",
             path: path, position: position)
+        error.expected = expected
+        error.found = found
+        return error
     }
 }
 

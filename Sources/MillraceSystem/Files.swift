@@ -41,6 +41,13 @@ package enum Files {
         }
     }
 
+    /// Whether something is there.
+    ///
+    /// - Throws: `SystemError` when that cannot be told.
+    package static func isThere(_ path: String) throws(SystemError) -> Bool {
+        try kind(of: path) != nil
+    }
+
     /// Whether something is there; false also when that cannot be told.
     package static func exists(_ path: String) -> Bool { knownKind(of: path) != nil }
 

@@ -18,7 +18,8 @@ struct Bench: Sendable {
                 Template(directory + "/0", kind: .bytes, codec: .none),
                 Template(directory + "/1", kind: .bytes, codec: .lz4),
                 Template(directory + "/2", kind: .features, codec: .none),
-                Template(directory + "/3", kind: .features, codec: .lz4),
+                Template(
+                    directory + "/3", kind: .features, codec: .lz4, elementType: .float16),
             ]
         } catch {
             fatalError("cannot make the topics: \(error)")

@@ -30,8 +30,42 @@ enum Checksums {
         case .control:
             guard bytes.count >= 32 else { return }
             put(checksum(bytes, 16..<32), 12, &bytes)
+            fixWords(&bytes)
         case .dictionary: fixRecords(&bytes)
-        case .index, .description, .directory: break
+        case .index: fixIndex(&bytes)
+        case .description, .directory: break
+        }
+    }
+
+    /// Bytes of the control page at which a word with a check stands.
+    private static let checkedWords = [64, 128, 192, 448, 512, 640, 768, 832, 896]
+
+    /// CRC-8, polynomial 0x2F, of the lower 56 bits, in the upper 8.
+    private static func fixWords(_ bytes: inout [UInt8]) {
+        for word in checkedWords where word + 8 <= bytes.count {
+            var crc: UInt8 = 0xFF
+            for byte in (word..<word + 7).reversed() {
+                crc ^= bytes[byte]
+                for _ in 0..<8 { crc = crc & 0x80 == 0 ? crc << 1 : crc << 1 ^ 0x2F }
+            }
+            bytes[word + 7] = crc
+        }
+    }
+
+    private static let indexHeaderBytes = 64
+    private static let slotBytes = 32
+
+    /// The header of an index, and its slots: each continues from the header's identity and the
+    /// slot's number.
+    private static func fixIndex(_ bytes: inout [UInt8]) {
+        guard bytes.count >= indexHeaderBytes else { return }
+        put(checksum(bytes, 16..<indexHeaderBytes), 12, &bytes)
+        let seed = checksum(bytes, 16..<40)
+        for slot in 0..<(bytes.count - indexHeaderBytes) / slotBytes {
+            let start = indexHeaderBytes + slot * slotBytes
+            let content = Array(bytes[start..<start + 28])
+            let check = CRC32C.checksum(of: content.span, seed: seed ^ UInt32(slot))
+            put(check, start + 28, &bytes)
         }
     }
 
@@ -63,10 +97,14 @@ enum Checksums {
 
     private static func fixRecords(_ bytes: inout [UInt8]) {
         var start = 0
-        while start + 8 < bytes.count {
-            let end = start + 8 + Int(clamping: number(bytes, start, 4))
-            guard end > start + 8, end <= bytes.count else { return }
-            put(checksum(bytes, start + 8..<end), start + 4, &bytes)
+        while start + 16 <= bytes.count {
+            let length = Int(number(bytes, start, 4))
+            let end = start + 16 + (length + 15) / 16 * 16
+            if length > 0, end <= bytes.count {
+                put(checksum(bytes, start + 16..<end), start + 4, &bytes)
+            }
+            put(checksum(bytes, start..<start + 12), start + 12, &bytes)
+            guard length > 0, end < bytes.count else { return }
             start = end
         }
     }

@@ -3,33 +3,63 @@ import MillraceSystem
 
 /// Everything that users do with a topic, on one whose files were changed.
 ///
-/// What must hold: nothing traps; what fails fails with a typed error; rows that are given out are
-/// rows that were written, in order, each at its offset. (Fewer are allowed here: an input changes
-/// more than one place.)
+/// What must hold: nothing traps; what fails fails with a typed error; verification finds what
+/// readers stumble over; and what `RowCheck` says of rows.
 struct Exercise {
     private let template: Template
-    /// Whether the input only got past checksums that it made right: any row may come out.
-    private let mayForge: Bool
-    /// Rows appended behind the damage, by their offset.
-    private var appended: Set<UInt64> = []
+    private let restarts: Bool
+    private var check: RowCheck
 
     init(_ template: Template, _ input: Input) {
         self.template = template
-        mayForge = input.fixesChecksums
+        restarts = input.restarts
+        check = RowCheck(template, input)
     }
 
     /// Runs it all; says in a word or two how far it came.
     func run() -> String {
         do throws(LogError) {
             let data = try DataDirectory(template.path, create: false)
+            let isIntact = verify(data)
+            attempt { () throws(LogError) in try salvage(data) }
             let topic = try data.topic(Template.topic)
-            return walk(topic)
+            return walk(topic, isIntact: isIntact)
         } catch {
             return "not opened, \(error.code)"
         }
     }
 
-    private func walk(_ topic: Topic) -> String {
+    /// Whether verification finds nothing; nil when it cannot look.
+    private func verify(_ data: DataDirectory) -> Bool? {
+        do throws(LogError) {
+            let report = try data.verifyTopic(Template.topic)
+            for fault in report.faults where fault.description.isEmpty {
+                fatalError("a fault that says nothing: \(fault)")
+            }
+            return report.isIntact
+        } catch {
+            look(error)
+            return nil
+        }
+    }
+
+    /// Copies what is intact and reads the copy.
+    private func salvage(_ data: DataDirectory) throws(LogError) {
+        let place = template.path + "-salvaged"
+        do throws(SystemError) {
+            if Files.exists(place) { try Files.removeTree(place) }
+        } catch {
+            fatalError("cannot remove a copy: \(error)")
+        }
+        let target = try DataDirectory(place, create: true)
+        let report = try data.salvageTopic(
+            Template.topic, into: target, as: template.configuration)
+        var reader = try target.topic(Template.topic).reader(partition: 0)
+        let rows = try check.read(&reader, from: 0, isCopy: true)
+        if rows != report.kept.rows { fatalError("\(rows) rows salvaged of \(report.kept.rows)") }
+    }
+
+    private func walk(_ topic: Topic, isIntact: Bool?) -> String {
         for id in UInt32(0)...5 {
             attempt { () throws(LogError) in _ = try topic.dictionaryText(id) }
         }
@@ -39,13 +69,19 @@ struct Exercise {
             _ = try topic.lastOrigin(
                 partition: 0, source: "topic:source#1", sourcePartition: 0, group: "group")
         }
+        let before = readAll(topic)
+        if before == "\(LogError.Code.corrupt)", isIntact == true, !restarts {
+            fatalError("a reader found damage that verification did not find")
+        }
         for offset in [0, 3, template.rows - 1, template.rows, template.rows + 9] {
             attempt { () throws(LogError) in
                 var reader = try topic.reader(partition: 0, from: offset)
-                try read(&reader, from: offset)
+                try check.read(&reader, from: offset)
             }
         }
-        let before = readAll(topic)
+        attempt { () throws(LogError) in
+            _ = try topic.offset(partition: 0, atOrAfter: Template.timestamp(8))
+        }
         var after = "no writer"
         var added = self
         do throws(LogError) {
@@ -58,11 +94,11 @@ struct Exercise {
     }
 
     private func attempt(_ body: () throws(LogError) -> Void) {
-        do throws(LogError) { try body() } catch { check(error) }
+        do throws(LogError) { try body() } catch { look(error) }
     }
 
     /// An error says what happened.
-    private func check(_ error: LogError) {
+    private func look(_ error: LogError) {
         guard !error.message.isEmpty, (error.position ?? 0) >= 0, !error.description.isEmpty else {
             fatalError("an error that says nothing: \(error)")
         }
@@ -71,101 +107,37 @@ struct Exercise {
     private func readAll(_ topic: Topic) -> String {
         do throws(LogError) {
             var reader = try topic.reader(partition: 0)
-            let rows = try read(&reader, from: 0)
-            return rows == template.rows + UInt64(appended.count) ? "all rows" : "fewer rows"
+            return try check.read(&reader, from: 0) == check.rows ? "all rows" : "fewer rows"
         } catch {
-            check(error)
+            look(error)
             return "\(error.code)"
         }
     }
 
-    /// Reads to the end, looking at everything that a batch shows; returns the number of rows.
-    @discardableResult
-    private func read(
-        _ reader: inout PartitionReader, from first: UInt64
-    ) throws(LogError) -> UInt64 {
-        var next = first
-        var rows: UInt64 = 0
-        while let batch = try reader.next() {
-            look(batch)
-            if batch.skippedRows < batch.rows {
-                let start = batch.baseOffset + UInt64(batch.skippedRows)
-                if start < next { complain("offset \(start) after \(next)") }
-                next = batch.endOffset
-            }
-            for index in batch.skippedRows..<batch.rows where !isRight(batch, index) {
-                complain("offset \(batch.baseOffset + UInt64(index)) holds other rows")
-            }
-            rows += UInt64(batch.rows - batch.skippedRows)
-        }
-        return rows
-    }
-
-    /// Calls every accessor for every row.
-    private func look(_ batch: borrowing RecordBatch) {
-        var sum: UInt64 = UInt64(batch.labels.count) &+ UInt64(batch.storedBytes)
-        for index in 0..<batch.rows {
-            sum &+= UInt64(batch.mark(index)) &+ batch.sourceOffset(index)
-        }
-        for index in 0..<batch.dropCount { sum &+= UInt64(batch.drop(index).reason) }
-        if sum == .max { print(sum) }
-    }
-
-    private func isRight(_ batch: borrowing RecordBatch, _ index: Int) -> Bool {
-        let offset = batch.baseOffset + UInt64(index)
-        if batch.columns == 0 {
-            let found = batch.value(index)
-            let expected = Template.value(offset)
-            guard isKnown(offset), template.kind == .bytes, found.count == expected.count else {
-                return false
-            }
-            for byte in found.indices where found[byte] != expected[byte] { return false }
-            return true
-        }
-        let matrix = batch.matrix
-        var isRight = isKnown(offset) && template.kind == .features
-        for column in 0..<batch.columns {
-            let found = matrix[index * batch.stride + column]
-            if column >= Template.columns || found != Template.feature(offset, column) {
-                isRight = false
-            }
-        }
-        if batch.hasLabels, batch.labels[index] != Template.label(offset) { isRight = false }
-        return isRight
-    }
-
-    private func isKnown(_ offset: UInt64) -> Bool {
-        offset < template.rows || appended.contains(offset)
-    }
-
-    /// Wrong rows end the process, unless the input made checksums that fit them.
-    private func complain(_ what: String) {
-        guard !mayForge else { return }
-        for (path, intact) in template.files where path.hasSuffix(".log") {
-            let place = template.directory + "/" + path
-            guard let now = try? Files.read(place, maxBytes: 1 << 24) else { continue }
-            if Checksums.isForged(now, intact: intact) { return }
-        }
-        fatalError(what)
-    }
-
-    /// Appends a few rows behind whatever is there.
+    /// Two writers append in turn behind whatever is there.
     private mutating func append(_ topic: Topic) throws(LogError) {
-        var writer = try topic.writer(partition: 0)
-        var builder = BatchBuilder(columns: template.kind == .bytes ? 0 : Template.columns)
-        let first = writer.nextOffset
-        for offset in first..<first + 3 {
-            if template.kind == .bytes {
-                builder.append(value: Template.value(offset).span)
-                continue
-            }
-            var row = builder.nextRow()
-            for column in 0..<Template.columns { row[column] = Template.feature(offset, column) }
-            builder.commitRow(label: Template.label(offset))
+        var first = try topic.writer(partition: 0)
+        var second = try topic.writer(partition: 0, mode: .mapped)
+        for turn in 0..<2 {
+            try append(3, to: &first)
+            try append(2 + turn, to: &second)
         }
-        let base = try writer.append(&builder).baseOffset
-        if base != first { fatalError("the row promised offset \(first) is at \(base ?? 0)") }
-        for offset in first..<first + 3 { appended.insert(offset) }
-        try writer.close()
+        try second.close()
+        try append(1, to: &first)
+        try first.close()
+    }
+
+    private mutating func append(
+        _ count: Int, to writer: inout PartitionWriter
+    ) throws(LogError) {
+        var builder = BatchBuilder(columns: template.configuration.features)
+        let content = check.nextContent
+        for row in content..<content + UInt64(count) {
+            Template.add(row, to: &builder, template.kind, extras: false)
+        }
+        guard let base = try writer.append(&builder).baseOffset else {
+            fatalError("a batch without a name was called a duplicate")
+        }
+        check.add(count, content: content, at: base)
     }
 }

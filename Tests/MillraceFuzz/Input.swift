@@ -43,6 +43,20 @@ struct Input {
         bytes = input[Self.headerBytes...]
     }
 
+    /// Whether rows may be missing without an error after this.
+    ///
+    /// Not after a change that checksums find: of batches, headers, indexes and names, and of
+    /// eight bits next to each other anywhere. The words of the control page have checks of eight
+    /// bits each: arbitrary bytes pass them.
+    var mayLoseRows: Bool {
+        if restarts || fixesChecksums { return true }
+        switch target {
+        case .batch, .segment, .index, .dictionary: return false
+        case .directory: return bytes.count >= 8
+        case .control, .description: return true
+        }
+    }
+
     /// The two bytes in front of an input.
     static func header(
         _ target: Target, template: Int, fixes: Bool = false, restarts: Bool = false,

@@ -5,7 +5,7 @@ import MillraceSystem
 struct Template: Sendable {
     /// The data directory.
     let path: String
-    let kind: TopicConfiguration.Kind
+    let configuration: TopicConfiguration
     /// The content of each file of the topic, by its path below the topic's directory.
     let files: [String: [UInt8]]
     /// How many rows there are; their content follows from their offset.
@@ -15,20 +15,31 @@ struct Template: Sendable {
     static let columns = 3
     private static let rowsPerBatch = 6
 
+    var kind: TopicConfiguration.Kind { configuration.kind }
     var directory: String { path + "/topics/" + Self.topic }
 
-    init(_ path: String, kind: TopicConfiguration.Kind, codec: Codec) throws {
+    /// Age at which a segment is closed: what follows a pause of that length is in another.
+    private static let segmentMilliseconds = 20
+
+    init(
+        _ path: String, kind: TopicConfiguration.Kind, codec: Codec,
+        elementType: ElementType = .float32
+    ) throws {
         self.path = path
-        self.kind = kind
-        let topic = try DataDirectory(path, create: true).topic(
-            Self.topic,
-            creating: TopicConfiguration(
-                kind: kind, features: kind == .bytes ? 0 : Self.columns, label: kind == .features,
-                codec: codec, segmentBytes: 1 << 16))
+        configuration = TopicConfiguration(
+            kind: kind, features: kind == .bytes ? 0 : Self.columns, label: kind == .features,
+            codec: codec, filter: kind == .features && codec == .lz4 ? .split : .none,
+            elementType: elementType, segmentBytes: 1 << 16,
+            segmentMilliseconds: Self.segmentMilliseconds)
+        let topic = try DataDirectory(path, create: true)
+            .topic(Self.topic, creating: configuration)
         for text in ["group", "topic:source#1", "model"] { _ = try topic.dictionaryID(of: text) }
-        // Two writers, each with a segment of its own.
+        // Two writers, one by mapping, each with a segment of its own.
         for turn in 0..<2 {
-            var writer = try topic.writer(partition: 0)
+            if turn == 1 {
+                PinnedThread.sleep(nanoseconds: Int64(Self.segmentMilliseconds) * 1_500_000)
+            }
+            var writer = try topic.writer(partition: 0, mode: turn == 1 ? .mapped : .write)
             for batch in 0..<2 {
                 try Self.append(&writer, kind, extras: batch == 1)
             }
@@ -45,15 +56,7 @@ struct Template: Sendable {
         var builder = BatchBuilder(columns: kind == .bytes ? 0 : columns)
         let first = writer.nextOffset
         for offset in first..<first + UInt64(rowsPerBatch) {
-            if kind == .bytes {
-                builder.append(value: value(offset).span)
-                continue
-            }
-            var row = builder.nextRow()
-            for column in 0..<columns { row[column] = feature(offset, column) }
-            builder.commitRow(
-                label: label(offset), sourceDelta: extras ? UInt32(offset - first) * 2 : nil,
-                mark: extras ? UInt8(offset % 3) : nil)
+            add(offset, to: &builder, kind, extras: extras)
         }
         if extras {
             builder.drop(sourceDelta: 1, reason: 7)
@@ -64,6 +67,33 @@ struct Template: Sendable {
         }
         try writer.append(&builder)
     }
+
+    /// Adds the row at `offset`; with `extras`, with all that a row can have.
+    static func add(
+        _ offset: UInt64, to builder: inout BatchBuilder, _ kind: TopicConfiguration.Kind,
+        extras: Bool
+    ) {
+        let key = Self.key(offset)
+        let headers = extras ? [RowHeader("offset", Array("\(offset)".utf8))] : []
+        if kind == .bytes {
+            let value = value(offset)
+            guard extras else { return builder.append(value: value.span) }
+            return builder.append(
+                value: value.span, key: key.span, timestamp: timestamp(offset), headers: headers)
+        }
+        var row = builder.nextRow()
+        for column in 0..<columns { row[column] = feature(offset, column) }
+        guard extras else { return builder.commitRow(label: label(offset)) }
+        builder.commitRow(
+            label: label(offset), sourceDelta: UInt32(offset % 6) * 2, mark: UInt8(offset % 3),
+            key: key.span, timestamp: timestamp(offset), headers: headers)
+    }
+
+    /// The key of the row at `offset`, where it has one.
+    static func key(_ offset: UInt64) -> [UInt8] { Array("key \(offset)".utf8) }
+
+    /// The timestamp of the row at `offset`, where it has one.
+    static func timestamp(_ offset: UInt64) -> Int64 { Int64(offset) * 1_000 }
 
     /// The bytes of the row at `offset` of a byte topic.
     static func value(_ offset: UInt64) -> [UInt8] {

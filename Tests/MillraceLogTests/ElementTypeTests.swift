@@ -1,3 +1,4 @@
+import FoundationEssentials
 import MillraceSystem
 import MillraceTestSupport
 import Testing
@@ -137,10 +138,10 @@ import Testing
 
     @Test func olderDescriptionsHaveTheDefaults() throws {
         let json = """
-            {"format":1,"id":7,"configuration":{"partitions":2,"kind":"features","features":3,
-            "label":true,"codec":"lz4","level":0,"segmentBytes":65536}}
+            {"partitions":2,"kind":"features","features":3,"label":true,"codec":"lz4","level":0,
+            "segmentBytes":65536}
             """
-        let found = try TopicDescription(json: Array(json.utf8), path: "topic.json").configuration
+        let found = try JSONDecoder().decode(TopicConfiguration.self, from: Data(json.utf8))
         #expect(found.elementType == .float32)
         #expect(found.filter == .none)
         #expect(found.scale == 1)

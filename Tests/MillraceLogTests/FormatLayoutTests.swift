@@ -5,18 +5,6 @@ import Testing
 
 /// The files, byte by byte, against the tables in the documentation of the format.
 @Suite struct FormatLayoutTests {
-    private static func u16(_ bytes: [UInt8], _ at: Int) -> UInt64 { word(bytes, at, 2) }
-    private static func u32(_ bytes: [UInt8], _ at: Int) -> UInt64 { word(bytes, at, 4) }
-    private static func u64(_ bytes: [UInt8], _ at: Int) -> UInt64 { word(bytes, at, 8) }
-
-    private static func word(_ bytes: [UInt8], _ at: Int, _ count: Int) -> UInt64 {
-        (0..<count).reduce(0) { $0 | UInt64(bytes[at + $1]) << UInt64(8 * $1) }
-    }
-
-    private static func checksum(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
-        UInt64(CRC32C.checksum(unsafe Array(bytes[range]).span.bytes))
-    }
-
     @Test func segment() throws {
         let fixture = try TopicFixture()
         let before = Clock.wallNanoseconds()
@@ -26,14 +14,14 @@ import Testing
         #expect(path.hasSuffix("/00000000000000000000-00001.log"))
         let bytes = try Damage.content(path)
         #expect(Array(bytes[0..<8]) == Array("MLRSEGM1".utf8))
-        #expect(Self.u32(bytes, 8) == 2)
-        #expect(Self.u32(bytes, 12) == Self.checksum(bytes, 16..<128))
-        #expect(Self.u64(bytes, 16) == fixture.topic.id)
-        #expect(Self.u32(bytes, 24) == 0)
-        #expect(Self.u32(bytes, 28) == 1)
-        #expect(Self.u64(bytes, 32) == 0)
-        #expect(Self.u64(bytes, 40) == 0)
-        #expect((before...Clock.wallNanoseconds()).contains(Int64(Self.u64(bytes, 48))))
+        #expect(FormatBytes.u32(bytes, 8) == 2)
+        #expect(FormatBytes.u32(bytes, 12) == FormatBytes.checksum(bytes, 16..<128))
+        #expect(FormatBytes.u64(bytes, 16) == fixture.topic.id)
+        #expect(FormatBytes.u32(bytes, 24) == 0)
+        #expect(FormatBytes.u32(bytes, 28) == 1)
+        #expect(FormatBytes.u64(bytes, 32) == 0)
+        #expect(FormatBytes.u64(bytes, 40) == 0)
+        #expect((before...Clock.wallNanoseconds()).contains(Int64(FormatBytes.u64(bytes, 48))))
         #expect(bytes[56..<128].allSatisfy { $0 == 0 })
     }
 
@@ -62,73 +50,10 @@ import Testing
         let zeros = String(repeating: "0", count: 20 - digits.count)
         #expect(path.hasSuffix("/\(zeros)\(digits)-00002.log"))
         let bytes = try Damage.content(path)
-        #expect(Self.u32(bytes, 28) == 2)
-        #expect(Self.u64(bytes, 32) == 30)
-        #expect(Self.u64(bytes, 40) == end)
-        #expect(Self.u32(bytes, 128 + 20) == 2)
-    }
-
-    /// The check of a checked word, bit by bit: CRC-8 of 56 bits, polynomial 0x2F, all ones first.
-    private static func sealed(_ value: UInt64) -> UInt64 {
-        var crc: UInt64 = 0xFF
-        for bit in (0..<56).reversed() {
-            let top = crc >> 7 ^ value >> UInt64(bit) & 1
-            crc = crc << 1 & 0xFF ^ (top == 1 ? 0x2F : 0)
-        }
-        return crc << 56 | value
-    }
-
-    /// Every changed bit of a checked word, and every two and three of some, is found.
-    @Test func checkedWords() {
-        for value in [0, 1, 0xFF, 1 << 40 | 77, (1 << 56) - 1, 0x12_3456_789A_BCDE] as [UInt64] {
-            let word = CheckedWord.seal(value)
-            #expect(word == Self.sealed(value))
-            #expect(CheckedWord.open(word) == value)
-            var unseen = 0
-            for first in 0..<64 {
-                for second in first..<64 {
-                    for third in second..<64 {
-                        let flips: UInt64 = [first, second, third].reduce(0) { $0 | 1 << $1 }
-                        if CheckedWord.open(word ^ flips) != nil { unseen += 1 }
-                    }
-                }
-            }
-            #expect(unseen == 0)
-        }
-        #expect(CheckedWord.open(0) == nil)
-    }
-
-    @Test func controlPage() throws {
-        let fixture = try TopicFixture()
-        var writer = try fixture.topic.writer(partition: 0)
-        try Rows.append(5, to: &writer)
-        let bytes = try Damage.content(fixture.controlPath)
-        #expect(bytes.count == 4096)
-        #expect(Array(bytes[0..<8]) == Array("MLRCTRL1".utf8))
-        #expect(Self.u32(bytes, 8) == 2)
-        #expect(Self.u32(bytes, 12) == Self.checksum(bytes, 16..<32))
-        #expect(Self.u64(bytes, 16) == fixture.topic.id)
-        #expect(Self.u32(bytes, 24) == 0)
-        let size = try UInt64(fixture.usedBytes() - 128)
-        let boot = try BootID.current(for: fixture.partitionPath)
-        #expect(Self.u64(bytes, 64) == Self.sealed(1 << 40 | size / 64))
-        #expect(Self.u64(bytes, 128) == Self.sealed(5))
-        #expect(Self.u64(bytes, 192) == Self.sealed(PartitionWriter.offsetReserve))
-        #expect(Self.u64(bytes, 256) == 1)
-        #expect(Self.u64(bytes, 384) == 0)
-        #expect(Self.u64(bytes, 448) == Self.sealed(boot))
-        #expect(Self.u64(bytes, 512) == Self.sealed(0))
-        // Taken once and given back.
-        #expect(Self.u64(bytes, 576) == 1 << 24)
-        #expect(Self.u64(bytes, 640) == Self.sealed(0))
-        #expect(Self.u64(bytes, 768) == Self.sealed(0))
-        #expect(Self.u64(bytes, 832) == Self.sealed(0))
-        #expect(Self.u64(bytes, 896) == Self.sealed(1 << 40 | 1 << 10))
-        try writer.close()
-        let closed = try Damage.content(fixture.controlPath)
-        #expect(Self.u64(closed, 512) == Self.u64(closed, 64))
-        #expect(Self.u64(closed, 640) == Self.sealed(size / 64))
-        #expect(Self.u64(closed, 704) == 1 << 24)
+        #expect(FormatBytes.u32(bytes, 28) == 2)
+        #expect(FormatBytes.u64(bytes, 32) == 30)
+        #expect(FormatBytes.u64(bytes, 40) == end)
+        #expect(FormatBytes.u32(bytes, 128 + 20) == 2)
     }
 
     /// A stored batch with every section and an origin.
@@ -154,29 +79,29 @@ import Testing
         try writer.append(&builder)
 
         let file = try fixture.usedContent()
-        let start = 128 + Int(Self.u64(file, 128 + 24))
+        let start = 128 + Int(FormatBytes.u64(file, 128 + 24))
         let batch = Array(file[start...])
         #expect(start % 64 == 0)
-        Self.checkHeader(batch, previous: Self.u32(file, 128 + 8))
-        #expect(Self.u32(batch, 44) == 0b10_1111_0000_0000)
+        Self.checkHeader(batch, previous: FormatBytes.u32(file, 128 + 8))
+        #expect(FormatBytes.u32(batch, 44) == 0b10_1111_0000_0000)
         // Sections start at multiples of 64: 240 bytes of matrix, 80 of labels, 20 of marks, 80 of
         // deltas, 8 of drops.
-        #expect(Self.u64(batch, 48) == 584)
-        #expect(Self.u64(batch, 56) == 584)
-        #expect(Self.u64(batch, 24) == UInt64(batch.count))
+        #expect(FormatBytes.u64(batch, 48) == 584)
+        #expect(FormatBytes.u64(batch, 56) == 584)
+        #expect(FormatBytes.u64(batch, 24) == UInt64(batch.count))
         #expect(batch.count == 256 + 640)
         let payload = Array(batch[256...])
         for row in 0..<20 {
             for column in 0..<3 {
                 let bits = UInt64(Float(row * 10 + column).bitPattern)
-                #expect(Self.u32(payload, row * 12 + column * 4) == bits)
+                #expect(FormatBytes.u32(payload, row * 12 + column * 4) == bits)
             }
-            #expect(Self.u32(payload, 256 + row * 4) == UInt64(Float(-row).bitPattern))
+            #expect(FormatBytes.u32(payload, 256 + row * 4) == UInt64(Float(-row).bitPattern))
             #expect(payload[384 + row] == UInt8(row))
-            #expect(Self.u32(payload, 448 + row * 4) == UInt64(row + 100))
+            #expect(FormatBytes.u32(payload, 448 + row * 4) == UInt64(row + 100))
         }
-        #expect(Self.u32(payload, 576) == 7)
-        #expect(Self.u32(payload, 580) == 8)
+        #expect(FormatBytes.u32(payload, 576) == 7)
+        #expect(FormatBytes.u32(payload, 580) == 8)
         #expect(payload[584...].allSatisfy { $0 == 0 })
     }
 
@@ -190,28 +115,28 @@ import Testing
 
     private static func checkHeader(_ batch: [UInt8], previous: UInt64) {
         #expect(Array(batch[0..<4]) == Array("MLRB".utf8))
-        #expect(u16(batch, 4) == 2)
-        #expect(u16(batch, 6) == 256)
-        #expect(u32(batch, 8) == checksum(batch, 12..<256))
-        #expect(u32(batch, 12) == checksum(batch, 256..<256 + 584))
-        #expect(u32(batch, 16) == previous)
-        #expect(u32(batch, 20) == 1)
-        #expect(u64(batch, 32) == 1)
-        #expect(u32(batch, 40) == 20)
-        #expect(u64(batch, 64) == 13)
-        #expect(u64(batch, 72) == 13)
-        #expect(u64(batch, 80) > 1_600_000_000_000_000_000)
-        #expect(u32(batch, 88) == 11)
-        #expect(u32(batch, 92) == 3)
-        #expect(u32(batch, 96) == 12)
+        #expect(FormatBytes.u16(batch, 4) == 2)
+        #expect(FormatBytes.u16(batch, 6) == 256)
+        #expect(FormatBytes.u32(batch, 8) == FormatBytes.checksum(batch, 12..<256))
+        #expect(FormatBytes.u32(batch, 12) == FormatBytes.checksum(batch, 256..<256 + 584))
+        #expect(FormatBytes.u32(batch, 16) == previous)
+        #expect(FormatBytes.u32(batch, 20) == 1)
+        #expect(FormatBytes.u64(batch, 32) == 1)
+        #expect(FormatBytes.u32(batch, 40) == 20)
+        #expect(FormatBytes.u64(batch, 64) == 13)
+        #expect(FormatBytes.u64(batch, 72) == 13)
+        #expect(FormatBytes.u64(batch, 80) > 1_600_000_000_000_000_000)
+        #expect(FormatBytes.u32(batch, 88) == 11)
+        #expect(FormatBytes.u32(batch, 92) == 3)
+        #expect(FormatBytes.u32(batch, 96) == 12)
         #expect(batch[100] == 1)
         #expect(batch[101..<104].allSatisfy { $0 == 0 })
-        #expect(u32(batch, 104) == 0)
-        #expect(u32(batch, 108) == 1)
-        #expect(u64(batch, 112) == 12)
-        #expect(u64(batch, 120) == 0)
-        #expect(u64(batch, 144) == 1_000)
-        #expect(u64(batch, 152) == 2_000)
+        #expect(FormatBytes.u32(batch, 104) == 0)
+        #expect(FormatBytes.u32(batch, 108) == 1)
+        #expect(FormatBytes.u64(batch, 112) == 12)
+        #expect(FormatBytes.u64(batch, 120) == 0)
+        #expect(FormatBytes.u64(batch, 144) == 1_000)
+        #expect(FormatBytes.u64(batch, 152) == 2_000)
         #expect(batch[200..<256].allSatisfy { $0 == 0 })
     }
 
@@ -259,13 +184,13 @@ import Testing
         for value in ["ab", "", "cde"] { builder.append(value: value.utf8) }
         try writer.append(&builder)
         let batch = Array(try fixture.usedContent()[128...])
-        #expect(Self.u16(batch, 6) == 128)
-        #expect(Self.u32(batch, 44) == 1 << 12)
-        #expect(Self.u64(batch, 48) == 69)
-        #expect(Self.u32(batch, 92) == 0)
+        #expect(FormatBytes.u16(batch, 6) == 128)
+        #expect(FormatBytes.u32(batch, 44) == 1 << 12)
+        #expect(FormatBytes.u64(batch, 48) == 69)
+        #expect(FormatBytes.u32(batch, 92) == 0)
         #expect(batch[100] == 0)
         #expect(batch.count == 256)
-        #expect([128, 132, 136].map { Self.u32(batch, $0) } == [2, 2, 5])
+        #expect([128, 132, 136].map { FormatBytes.u32(batch, $0) } == [2, 2, 5])
         #expect(batch[140..<192].allSatisfy { $0 == 0 })
         #expect(Array(batch[192..<197]) == Array("abcde".utf8))
         #expect(batch[197...].allSatisfy { $0 == 0 })
@@ -284,21 +209,21 @@ import Testing
             value: value.span, timestamp: 10, headers: [RowHeader("é", [9]), RowHeader("b", [])])
         try writer.append(&builder)
         let batch = Array(try fixture.usedContent()[128...])
-        #expect(Self.u32(batch, 44) == 0b1_1101_0000_0000_0000)
-        #expect(Self.u64(batch, 64) == 20)
-        #expect(Self.u64(batch, 72) == 20)
+        #expect(FormatBytes.u32(batch, 44) == 0b1_1101_0000_0000_0000)
+        #expect(FormatBytes.u64(batch, 64) == 20)
+        #expect(FormatBytes.u64(batch, 72) == 20)
         let payload = Array(batch[128...])
-        #expect(Self.u64(payload, 0) == 20)
-        #expect(Self.u64(payload, 8) == .max)
-        #expect(Self.u64(payload, 16) == 10)
-        #expect([64, 68, 72].map { Self.u32(payload, $0) } == [1 << 31, 2, 1 << 31 | 2])
+        #expect(FormatBytes.u64(payload, 0) == 20)
+        #expect(FormatBytes.u64(payload, 8) == .max)
+        #expect(FormatBytes.u64(payload, 16) == 10)
+        #expect([64, 68, 72].map { FormatBytes.u32(payload, $0) } == [1 << 31, 2, 1 << 31 | 2])
         #expect(Array(payload[128..<130]) == key)
-        #expect([192, 196, 200].map { Self.u32(payload, $0) } == [0, 0, 16])
+        #expect([192, 196, 200].map { FormatBytes.u32(payload, $0) } == [0, 0, 16])
         let headers: [UInt8] = [2, 0, 1, 0, 0, 0, 0xC3, 0xA9, 9, 1, 0, 0, 0, 0, 0, 0x62]
         #expect(Array(payload[256..<272]) == headers)
-        #expect([320, 324, 328].map { Self.u32(payload, $0) } == [3, 6, 9])
+        #expect([320, 324, 328].map { FormatBytes.u32(payload, $0) } == [3, 6, 9])
         #expect(Array(payload[384..<393]) == value + value + value)
-        #expect(Self.u64(batch, 56) == 393)
+        #expect(FormatBytes.u64(batch, 56) == 393)
     }
 
     /// The numbers of element types and of the filter, and how the elements lie.
@@ -315,7 +240,7 @@ import Testing
         let stored = try StoredBatch(&encoder, &builder)
         let batch = (0..<stored.byteCount).map { stored.bytes.load($0, as: UInt8.self) }
         #expect(batch[100] == code)
-        #expect(Self.u32(batch, 96) == UInt64(2 * type.byteCount))
+        #expect(FormatBytes.u32(batch, 96) == UInt64(2 * type.byteCount))
         let expected: [UInt8] =
             switch type {
             case .float32: [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]
@@ -324,7 +249,7 @@ import Testing
             case .uint8, .int8: [1, 2]
             }
         #expect(Array(batch[128..<128 + expected.count]) == expected)
-        #expect(Self.u64(batch, 48) == UInt64(expected.count))
+        #expect(FormatBytes.u64(batch, 48) == UInt64(expected.count))
     }
 
     @Test func splitMatrix() throws {
@@ -335,11 +260,11 @@ import Testing
         for index in 0..<128 { rows[index] = Float(bitPattern: 0x0403_0201) }
         let stored = try StoredBatch(&encoder, &builder)
         let batch = (0..<stored.byteCount).map { stored.bytes.load($0, as: UInt8.self) }
-        #expect(Self.u32(batch, 44) == 0x11)
+        #expect(FormatBytes.u32(batch, 44) == 0x11)
         var decoded = AlignedBuffer(byteCount: 512)
         var memory = decoded.mutableBytes
         var target = memory._mutatingExtracting(0..<512)
-        let block = stored.bytes.extracting(128..<128 + Int(Self.u64(batch, 48)))
+        let block = stored.bytes.extracting(128..<128 + Int(FormatBytes.u64(batch, 48)))
         #expect(LZ4Block.decompress(block, into: &target) == 512)
         let bytes = (0..<512).map { decoded.bytes.load($0, as: UInt8.self) }
         #expect(bytes.indices.allSatisfy { Int(bytes[$0]) == $0 / 128 + 1 })

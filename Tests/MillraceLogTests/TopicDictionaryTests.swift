@@ -69,44 +69,109 @@ import Testing
         #expect(all[0].values.sorted() == Array(1...12))
     }
 
+    /// Three texts; the whole file, and where its last record begins.
+    private func filled(_ text: String) throws -> (whole: [UInt8], last: Int) {
+        let dictionary = TopicDictionary(path: path)
+        for text in ["one", "two"] { _ = try dictionary.id(of: text) }
+        let last = try Files.size(path)
+        _ = try dictionary.id(of: text)
+        return (try Damage.content(path), last)
+    }
+
+    /// Long enough for a few sectors.
+    private static let long = String(repeating: "three ", count: 200)
+
+    /// Whether the last record counts as never acknowledged, and its place is given anew.
+    private func isTorn() throws -> Bool {
+        let fresh = TopicDictionary(path: path)
+        guard try fresh.text(2) == "two", try fresh.text(3) == nil,
+            try fresh.existingID(of: "three") == nil, try fresh.id(of: "four") == 3
+        else { return false }
+        return try TopicDictionary(path: path).text(3) == "four"
+    }
+
     /// A writer that died half-way: each length of the last record that it could have left.
     @Test func aTornRecordIsIgnoredAndOverwritten() throws {
-        let dictionary = TopicDictionary(path: path)
-        for text in ["one", "two", "three"] { _ = try dictionary.id(of: text) }
-        let whole = try Damage.content(path)
-        let two = whole.count - 8 - "three".utf8.count
-        for size in two..<whole.count {
+        let (whole, last) = try filled("three " + String(repeating: "x", count: 90))
+        for size in last..<whole.count {
             try Damage.overwrite(path, with: Array(whole[..<size]))
-            let fresh = TopicDictionary(path: path)
-            #expect(try fresh.text(2) == "two")
-            #expect(try fresh.text(3) == nil)
-            #expect(try fresh.existingID(of: "three") == nil)
-            #expect(try fresh.id(of: "four") == 3)
-            #expect(try TopicDictionary(path: path).text(3) == "four")
-        }
-        // A machine that went down can leave zeros where the text should be.
-        for zeros in 1...5 {
-            let torn = whole.dropLast(zeros) + [UInt8](repeating: 0, count: zeros)
-            try Damage.overwrite(path, with: Array(torn))
-            #expect(try TopicDictionary(path: path).id(of: "four") == 3)
+            #expect(try isTorn(), "\(size) bytes")
         }
     }
 
-    /// Damage to an acknowledged record is not mistaken for a torn one: nothing is overwritten.
-    @Test func damageIsRefused() throws {
-        let dictionary = TopicDictionary(path: path)
-        for text in ["one", "two", "three"] { _ = try dictionary.id(of: text) }
-        let whole = try Damage.content(path)
-        let last = whole.count - 8 - "three".utf8.count
-        for bit in 0..<last * 8 {
-            try Damage.flip(path, bit: bit)
-            let damaged = try Damage.content(path)
+    /// A machine that went down leaves zeros in any of the sectors that were not synced, and
+    /// perhaps a shorter file.
+    @Test func everySubsetOfTheLastRecordsSectors() throws {
+        let (whole, last) = try filled(Self.long)
+        let sectors = Array(last / 512...(whole.count - 1) / 512)
+        #expect(sectors.count >= 3)
+        for missing in 1..<1 << sectors.count {
+            for size in [whole.count, whole.count - 1, last + 700] {
+                var torn = Array(whole[..<size])
+                for (bit, sector) in sectors.enumerated() where missing >> bit & 1 == 1 {
+                    for byte in last..<size where byte / 512 == sector { torn[byte] = 0 }
+                }
+                try Damage.overwrite(path, with: torn)
+                #expect(try isTorn(), "sectors \(missing), \(size) bytes")
+            }
+        }
+    }
+
+    /// Damage to any record, the last one included, is not mistaken for a torn one: nothing is
+    /// overwritten.
+    @Test func everyFlippedBitIsRefused() throws {
+        let (whole, _) = try filled("three")
+        for bit in 0..<whole.count * 8 {
+            var damaged = whole
+            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
+            try Damage.overwrite(path, with: damaged)
             let fresh = TopicDictionary(path: path)
             let code = logErrorCode { () throws(LogError) in _ = try fresh.id(of: "four") }
             #expect(code == .corrupt, "bit \(bit)")
             #expect(try Damage.content(path) == damaged)
-            try Damage.flip(path, bit: bit)
         }
+        try Damage.overwrite(path, with: whole)
         #expect(try TopicDictionary(path: path).text(3) == "three")
+    }
+
+    /// Texts of every length that a record's rounding and the sectors treat differently, at every
+    /// place in a sector: a bit of the last record is never lost in silence.
+    @Test func flippedBitsAtEveryPlaceOfASector() throws {
+        var content: [UInt8] = []
+        for id in 1...40 {
+            let text = [UInt8](repeating: 0x40, count: id == 20 ? 1_300 : 1 + id * 37 % 50)
+            let record = DictionaryRecord.encoded(text, id: id)
+            #expect(record.count % 16 == 0)
+            for bit in 0..<record.count * 8 {
+                var damaged = record
+                damaged[bit / 8] ^= 1 << UInt8(bit % 8)
+                let file = content + damaged
+                let (isIntact, isTorn) = Self.state(at: content.count, in: file)
+                #expect(!isIntact && !isTorn, "id \(id), bit \(bit)")
+            }
+            content += record
+        }
+    }
+
+    private static func state(
+        at start: Int, in file: [UInt8]
+    ) -> (isIntact: Bool, isTorn: Bool) {
+        let raw = unsafe file.span.bytes  // SAFETY: an array of bytes is initialised.
+        let header = DictionaryRecord(header: start, in: raw)
+        let isIntact = header?.isIntact(at: start, in: raw) ?? false
+        return (isIntact, DictionaryRecord.isTorn(at: start, in: raw))
+    }
+
+    /// A record whose writer died before its sync is synced by who uses it next.
+    @Test func anUnsyncedRecordIsSyncedBeforeItsIDIsUsed() throws {
+        _ = try TopicDictionary(path: path).id(of: "one")
+        let seen = try Damage.content(path)
+        let recorder = CallRecorder()
+        try recorder.run(on: path) {
+            let other = TopicDictionary(path: path)
+            for _ in 0..<2 { try #require(try other.id(of: "one") == 1) }
+        }
+        #expect(recorder.kinds.filter { $0 == .sync }.count == 1)
+        #expect(try Damage.content(path) == seen)
     }
 }

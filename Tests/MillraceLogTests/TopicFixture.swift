@@ -64,6 +64,14 @@ struct TopicFixture: Sendable {
         try control().appender.storeReleasing(7 << 24 | 99)
     }
 
+    /// Whether a reader has said that it sleeps until something is published.
+    var hasSleeper: Bool {
+        do throws(LogError) {
+            let control = try files.openControl(writable: false)
+            return control.waiters.loadAcquiring() == 1
+        } catch { return false }
+    }
+
     /// Every batch from the start of the log to its end.
     func images() throws(LogError) -> [BatchImage] {
         var reader = try topic.reader(partition: 0)
@@ -181,6 +189,14 @@ enum Rows {
             }
         }
         return right ? offsets : nil
+    }
+}
+
+extension PartitionReader {
+    /// Offset of the next batch's first row; nil at the end.
+    mutating func nextBatch() throws(LogError) -> UInt64? {
+        guard let batch = try next() else { return nil }
+        return batch.baseOffset
     }
 }
 

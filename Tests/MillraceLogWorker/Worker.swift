@@ -1,15 +1,20 @@
 import Glibc
 import MillraceLog
+import MillraceSystem
 import MillraceTestSupport
 
 /// A process for tests to kill and stop: it works on one partition until somebody ends it.
 ///
 ///     MillraceLogWorker append data=DIR topic=T partition=0 producer=7 notes=FILE [batches=N]
-///     MillraceLogWorker recover|read data=DIR topic=T partition=0
+///         [rows=MAX] [flush=EVERY] [durable=1] [mapped=1] [named=1] [forks=1]
+///     MillraceLogWorker read data=DIR topic=T partition=0 [wait=spin|yield|sleep] [notes=FILE]
+///         [trimmed=1]
+///     MillraceLogWorker recover|retain|flush|check data=DIR topic=T partition=0
 ///     MillraceLogWorker proofs
 ///
 /// It prints `ready` before its first step. Exit code 1 and a line that says why: the log refused,
-/// or something that was read is not what was written.
+/// or something that was read is not what was written. Exit code 3: the log refused because another
+/// instance of the named producer has appended.
 @main enum Worker {
     static func main() {
         let arguments = CommandLine.arguments.dropFirst()
@@ -18,7 +23,7 @@ import MillraceTestSupport
             try run(command, try Options(arguments.dropFirst()))
         } catch {
             say("\(error)")
-            exit(1)
+            exit((error as? LogError)?.code == .fenced ? 3 : 1)
         }
     }
 
@@ -29,10 +34,18 @@ import MillraceTestSupport
         let partition = try options.number("partition")
         say("ready")
         switch command {
-        case "append": try Appending(topic, partition, options).run()
+        case "append":
+            var appending = try Appending(topic, partition, options)
+            try appending.run()
         case "recover": try recover(topic, partition)
-        case "read": try Reading.follow(topic, partition, forever: true)
-        case "check": try Reading.follow(topic, partition, forever: false)
+        case "retain": try retain(topic, partition)
+        case "flush": while true { try topic.flush(partition: partition) }
+        case "read":
+            var reading = try Reading(options)
+            try reading.follow(topic, partition)
+        case "check":
+            var reading = try Reading(options)
+            try reading.readToEnd(topic, partition)
         default: throw Complaint("unknown command \(command)")
         }
     }
@@ -43,6 +56,15 @@ import MillraceTestSupport
             let writer = try topic.writer(partition: partition)
             // Every second time as a process that was killed would leave it.
             if turn % 2 == 0 { try writer.close() }
+        }
+    }
+
+    /// Removes what the retention policy lets go, again and again.
+    private static func retain(_ topic: Topic, _ partition: Int) throws {
+        var writer = try topic.writer(partition: partition)
+        while true {
+            try writer.applyRetention()
+            PinnedThread.sleep(nanoseconds: 500_000)
         }
     }
 }
@@ -76,6 +98,10 @@ struct Options {
     func text(_ name: String) throws -> String {
         guard let value = values[name] else { throw Complaint("\(name)= is missing") }
         return value
+    }
+
+    func text(_ name: String, or fallback: String) -> String {
+        values[name] ?? fallback
     }
 
     func number(_ name: String) throws -> Int {

@@ -29,4 +29,12 @@ public enum LogLimits {
     public static let maxNameBytes = Names.maxLength
     /// Largest offset, of this log or of a source: sums with row counts stay far from overflow.
     public static let maxOffset: UInt64 = 1 << 55
+    /// Most bytes of batches that a partition takes in its life, removed ones included: 64 TiB.
+    public static let maxPosition: UInt64 = PublishedWord.maxPosition
+    /// How often writers of a partition may die or hang while they append, or the machine go down.
+    public static let maxEpochs = Int(PublishedWord.maxEpoch)
+    /// Most writers that a partition may have open at a time.
+    public static let maxWriters = OwnerSlot.limit
+    /// Most readers that retention can wait for in a partition.
+    public static let maxHoldingReaders = ReaderHold.slots
 }

@@ -19,6 +19,9 @@ struct CrashRecovery {
     private(set) var leftovers: [String]
     /// The newest epoch that any segment or the control page knows.
     private(set) var epoch: UInt64
+    /// The published word and the state that were found.
+    private let published: UInt64
+    private let state: UInt64
     /// What the control page knows to be durable.
     private let durable: UInt64
     private let list: SegmentList
@@ -29,6 +32,8 @@ struct CrashRecovery {
     ) throws(LogError) {
         self.files = files
         self.sources = sources
+        published = control.published.loadAcquiring()
+        state = control.state.loadAcquiring()
         durable = try control.durablePosition()
         let start = try control.startPosition()
         let found = try SegmentList.tolerant(files, start: start)
@@ -49,6 +54,7 @@ struct CrashRecovery {
             cursor.position = start
             try end(at: 0, files.missingSegment(start))
         }
+        try refuse(found.damaged)
         guard durable <= cursor.position else {
             throw LogError(
                 .corrupt,
@@ -56,7 +62,6 @@ struct CrashRecovery {
                     + "found them up to \(cursor.position); nothing was repaired",
                 path: files.directory)
         }
-        try refuse(found.damaged)
         // Somebody may remember offsets that were lost: they are never used for other rows.
         cursor.offset = max(cursor.offset, try control.ceilingValue())
     }
@@ -111,7 +116,10 @@ struct CrashRecovery {
                 walk.segment.path, at: walk.segment.fileOffset(cursor.position),
                 expected: expected, found: found)
         }
-        guard cursor.checksum == 0 || header.previousChecksum == cursor.checksum else {
+        // A writer that went on behind what retention removed did not know the batch before.
+        let isFirst = header.previousChecksum == 0
+            && cursor.position == walk.segment.header.basePosition
+        guard cursor.checksum == 0 || isFirst || header.previousChecksum == cursor.checksum else {
             throw fault(
                 "a batch that follows header \(hex(cursor.checksum))",
                 hex(header.previousChecksum))
@@ -142,7 +150,9 @@ struct CrashRecovery {
             var at = max(position, entry.header.basePosition)
             while at + UInt64(BatchHeader.plainBytes) <= end {
                 let bytes = segment.bytes(from: at, to: end)
-                if let header = Self.header(bytes), header.durable <= at {
+                if let header = Self.header(bytes), header.durable <= at,
+                    header.epoch == entry.header.epoch, header.baseOffset >= cursor.offset
+                {
                     largest = max(largest, header.durable)
                 }
                 at += 64
@@ -194,9 +204,16 @@ struct CrashRecovery {
 extension CrashRecovery {
     /// Begins a segment of a fresh epoch behind what was kept, so that nothing that was dropped can
     /// come back, and removes what is not part of the log.
-    func apply(control: borrowing ControlPage, boot: UInt64) throws(LogError) {
+    ///
+    /// - Returns: false, and nothing changed, when another has recovered the partition meanwhile.
+    func apply(control: borrowing ControlPage, boot: UInt64) throws(LogError) -> Bool {
         let fresh = PublishedWord(epoch: epoch + 1, position: cursor.position)
         try files.checkEpoch(fresh.epoch)
+        // From here on the recovery is ours: whoever pushed us aside in the meantime, or was pushed
+        // aside by us, read another word.
+        guard control.published.compareExchange(expected: published, desired: fresh.word) else {
+            return false
+        }
         ControlPage.raise(
             control.offsetCeiling, to: PartitionWriter.ceiling(above: cursor.offset))
         try control.sync()
@@ -216,17 +233,17 @@ extension CrashRecovery {
             try file.sync()
             try Files.syncDirectory(files.directory)
         }
-        control.published.storeReleasing(fresh.word)
         ControlPage.raise(control.endOffset, to: cursor.offset)
         ControlPage.raise(control.durable, to: fresh.position >> 6)
         control.allocated.storeReleasing(fresh.word)
         control.clean.storeReleasing(ControlPage.written)
-        control.state.storeReleasing(CheckedWord.seal(PartitionState.open.rawValue))
+        _ = control.state.compareExchange(expected: state, desired: ControlPage.open)
         control.boot.storeReleasing(CheckedWord.seal(boot))
         control.segments.add(1)
         try control.sync()
         // A recovery that did not end may have begun this very segment.
         try files.remove(leftovers.filter { $0 != path })
+        return true
     }
 }
 

@@ -46,10 +46,11 @@ enum PartitionEntry {
         _ files: PartitionFiles, _ control: borrowing ControlPage, boot: UInt64,
         sources: SourceTopics?
     ) throws(LogError) -> Int {
-        // Another may have done it while we waited for the lock.
-        guard try needsRecovery(control, boot: boot) else { return 0 }
-        let recovery = try CrashRecovery(files, control: control, sources: sources)
-        try recovery.apply(control: control, boot: boot)
-        return recovery.tornBytes
+        // Another may have done it while we waited for the lock, or while we read.
+        while try needsRecovery(control, boot: boot) {
+            let recovery = try CrashRecovery(files, control: control, sources: sources)
+            if try recovery.apply(control: control, boot: boot) { return recovery.tornBytes }
+        }
+        return 0
     }
 }

@@ -75,7 +75,9 @@ struct PartitionFlusher: Sendable {
             SharedLock.release(control.flusher, holding)
             control.wakeFlushWaiters()
         } catch {
-            SharedLock.release(control.flusher, holding)
+            // Who succeeded a flusher and could not write anew what that one may have lost keeps the
+            // role, so that the next one has to succeed it, and to write anew.
+            if !holding.isSuccession { SharedLock.release(control.flusher, holding) }
             control.wakeFlushWaiters()
             throw error
         }
@@ -86,16 +88,18 @@ struct PartitionFlusher: Sendable {
         from durable: UInt64, to target: UInt64, in list: SegmentList,
         _ control: borrowing ControlPage
     ) throws(LogError) {
-        do throws(SystemError) {
-            var isNameNew = false
-            for entry in overlapping(durable, target, in: list) {
-                try FileHandle(entry.path, .read).syncData()
-                if entry.header.basePosition >= durable { isNameNew = true }
+        var isNameNew = false
+        for entry in overlapping(durable, target, in: list) {
+            do throws(SystemError) { try FileHandle(entry.path, .read).syncData() } catch {
+                // A segment that retention has removed meanwhile needs no sync; the others do.
+                let start = try control.startPosition()
+                if error.isNotFound, start > entry.header.basePosition { continue }
+                throw poison(control, error)
             }
-            if isNameNew { try Files.syncDirectory(files.directory) }
-        } catch {
-            // A segment that retention has removed meanwhile needs no sync.
-            if error.isNotFound, try control.startPosition() > durable { return }
+            if entry.header.basePosition >= durable { isNameNew = true }
+        }
+        guard isNameNew else { return }
+        do throws(SystemError) { try Files.syncDirectory(files.directory) } catch {
             throw poison(control, error)
         }
     }
@@ -120,8 +124,10 @@ struct PartitionFlusher: Sendable {
         return entry.header.baseOffset
     }
 
-    /// Says that a sync has failed, before anything else.
+    /// Says that a sync has failed, before anything else; a file that could not be opened for it can
+    /// be tried again.
     private func poison(_ control: borrowing ControlPage, _ error: SystemError) -> LogError {
+        if error.operation == "open" { return LogError(error, while: "cannot sync") }
         ControlPage.raise(control.state, to: PartitionState.poisoned.rawValue)
         return LogError(
             .poisoned, "cannot sync: \(error.reason). " + files.poisoned().message,

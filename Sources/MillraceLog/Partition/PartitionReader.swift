@@ -105,13 +105,23 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             }
             return leaveSegment(at: first?.basePosition ?? 0, offset: offset)
         }
-        let limit = list.limit(of: found, published: published)
-        try open(found)
-        try segment.extend(to: limit)
-        let place = try find(offset, in: list.entries[found], limit: limit)
-        // Offsets that a crash of the machine made unusable lie between the rows before and after.
-        guard offset <= max(place.last, end) || found + 1 < list.entries.count else {
-            throw outOfRange(offset, end)
+        let place: (position: UInt64, last: UInt64)
+        do throws(LogError) {
+            // What is published may lie before a segment that was made since it was read.
+            let limit = max(
+                list.limit(of: found, published: published),
+                list.entries[found].header.basePosition)
+            try open(found)
+            try segment.extend(to: limit)
+            place = try find(offset, in: list.entries[found], limit: limit)
+            // Offsets that a crash made unusable lie between the rows before and after.
+            guard offset <= max(place.last, end) || found + 1 < list.entries.count else {
+                throw outOfRange(offset, end)
+            }
+        } catch {
+            // The reader stays where it was.
+            leaveSegment(at: position, offset: nextOffset)
+            throw error
         }
         position = place.position
         releasedUpTo = position
@@ -192,6 +202,8 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     public mutating func next() throws(LogError) -> RecordBatch? {
         let word = control.published.loadAcquiring()
         if word != self.word { try look(at: word) }
+        if position < published, position >= segmentEnd { try enterSegment() }
+        // Entering can lead to the end, where the next rows are lost and the policy says so.
         if position >= published {
             if control.state.loadAcquiring() != ControlPage.open,
                 try control.stateValue() == .deleted
@@ -201,7 +213,6 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             if checkedWord != word { try checkEnd() }
             return nil
         }
-        if position >= segmentEnd { try enterSegment() }
         let limit = min(segmentEnd, published)
         try segment.extend(to: limit)
         let header = try decode(limit: limit)
@@ -245,10 +256,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
                 files.control, at: ControlPage.publishedByte,
                 expected: "a log position of at least \(published)", found: "\(value.position)")
         }
-        if control.segments.loadAcquiring() != listVersion {
-            try refreshList()
-            if segmentEnd > 0 { try findSegment() }
-        }
+        try refreshList()
         self.word = value.word
         published = value.position
     }
@@ -258,13 +266,31 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         if version == listVersion { return }
         list = try files.segments(control)
         listVersion = version
+        if segmentEnd > 0, let entry { try findSegment(entry) }
     }
 
-    /// Finds the open segment in a new list.
-    private mutating func findSegment() throws(LogError) {
-        // One that retention has removed stays readable while it is open.
-        guard let found = list.entries.firstIndex(where: { $0.path == entry?.path }) else { return }
-        segmentEnd = list.limit(of: found, published: .max)
+    /// Finds the end of the open segment in a new list.
+    private mutating func findSegment(_ entry: SegmentEntry) throws(LogError) {
+        if let found = list.entries.firstIndex(of: entry) {
+            segmentEnd = list.limit(of: found, published: .max)
+        } else if list.index(ofPosition: entry.header.basePosition) != nil {
+            // Superseded: nothing was ever published in it.
+            segmentEnd = position
+        } else if segmentEnd == .max {
+            segmentEnd = try endOfRemoved(entry)
+        }
+    }
+
+    /// The end of the open segment, which was the newest and has been removed since: it stays
+    /// readable while it is open.
+    private func endOfRemoved(_ entry: SegmentEntry) throws(LogError) -> UInt64 {
+        guard let first = list.entries.first, first.header.epoch == entry.header.epoch else {
+            // What its writer left behind its end when it was succeeded looks like batches.
+            return published
+        }
+        // Its file was cut to its batches when the next segment was begun.
+        let bytes = try segment.size() - SegmentHeader.byteCount
+        return min(entry.header.basePosition + UInt64(max(bytes, 0)), first.header.basePosition)
     }
 
     /// Opens the segment that holds `position`.

@@ -2,11 +2,12 @@ internal import MillraceSystem
 
 extension PartitionWriter {
     /// The end of the log, with the newest batch of `producer` when one is named.
+    ///
+    /// `list` was read after `published`: others append and begin segments meanwhile.
     static func cursor(
         _ files: PartitionFiles, _ control: borrowing ControlPage, _ list: SegmentList,
-        producer: UInt32
-    ) throws(LogError) -> (cursor: LogCursor, published: PublishedWord) {
-        let published = try control.publishedValue()
+        _ published: PublishedWord, producer: UInt32
+    ) throws(LogError) -> LogCursor {
         // The segment of the last batch: a newer one may have none yet.
         let position = published.position
         let index = position == 0 ? nil : list.index(ofPosition: position - 1)
@@ -16,7 +17,7 @@ extension PartitionWriter {
             }
             var cursor = LogCursor(at: list.entries.first?.header, producer: producer)
             try cursor.advance(to: position, in: list, of: files)
-            return (cursor, published)
+            return cursor
         }
         var cursor = LogCursor(at: list.entries[index].header, producer: producer)
         try cursor.advance(to: position, in: list, of: files)
@@ -24,7 +25,7 @@ extension PartitionWriter {
         if producer != 0, cursor.lastOfProducer == nil {
             cursor.lastOfProducer = try lastBatch(of: producer, before: index, list, files)
         }
-        return (cursor, published)
+        return cursor
     }
 
     /// The end that the batches tell is the end that the page tells, or was about to tell when its

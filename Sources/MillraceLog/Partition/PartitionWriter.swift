@@ -57,9 +57,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let slot = try OwnerSlot(files.writers, control)
         let boot = try PartitionEntry.bootID(files)
         try control.checkOffsets()
+        // Before the list: what is published is then in a segment of the list.
+        let published = try control.publishedValue()
         let version = control.segments.loadAcquiring()
         let list = try files.segments(control)
-        let cursor = try Self.cursor(files, control, list, producer: producer)
+        let cursor = try Self.cursor(files, control, list, published, producer: producer)
         let registration = try interval?.register(files, sources)
         self.files = files
         self.configuration = configuration
@@ -71,9 +73,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         encoder = BatchEncoder(configuration: configuration)
         self.list = list
         listVersion = version
-        self.cursor = cursor.cursor
-        seen = cursor.published
-        known = cursor.cursor.lastOfProducer
+        self.cursor = cursor
+        seen = published
+        known = cursor.lastOfProducer
         tornBytes = torn
         self.registration = registration
     }
@@ -140,9 +142,17 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// Makes the writer ready to append, after the lock was taken.
+    ///
+    /// Who was pushed aside before it looked would take its successor's epoch for its own: the lock
+    /// must still be ours after what is published was read. Then a successor bumps the epoch that
+    /// we have seen, and our publication fails.
     mutating func enter(_ holding: inout SharedLock.Holding) throws(LogError) {
-        if holding.isSuccession { try succeed(&holding) }
-        try catchUp()
+        while true {
+            if holding.isSuccession { try succeed(&holding) }
+            try catchUp()
+            if SharedLock.isHeld(control.appender, holding) { break }
+            holding = try lock()
+        }
         try checkState(&holding)
     }
 
@@ -161,6 +171,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
         _ holding: inout SharedLock.Holding
     ) throws(LogError) -> UInt64? {
         try reserveOffsets(header.rows, &holding)
+        // What takes its time must not look as if we stood still.
+        let isHeavy = segment == nil || header.batchBytes > Self.heavyBytes
+            || mustRoll(to: cursor.position + UInt64(header.batchBytes))
+        if isHeavy { SharedLock.markSlow(control.appender, &holding) }
+        defer { if isHeavy { SharedLock.markFast(control.appender, &holding) } }
         try prepareSegment(for: header.batchBytes)
         let base = cursor.offset
         header.baseOffset = base
@@ -171,6 +186,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         try write(&header, of: &builder)
         return publish(header) ? base : nil
     }
+
+    /// Bytes of a batch that take a while to write.
+    private static let heavyBytes = 1 << 20
 
     private mutating func write(
         _ header: inout BatchHeader, of builder: inout BatchBuilder
@@ -231,12 +249,18 @@ public struct PartitionWriter: ~Copyable, Sendable {
         SharedLock.markSlow(control.appender, &holding)
         while true {
             let published = try control.publishedValue()
-            try files.checkEpoch(published.epoch + 1)
+            do throws(LogError) { try files.checkEpoch(published.epoch + 1) } catch {
+                // Nobody may append in an epoch in which another may still believe to have the lock.
+                holding.keep()
+                throw error
+            }
             let next = PublishedWord(epoch: published.epoch + 1, position: published.position)
             if control.published.compareExchange(expected: published.word, desired: next.word) {
-                return try control.sync()
+                break
             }
         }
+        try control.sync()
+        SharedLock.markFast(control.appender, &holding)
     }
 
     /// Throws unless the partition takes rows; says durably that it is being written.
@@ -248,14 +272,24 @@ public struct PartitionWriter: ~Copyable, Sendable {
         }
         guard control.clean.loadAcquiring() != ControlPage.written else { return }
         SharedLock.markSlow(control.appender, &holding)
+        let clean = control.clean.loadAcquiring()
         control.boot.storeReleasing(CheckedWord.seal(boot))
         control.clean.storeReleasing(ControlPage.written)
-        try control.sync()
+        do throws(LogError) { try control.sync() } catch {
+            // The next append must try again: the disk may still say that the end was clean.
+            control.clean.storeReleasing(clean)
+            throw error
+        }
+        SharedLock.markFast(control.appender, &holding)
     }
 
     /// The receipt of a batch that the named producer appended before.
     private mutating func duplicate(_ header: BatchHeader) throws(LogError) -> AppendReceipt? {
         guard cursor.producer != 0 else { return nil }
+        guard header.sequence > 0 else {
+            throw LogError(
+                .invalidArgument, "a named producer's batch needs a sequence of at least 1")
+        }
         guard cursor.lastOfProducer?.sequence == known?.sequence else {
             throw LogError(
                 .fenced,
@@ -284,29 +318,37 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let raised = max(ceiling, Self.ceiling(above: needed))
         ControlPage.raise(control.offsetCeiling, to: raised)
         try control.sync()
+        SharedLock.markFast(control.appender, &holding)
         durableCeiling = raised
     }
 
     /// Makes sure that there is an open segment with room for a batch.
     private mutating func prepareSegment(for batchBytes: Int) throws(LogError) {
         let end = cursor.position + UInt64(batchBytes)
+        guard end <= LogLimits.maxPosition else {
+            throw LogError(
+                .tooLarge,
+                "the partition has taken \(LogLimits.maxPosition) bytes of batches, the most that "
+                    + "it can in its life; go on in a new topic",
+                path: files.directory)
+        }
         if segment == nil, let newest = list.entries.last,
             UInt64(newest.header.epoch) == seen.epoch
         {
             segment = try OpenSegment.open(newest)
         }
-        if let header = segment?.header, mustRoll(header, end: end) {
-            rolledAt = header.basePosition
-            try roll()
-        }
+        if mustRoll(to: end) { try roll() }
         if segment == nil { try beginSegment() }
         try segment?.reserve(
             to: end, segmentBytes: configuration.segmentBytes, mapped: mode == .mapped,
             control: control)
     }
 
-    private func mustRoll(_ header: SegmentHeader, end: UInt64) -> Bool {
-        guard cursor.position > header.basePosition else { return false }
+    /// Whether a batch that ends at `end` begins a segment.
+    private mutating func mustRoll(to end: UInt64) -> Bool {
+        guard let header = segment?.header, cursor.position > header.basePosition else {
+            return false
+        }
         if end - header.basePosition > UInt64(configuration.segmentBytes) { return true }
         guard let age = configuration.segmentMilliseconds else { return false }
         return Clock.wallNanoseconds() - header.createdAt > Int64(age) * 1_000_000
@@ -316,6 +358,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let header = SegmentHeader(
             topicID: files.topicID, partition: UInt32(files.partition),
             epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
+        if let newest = list.entries.last { rolledAt = newest.header.basePosition }
         let prior = try TimestampLookup(files: files, list: list, published: cursor.position)
             .priorMaxTimestamp(ofSegment: list.entries.count)
         // What an owner that was succeeded wrote and did not publish must not come back in its place
@@ -325,9 +368,10 @@ public struct PartitionWriter: ~Copyable, Sendable {
             files, header, priorMaxTimestamp: prior, isDurable: isOfNewEpoch)
         segment = consume opened
         cursor.enter(header)
-        control.segments.add(1)
+        // The count before the list: a segment made after that shows as a change.
+        let version = control.segments.add(1)
         list = try files.segments(control)
-        listVersion = control.segments.loadAcquiring()
+        listVersion = version
     }
 
     /// What is due when a segment was begun: the ones before the last are made durable, whatever
@@ -337,8 +381,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private mutating func afterRoll() throws(LogError) {
         guard let position = rolledAt else { return }
         try flusher.flush(through: position, control: control, slot: slot)
-        try applyRetention()
         rolledAt = nil
+        // Rows that stay too long are no reason to refuse new ones: the next roll tries again.
+        do throws(LogError) { try applyRetention() } catch {}
     }
 
     /// Closes the open segment: the next append begins another.
@@ -372,8 +417,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         try flush()
         var holding = try lock()
         defer { unlock(holding) }
-        // An owner that was pushed aside may wake when we are gone.
-        if holding.isSuccession { try succeed(&holding) }
+        try enter(&holding)
         SharedLock.markSlow(control.appender, &holding)
         try leave()
     }
@@ -383,6 +427,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
             try control.durablePosition() >= seen.position
         else { return }
         try segment?.seal(at: seen.position, control: control)
+        // The mark must not reach the disk before the words that it vouches for.
+        try control.sync()
         control.clean.storeReleasing(seen.word)
         try control.sync()
     }

@@ -48,7 +48,8 @@ struct ReaderHold: ~Copyable, Sendable {
     /// The least log position that a living reader holds; nil when none does.
     static func lowest(_ path: String) throws(LogError) -> UInt64? {
         let doing = "cannot look after readers"
-        guard Files.exists(path) else { return nil }
+        let isThere = try wrapping(doing) { () throws(SystemError) in try Files.isThere(path) }
+        guard isThere else { return nil }
         let file = try wrapping(doing) { () throws(SystemError) in try FileHandle(path, .readWrite) }
         try extend(file, doing)
         let map = try map(file, doing)
@@ -65,7 +66,10 @@ struct ReaderHold: ~Copyable, Sendable {
         _ file: borrowing FileHandle, _ doing: String
     ) throws(LogError) {
         do throws(SystemError) {
-            if try file.size() < byteCount { try file.truncate(to: byteCount) }
+            // Reserved, so that a full disk is an error here and not a fault at the first store.
+            guard try file.size() < byteCount else { return }
+            if try file.allocate(from: 0, bytes: byteCount) { return }
+            try file.write([UInt8](repeating: 0, count: byteCount), at: 0)
         } catch {
             throw LogError(error, while: doing)
         }

@@ -59,11 +59,25 @@ struct ProgressMarks {
         for key in Self.keys(of: header) { newest[key] = nil }
     }
 
-    /// The batches to tell of, each once.
+    /// What to tell anew: each producer's newest sequence, each source's newest origin.
+    ///
+    /// A batch that is the newest of its producer but not of its source, or the other way round,
+    /// tells only that.
     var batches: [BatchHeader] {
-        var seen: Set<UInt32> = []
-        return newest.values.sorted { ($0.baseOffset, $0.checksum) < ($1.baseOffset, $1.checksum) }
-            .filter { seen.insert($0.checksum).inserted }
+        var told: [UInt32: BatchHeader] = [:]
+        for (key, header) in newest {
+            var mark = told[header.checksum] ?? header
+            if told[header.checksum] == nil {
+                mark.producer = 0
+                mark.origin = nil
+            }
+            switch key {
+            case .producer(let producer): mark.producer = producer
+            case .source: mark.origin = header.origin
+            }
+            told[header.checksum] = mark
+        }
+        return told.values.sorted { ($0.baseOffset, $0.checksum) < ($1.baseOffset, $1.checksum) }
     }
 
     /// Goes over the batches at log positions `from ..< to`: what those below `start` tell is to be

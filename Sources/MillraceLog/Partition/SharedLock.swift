@@ -18,6 +18,9 @@ enum SharedLock {
         /// Whether another owner was pushed aside that may still believe that it holds the lock, or
         /// that died while it held it.
         let isSuccession: Bool
+
+        /// Makes giving back do nothing: the lock stays ours until we die.
+        mutating func keep() { token = 0 }
     }
 
     /// How long an owner that lives may stand still before it is succeeded.
@@ -89,6 +92,20 @@ enum SharedLock {
     static func markSlow(_ word: borrowing AtomicWord, _ holding: inout Holding) {
         let slow = holding.token | slowBit
         if word.compareExchange(expected: holding.token, desired: slow) { holding.token = slow }
+    }
+
+    /// Whether nobody has pushed us aside.
+    ///
+    /// True says: whoever does so, does it after everything that we have read before.
+    @inline(__always)
+    static func isHeld(_ word: borrowing AtomicWord, _ holding: Holding) -> Bool {
+        word.loadAcquiring() == holding.token
+    }
+
+    /// Says that the owner does not wait for the disk any more.
+    static func markFast(_ word: borrowing AtomicWord, _ holding: inout Holding) {
+        let fast = holding.token & ~slowBit
+        if word.compareExchange(expected: holding.token, desired: fast) { holding.token = fast }
     }
 
     /// Gives the lock back, unless a successor has it.

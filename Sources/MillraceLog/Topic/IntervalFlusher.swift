@@ -42,14 +42,18 @@ final class IntervalFlusher: Sendable {
     }
 
     private func leave(_ partition: Int) {
-        state.withLock { state in
-            guard let entry = state.partitions[partition] else { return }
+        let last = state.withLock { state -> (PartitionFiles, SourceTopics?)? in
+            guard let entry = state.partitions[partition] else { return nil }
             if entry.writers > 1 {
                 state.partitions[partition]?.writers -= 1
-            } else {
-                state.partitions[partition] = nil
+                return nil
             }
+            state.partitions[partition] = nil
+            return (entry.files, entry.sources)
         }
+        // Nobody else would flush what was appended since the last turn.
+        guard let (files, sources) = last else { return }
+        do throws(LogError) { try Self.flush(files, sources) } catch {}
     }
 
     private func start() throws(LogError) {

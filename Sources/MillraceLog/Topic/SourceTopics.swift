@@ -7,6 +7,8 @@ struct SourceTopics: Sendable {
     /// The directory that holds all topics.
     let topics: String
     let dictionary: TopicDictionary
+    /// References of topics that are being dealt with already: origins may go in circles.
+    let visited: Set<String>
 
     /// Makes durable every source row from which batches at `from ..< to` were made.
     func flush(
@@ -23,10 +25,10 @@ struct SourceTopics: Sendable {
             }
         }
         for source in wanted {
-            guard let topic = try topic(source.source) else {
+            guard let topic = try topic(source.source), source.partition < topic.partitions else {
                 continue
             }
-            try topic.flush(partition: source.partition)
+            try topic.flush(partition: source.partition, after: visited)
         }
     }
 
@@ -36,7 +38,7 @@ struct SourceTopics: Sendable {
         guard origin.end > origin.begin, let topic = try topic(origin.source) else { return true }
         let partition = Int(origin.sourcePartition)
         guard partition < topic.partitions else { return true }
-        return try topic.holds(origin.end - 1, partition: partition)
+        return try topic.holds(origin.end - 1, partition: partition, after: visited)
     }
 
     private struct SourcePartition: Hashable {
@@ -56,7 +58,7 @@ struct SourceTopics: Sendable {
         }
         do throws(LogError) {
             let topic = try Topic(name: name, directory: "\(topics)/\(name)")
-            return topic.reference == text ? topic : nil
+            return topic.reference == text && !visited.contains(text) ? topic : nil
         } catch {
             if error.code == .notFound { return nil }
             throw error

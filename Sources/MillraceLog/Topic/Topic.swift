@@ -30,8 +30,13 @@ public final class Topic: Sendable {
     }
 
     /// The topics that batches of this one may have been made from.
-    var sources: SourceTopics {
-        SourceTopics(topics: Files.parent(of: directory), dictionary: dictionary)
+    var sources: SourceTopics { sources(after: []) }
+
+    /// The same, but for those that are being dealt with already.
+    private func sources(after visited: Set<String>) -> SourceTopics {
+        SourceTopics(
+            topics: Files.parent(of: directory), dictionary: dictionary,
+            visited: visited.union([reference]))
     }
 
     init(name: String, directory: String) throws(LogError) {
@@ -68,23 +73,13 @@ public final class Topic: Sendable {
             id: UInt64.random(in: 1...UInt64.max), configuration: configuration)
         let json = try description.json()
         // A deletion that did not end: what is left belongs to nobody.
-        if Files.exists(directory + "/" + deletionMark) {
-            try wrapping("cannot end the deletion of topic '\(name)'") { () throws(SystemError) in
+        try wrapping("cannot end the deletion of topic '\(name)'") { () throws(SystemError) in
+            if try Files.isThere(directory + "/" + deletionMark) {
                 try Files.removeTree(directory)
             }
         }
         for partition in 0..<configuration.partitions {
-            let place = "\(directory)/\(partition)"
-            try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
-                try Files.createDirectory(place)
-                // Left by a creation that did not end.
-                if Files.exists(place + "/control") { try Files.remove(place + "/control") }
-            }
-            try ControlPage.create(
-                place + "/control", topicID: description.id, partition: partition)
-            try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
-                try Files.syncDirectory(place)
-            }
+            try createPartition(partition, directory: directory, topicID: description.id)
         }
         try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
             try Files.writeDurably(directory + "/dictionary", [])
@@ -92,15 +87,34 @@ public final class Topic: Sendable {
         }
     }
 
+    /// Makes the files of a new partition.
+    static func createPartition(
+        _ partition: Int, directory: String, topicID: UInt64
+    ) throws(LogError) {
+        let place = "\(directory)/\(partition)"
+        try wrapping("cannot create a partition") { () throws(SystemError) in
+            try Files.createDirectory(place)
+            // Left by a creation that did not end.
+            if try Files.isThere(place + "/control") { try Files.remove(place + "/control") }
+        }
+        try ControlPage.create(place + "/control", topicID: topicID, partition: partition)
+        try wrapping("cannot create a partition") { () throws(SystemError) in
+            try Files.syncDirectory(place)
+        }
+    }
+
     /// The name that a topic's description has while its files are being removed.
-    private static let deletionMark = "topic.json.deleted"
+    static let deletionMark = "topic.json.deleted"
 
     /// Removes the files of a topic.
     ///
     /// From the first step on there is no such topic.
     static func delete(name: String, directory: String) throws(LogError) {
         let description = directory + "/topic.json"
-        guard Files.exists(description) else {
+        let isThere = try wrapping("cannot look for topic '\(name)'") { () throws(SystemError) in
+            try Files.isThere(description)
+        }
+        guard isThere else {
             throw LogError(.notFound, "there is no topic '\(name)'", path: directory)
         }
         let topic = existing(name, directory)
@@ -216,7 +230,13 @@ public final class Topic: Sendable {
 
     /// Waits until everything published in a partition is on the disk.
     public func flush(partition: Int) throws(LogError) {
+        try flush(partition: partition, after: [])
+    }
+
+    /// The same, without the topics that are being flushed already.
+    func flush(partition: Int, after visited: Set<String>) throws(LogError) {
         let files = try files(partition)
+        let sources = sources(after: visited)
         _ = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: true)
         let target = try control.publishedValue().position
@@ -227,8 +247,14 @@ public final class Topic: Sendable {
     }
 
     /// Whether row `offset` is in the partition, or was removed from its front.
-    func holds(_ offset: UInt64, partition: Int) throws(LogError) -> Bool {
-        var reader = try reader(partition: partition)
+    ///
+    /// Topics that are being recovered already are not recovered for it.
+    func holds(
+        _ offset: UInt64, partition: Int, after visited: Set<String>
+    ) throws(LogError) -> Bool {
+        var reader = try PartitionReader(
+            files: files(partition), decoding: configuration.elementDecoding,
+            onOutOfRange: .error, isHolding: false, sources: sources(after: visited))
         if offset < (try reader.control.startOffsetValue()) { return true }
         guard offset < (try reader.endOffset) else { return false }
         try reader.seek(to: offset)

@@ -1,8 +1,6 @@
-internal import FoundationEssentials
-
 /// What a topic holds and how it is stored.
 ///
-/// Fixed when the topic is created.
+/// Fixed when the topic is created, but for what `DataDirectory.alterTopic` changes.
 public struct TopicConfiguration: Sendable, Codable, Equatable {
     /// What a row is.
     public enum Kind: String, Sendable, Codable {
@@ -139,39 +137,5 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
                 "a flush interval is 1 ms to an hour, not \(milliseconds) ms")
         }
         try retention.validate()
-    }
-}
-
-/// The content of a topic's `topic.json`.
-struct TopicDescription: Codable {
-    let format: Int
-    let id: UInt64
-    let configuration: TopicConfiguration
-
-    func json() throws(LogError) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        do { return Array(try encoder.encode(self)) } catch {
-            throw LogError(.invalidArgument, "cannot encode the topic's configuration: \(error)")
-        }
-    }
-
-    init(id: UInt64, configuration: TopicConfiguration) {
-        format = 2
-        self.id = id
-        self.configuration = configuration
-    }
-
-    init(json bytes: [UInt8], path: String) throws(LogError) {
-        do { self = try JSONDecoder().decode(Self.self, from: Data(bytes)) } catch {
-            throw LogError(
-                .corrupt, "not a topic description: \(error)", path: path, position: 0)
-        }
-        guard format == 2 else {
-            throw LogError(
-                .unsupportedFormat, "topic format \(format); this program reads format 2",
-                path: path)
-        }
-        try configuration.validate()
     }
 }

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// The texts that batch headers of a topic name by number: groups, sources, models, kernel sets.
 ///
-/// A file of records, each `u32 length, u32 CRC-32C of the text, text`; the id of a text is its
-/// place, counted from 1. A text is durable before its id is used.
+/// A file of records (`DictionaryRecord`); the id of a text is its place, counted from 1. A text is
+/// durable before its id is used.
 /// **Thread-safety**: any thread; writers of other processes are kept out by a lock.
 final class TopicDictionary: Sendable {
     private struct State {
@@ -12,9 +12,11 @@ final class TopicDictionary: Sendable {
         var ids: [String: UInt32] = [:]
         /// Bytes of the file that have been read.
         var read = 0
+        /// Ids up to this one are known to be on the disk.
+        var durable = 0
     }
 
-    static let maxTextBytes = 1 << 24
+    static let maxTextBytes = DictionaryRecord.maxTextBytes
     private static let maxFileBytes = 1 << 28
 
     private let path: String
@@ -41,10 +43,11 @@ final class TopicDictionary: Sendable {
     /// The id of a text, given now and made durable if it had none.
     func id(of text: String) throws(LogError) -> UInt32 {
         try locked { (state: inout State) throws(LogError) -> UInt32 in
-            if let id = state.ids[text] { return id }
+            if let id = state.ids[text], id <= state.durable { return id }
             let lock = try self.lock()
             return try withExtendedLifetime(lock) { () throws(LogError) -> UInt32 in
                 try self.refresh(&state)
+                try self.settle(&state)
                 if let id = state.ids[text] { return id }
                 try self.append(text, &state)
                 return UInt32(state.texts.count)
@@ -81,22 +84,42 @@ final class TopicDictionary: Sendable {
                 .invalidArgument, "a name in the dictionary is not empty and has no zero bytes",
                 path: path)
         }
-        var buffer = AlignedBuffer(byteCount: 8 + body.count)
-        var bytes = buffer.mutableBytes
-        bytes.store(UInt32(body.count), at: 0)
-        for (index, byte) in body.enumerated() { bytes.store(byte, at: 8 + index) }
-        bytes.store(CRC32C.checksum(bytes.bytes.extracting(8..<8 + body.count)), at: 4)
-        let content = bytes.bytes.extracting(0..<8 + body.count)
         let at = state.read
+        let record = DictionaryRecord.encoded(body, id: state.texts.count + 1)
         try wrapping("cannot extend the dictionary") { () throws(SystemError) in
             let file = try FileHandle(path, .readWrite)
-            try file.truncate(to: at)  // what a writer that died half-way left behind
-            try file.write(content, at: at)
+            if try file.size() > at {
+                // What a writer that died half-way left behind must not come back in part.
+                try file.truncate(to: at)
+                try file.sync()
+            }
+            try file.write(record, at: at)
             try file.sync()
         }
+        add(text, record.count, &state)
+        state.durable = state.texts.count
+    }
+
+    private func add(_ text: String, _ bytes: Int, _ state: inout State) {
         state.texts.append(text)
         state.ids[text] = UInt32(state.texts.count)
-        state.read += 8 + body.count
+        state.read += bytes
+    }
+
+    /// Makes durable what others have appended; the lock is held.
+    ///
+    /// Only the last record can be missing on the disk: who appended it may have died before its
+    /// sync, or been told that it failed, after which a sync alone would promise nothing.
+    private func settle(_ state: inout State) throws(LogError) {
+        guard let last = state.texts.last, state.texts.count > state.durable else { return }
+        let record = DictionaryRecord.encoded(Array(last.utf8), id: state.texts.count)
+        let at = state.read - record.count
+        try wrapping("cannot sync the dictionary") { () throws(SystemError) in
+            let file = try FileHandle(path, .readWrite)
+            try file.write(record, at: at)
+            try file.sync()
+        }
+        state.durable = state.texts.count
     }
 
     /// Reads what others have appended.
@@ -109,45 +132,18 @@ final class TopicDictionary: Sendable {
         let span = bytes.span
         let raw = unsafe span.bytes  // SAFETY: every byte of an array of bytes is initialised.
         while state.read < raw.byteCount {
-            guard let end = Self.endOfRecord(at: state.read, in: raw) else {
-                if Self.isTorn(at: state.read, in: raw) { return }
+            let at = state.read
+            let record = DictionaryRecord(header: at, in: raw)
+            guard let record, record.id == state.texts.count + 1, record.isIntact(at: at, in: raw)
+            else {
+                if DictionaryRecord.isTorn(at: at, in: raw) { return }
                 throw LogError.corrupt(
-                    path, at: state.read, expected: "a text that matches its checksum",
-                    found: "another")
+                    path, at: at, expected: "id \(state.texts.count + 1) and its text",
+                    found: record.map { "id \($0.id)" } ?? "no header of a text")
             }
-            let text = String(decoding: bytes[state.read + 8..<end], as: UTF8.self)
-            state.texts.append(text)
-            state.ids[text] = UInt32(state.texts.count)
-            state.read = end
+            let start = at + DictionaryRecord.headerBytes
+            let text = String(decoding: bytes[start..<start + record.length], as: UTF8.self)
+            add(text, record.size, &state)
         }
-    }
-
-    /// Where the record at byte `start` ends; nil when it is not whole.
-    private static func endOfRecord(at start: Int, in raw: RawSpan) -> Int? {
-        guard start + 8 <= raw.byteCount else { return nil }
-        let length = Int(raw.load(start, as: UInt32.self))
-        let end = start + 8 + length
-        guard (1...maxTextBytes).contains(length), end <= raw.byteCount,
-            raw.load(start + 4, as: UInt32.self)
-                == CRC32C.checksum(raw.extracting(start + 8..<end))
-        else { return nil }
-        return end
-    }
-
-    /// Whether the broken record at byte `start` was never acknowledged.
-    ///
-    /// Then it is the last one, and either short (its writer died) or partly zero (the machine
-    /// went down): texts have no zero bytes.
-    private static func isTorn(at start: Int, in raw: RawSpan) -> Bool {
-        for next in start + 1..<raw.byteCount where endOfRecord(at: next, in: raw) != nil {
-            return false
-        }
-        guard start + 8 <= raw.byteCount else { return true }
-        // The text is whole: it is the length that is damaged.
-        let text = CRC32C.checksum(raw.extracting(start + 8..<raw.byteCount))
-        if start + 8 < raw.byteCount, raw.load(start + 4, as: UInt32.self) == text { return false }
-        let end = start + 8 + Int(raw.load(start, as: UInt32.self))
-        return end > raw.byteCount
-            || (start + 8..<raw.byteCount).contains { raw.load($0, as: UInt8.self) == 0 }
     }
 }

@@ -2,16 +2,21 @@ internal import MillraceSystem
 
 /// A topic's dictionary, read past its faults.
 ///
-/// The id of a text is its place: a damaged record counts where its length is proven, by its own
-/// field or by the checksum of the bytes up to the next intact record.
+/// Records tell their ids, so that a damaged one does not hide those behind it. Its text counts as
+/// intact where the checksums prove it.
 struct DictionaryScan: Sendable {
     /// The text of each id, from 1; nil for a damaged one.
     private(set) var texts: [[UInt8]?] = []
-    /// Whether all ids are known: false from a place on where records cannot be counted.
+    /// Whether all ids are known: false when the last records cannot be counted.
     private(set) var isComplete = true
 
     /// An empty dictionary.
     init() {}
+
+    init(path: String) {
+        var ignored = Findings()
+        self.init(path: path, &ignored)
+    }
 
     init(path: String, _ findings: inout Findings) {
         var bytes: [UInt8] = []
@@ -24,61 +29,84 @@ struct DictionaryScan: Sendable {
         }
         let raw = unsafe bytes.span.bytes  // SAFETY: an array of bytes is initialised.
         var at = 0
-        while at < raw.byteCount, isComplete {
-            if let end = Self.endOfRecord(at: at, in: raw) {
-                texts.append(Array(bytes[at + 8..<end]))
-                at = end
+        while at < raw.byteCount {
+            let record = DictionaryRecord(header: at, in: raw)
+            if let record, record.id == texts.count + 1, record.isIntact(at: at, in: raw) {
+                texts.append(Self.text(at, record.length, bytes))
+                at += record.size
+            } else if DictionaryRecord.isTorn(at: at, in: raw) {
+                findings.note(path, "a torn record at byte \(at), which was never acknowledged")
+                return
             } else {
-                at = pass(at, in: raw, bytes, path, &findings)
+                at = pass(at, record, in: raw, bytes, path, &findings)
             }
         }
     }
 
+    private static func text(_ at: Int, _ length: Int, _ bytes: [UInt8]) -> [UInt8] {
+        let start = at + DictionaryRecord.headerBytes
+        return Array(bytes[start..<start + length])
+    }
+
     /// Goes past the broken record at byte `at`; returns where to go on.
     private mutating func pass(
-        _ at: Int, in raw: RawSpan, _ bytes: [UInt8], _ path: String, _ findings: inout Findings
+        _ at: Int, _ record: DictionaryRecord?, in raw: RawSpan, _ bytes: [UInt8], _ path: String,
+        _ findings: inout Findings
     ) -> Int {
-        let next = (at + 1..<raw.byteCount).first { Self.endOfRecord(at: $0, in: raw) != nil }
-        let end = next ?? raw.byteCount
-        let length = at + 8 <= raw.byteCount ? Int(raw.load(at, as: UInt32.self)) : 0
         var fault = TopicVerification.Fault(
-            .metadata, path, at: at, expected: "id \(texts.count + 1) and its checksum",
+            .metadata, path, at: at, expected: "id \(texts.count + 1) and its text",
             found: "another text")
-        if at + 8 < end,
-            raw.load(at + 4, as: UInt32.self) == CRC32C.checksum(raw.extracting(at + 8..<end))
-        {
-            texts.append(Array(bytes[at + 8..<end]))
-            fault.expected = "a length of \(end - at - 8)"
-            fault.found = "\(length)"
-        } else if next == nil, Self.isTorn(at: at, length: length, in: raw) {
-            findings.note(path, "a torn record at byte \(at), which was never acknowledged")
-            return end
-        } else if at + 8 + length == end {
-            texts.append(nil)
-        } else {
-            isComplete = false
-            fault.found = "a record whose length is not known; later ids are lost"
+        defer { findings.faults.append(fault) }
+        if let record, record.id <= texts.count + 1, at + record.size <= raw.byteCount {
+            fault.found = record.id == texts.count + 1 ? "another text" : "id \(record.id) again"
+            if record.id == texts.count + 1 { texts.append(nil) }
+            return at + record.size
         }
-        findings.faults.append(fault)
+        if let record, record.isIntact(at: at, in: raw) {
+            fault.found = "id \(record.id)"
+            return fill(upTo: record.id) ? at : at + record.size
+        }
+        let next = DictionaryRecord.next(behind: at, in: raw)
+        let end = next ?? raw.byteCount
+        if let length = Self.provenLength(at, end, id: texts.count + 1, in: raw) {
+            fault.expected = "the header of a text of \(length) bytes"
+            fault.found = "another"
+            texts.append(Self.text(at, length, bytes))
+        } else if let next, let following = DictionaryRecord(header: next, in: raw) {
+            fault.found = "no header of a text"
+            _ = fill(upTo: following.id)
+        } else {
+            fault.found = "a record whose length is not known; later ids are lost"
+            texts.append(nil)
+            isComplete = false
+        }
         return end
     }
 
-    /// Whether the broken record at the end was never acknowledged: it is short, or the machine
-    /// went down and left zeros, which no text has.
-    private static func isTorn(at start: Int, length: Int, in raw: RawSpan) -> Bool {
-        start + 8 + length > raw.byteCount || start + 8 > raw.byteCount
-            || (start + 8..<raw.byteCount).contains { raw.load($0, as: UInt8.self) == 0 }
+    /// The ids below `id` that have not come are lost; false for an absurd one, which says nothing.
+    private mutating func fill(upTo id: Int) -> Bool {
+        guard id > texts.count, id - texts.count < 1 << 20 else {
+            isComplete = false
+            return false
+        }
+        while texts.count < id - 1 { texts.append(nil) }
+        return true
     }
 
-    private static func endOfRecord(at start: Int, in raw: RawSpan) -> Int? {
-        guard start + 8 <= raw.byteCount else { return nil }
-        let length = Int(raw.load(start, as: UInt32.self))
-        let end = start + 8 + length
-        guard (1...TopicDictionary.maxTextBytes).contains(length), end <= raw.byteCount,
-            raw.load(start + 4, as: UInt32.self)
-                == CRC32C.checksum(raw.extracting(start + 8..<end))
-        else { return nil }
-        return end
+    /// The length of the text between `at` and `end` when only the header is damaged, in one field.
+    private static func provenLength(_ at: Int, _ end: Int, id: Int, in raw: RawSpan) -> Int? {
+        let start = at + DictionaryRecord.headerBytes
+        guard start < end, raw.load(at + 4) == CRC32C.checksum(raw.extracting(start..<end)) else {
+            return nil
+        }
+        let lengths = max(end - start - 15, 1)...end - start
+        let proven = lengths.first { length in
+            let header = DictionaryRecord.header(
+                length: length, checksum: raw.load(at + 4), id: id)
+            return (12..<16).allSatisfy { raw.load(at + $0, as: UInt8.self) == header[$0] }
+        }
+        let stored = Int(raw.load(at, as: UInt32.self))
+        return proven ?? (lengths.contains(stored) ? stored : nil)
     }
 
     /// The text that stands for a lost one in a salvaged topic.
@@ -87,17 +115,9 @@ struct DictionaryScan: Sendable {
     /// A dictionary file with the intact texts under their ids, placeholders for the others up to
     /// `count`.
     func encoded(count: Int) -> [UInt8] {
-        var file: [UInt8] = []
-        for id in 1..<max(count, texts.count) + 1 {
+        (1..<max(count, texts.count) + 1).flatMap { id in
             let known = id <= texts.count ? texts[id - 1] : nil
-            let text = known ?? Array(Self.placeholder(id).utf8)
-            for word in [UInt32(text.count), CRC32C.checksum(of: text.span)] {
-                for shift in stride(from: 0, to: 32, by: 8) {
-                    file.append(UInt8(truncatingIfNeeded: word >> UInt32(shift)))
-                }
-            }
-            file += text
+            return DictionaryRecord.encoded(known ?? Array(Self.placeholder(id).utf8), id: id)
         }
-        return file
     }
 }

@@ -9,9 +9,12 @@ struct Findings: Sendable {
     }
 
     /// Records a refusal of the code that reads the same bytes for users.
+    ///
+    /// `what` was expected, where the refusal does not say it more closely.
     mutating func refused(_ effect: TopicVerification.Effect, _ what: String, _ error: LogError) {
         faults.append(
             TopicVerification.Fault(
-                effect, error.path ?? "", at: error.position, expected: what, found: error.message))
+                effect, error.path ?? "", at: error.position, expected: error.expected ?? what,
+                found: error.found ?? error.message))
     }
 }

@@ -12,7 +12,11 @@ extension PartitionVerifier {
         let batch = bytes.extracting(whole)
         let payload = check.fault(header, batch)
         let isChained = previousChecksum.map { $0 == header.previousChecksum } ?? true
-        if cursor.mayBeTorn, payload != nil || !isChained { return tear(&cursor) }
+        let isNext = isAfterGap || header.baseOffset == nextOffset
+        if payload != nil || !isChained || !isNext, mayTear(at: cursor.position(at)) {
+            tear(path, at: at)
+            return false
+        }
         if let fault = placeFault(header, cursor) {
             lose(
                 path, at: at + fault.byte, bytes: whole, expected: fault.expected,
@@ -29,6 +33,7 @@ extension PartitionVerifier {
                     found: hex(header.previousChecksum)))
         }
         follow(header, path, at)
+        attest(header, cursor)
         cursor.at = whole.upperBound
         if let payload {
             record(.rows, path, at, payload)
@@ -100,6 +105,20 @@ extension PartitionVerifier {
         isAfterGap = false
         previousChecksum = header.checksum
         lastBase = header.baseOffset
+    }
+
+    /// Takes what the batch says was durable when it was appended: something before it.
+    private mutating func attest(_ header: BatchHeader, _ cursor: SegmentCursor) {
+        let position = cursor.position(cursor.at)
+        guard header.durable > position else {
+            attested = max(attested, header.durable)
+            return
+        }
+        record(
+            .metadata, cursor.part.path, cursor.at,
+            BatchHeaderFault(
+                byte: 120, expected: "a durable position of at most \(position)",
+                found: "\(header.durable)"))
     }
 
     private mutating func record(

@@ -40,7 +40,9 @@ struct ProgressCheck: Sendable {
         guard header.producer != 0 else { return nil }
         let last = sequences[header.producer]
         sequences[header.producer] = header.sequence
-        guard let last, header.sequence <= last else { return nil }
+        // Retention tells anew of what it is about to remove.
+        let isRestated = header.rows == 0 && header.sequence == last
+        guard let last, header.sequence <= last, !isRestated else { return nil }
         return BatchHeaderFault(
             byte: 112, expected: "a sequence above \(last) of producer \(header.producer)",
             found: "\(header.sequence)")

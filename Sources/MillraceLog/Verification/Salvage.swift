@@ -133,11 +133,11 @@ private struct TopicSalvage {
         _ scope: PartitionScope?, _ writer: consuming SalvageWriter, _ scan: inout TopicScan
     ) throws(LogError) -> (counts: TopicVerification.Counts, largestID: Int) {
         guard let scope else {
-            try writer.finish(nextOffset: 0, ceiling: 0)
-            return (TopicVerification.Counts(), 0)
+            return (try writer.finish(nextOffset: 0, ceiling: 0), 0)
         }
         var verifier = PartitionVerifier(scope)
-        writer.begin(after: verifier.newestEpoch)
+        writer.begin(
+            after: verifier.newestEpoch, startOffset: verifier.control.startOffset)
         var largestID: UInt32 = 0
         try verifier.run { (part, header, batch) throws(LogError) in
             guard header.rows == 0 || configuration.allows(columns: header.columns) else {
@@ -151,9 +151,9 @@ private struct TopicSalvage {
             try writer.append(header, batch, of: part)
         }
         scan.add(verifier.findings)
-        let counts = writer.counts
         let resume = verifier.resumeOffset
-        try writer.finish(nextOffset: resume, ceiling: max(resume, verifier.control.ceiling ?? 0))
+        let counts = try writer.finish(
+            nextOffset: resume, ceiling: max(resume, verifier.control.ceiling ?? 0))
         return (counts, Int(largestID))
     }
 }

@@ -11,7 +11,7 @@ struct SalvageWriter: ~Copyable {
     private(set) var counts = TopicVerification.Counts()
     private var epoch: UInt64 = 1
     private var position: UInt64 = 0
-    /// Offset of the first row that was kept.
+    /// Offset below which retention had removed all rows of the original.
     private var startOffset: UInt64?
     private var nextOffset: UInt64 = 0
     private var previousChecksum: UInt32 = 0
@@ -33,7 +33,8 @@ struct SalvageWriter: ~Copyable {
     /// Begins above the epochs of the original, so that what refers to rows by offset and epoch can
     /// tell the copy's rows from others; at 1 again where the numbers, or a damaged page, leave
     /// little room above.
-    mutating func begin(after newest: UInt64) {
+    mutating func begin(after newest: UInt64, startOffset: UInt64?) {
+        self.startOffset = startOffset
         epoch = newest < PublishedWord.maxEpoch / 2 ? newest + 1 : 1
     }
 
@@ -45,12 +46,14 @@ struct SalvageWriter: ~Copyable {
         let isAfterHole = counts.batches > 0 && original.baseOffset != nextOffset
         if isAfterHole { epoch += 1 }
         if segment == nil || isAfterHole || source != part.path {
-            try beginSegment(baseOffset: original.baseOffset, of: part)
+            try beginSegment(baseOffset: original.baseOffset, createdAt: part.header?.createdAt)
             source = part.path
         }
         var header = original
         header.epoch = UInt32(epoch)
         header.previousChecksum = previousChecksum
+        // Nothing of the copy is on the disk yet; log positions of the original mean nothing here.
+        header.durable = 0
         try segment?.write(&header, batch, &buffer, at: position)
         position += UInt64(header.batchBytes)
         nextOffset = header.baseOffset + UInt64(header.rows)
@@ -61,10 +64,10 @@ struct SalvageWriter: ~Copyable {
     }
 
     private mutating func beginSegment(
-        baseOffset: UInt64, of part: SegmentPart
+        baseOffset: UInt64, createdAt: Int64?
     ) throws(LogError) {
         try endSegment()
-        startOffset = startOffset ?? baseOffset
+        startOffset = min(startOffset ?? baseOffset, baseOffset)
         guard epoch <= PublishedWord.maxEpoch else {
             throw LogError(
                 .tooLarge, "the partition has more epochs and holes than the format can number",
@@ -73,7 +76,7 @@ struct SalvageWriter: ~Copyable {
         var header = SegmentHeader(
             topicID: topicID, partition: UInt32(partition), epoch: UInt32(epoch),
             baseOffset: baseOffset, basePosition: position)
-        header.createdAt = part.header?.createdAt ?? header.createdAt
+        header.createdAt = createdAt ?? header.createdAt
         segment = try SalvagedSegment(directory, header, priorMaxTimestamp: maxTimestamp)
         counts.segments += 1
     }
@@ -84,8 +87,17 @@ struct SalvageWriter: ~Copyable {
         segment = nil
     }
 
-    /// Makes everything durable; the next append to the partition gets `nextOffset`.
-    consuming func finish(nextOffset: UInt64, ceiling: UInt64) throws(LogError) {
+    /// Makes everything durable.
+    ///
+    /// The next append to the partition gets `nextOffset`. Returns what the partition holds.
+    consuming func finish(
+        nextOffset: UInt64, ceiling: UInt64
+    ) throws(LogError) -> TopicVerification.Counts {
+        if nextOffset > self.nextOffset {
+            // The offsets in between are used up, which only a segment's base offset can say.
+            if counts.batches > 0 { epoch += 1 }
+            try beginSegment(baseOffset: nextOffset, createdAt: nil)
+        }
         try endSegment()
         let path = directory + "/control"
         try ControlPage.create(
@@ -96,6 +108,7 @@ struct SalvageWriter: ~Copyable {
         try wrapping("cannot sync the partition") { () throws(SystemError) in
             try Files.syncDirectory(directory)
         }
+        return counts
     }
 }
 

@@ -7,22 +7,17 @@ struct SegmentCursor: Sendable {
     let wanted: Int?
     /// The segment that follows.
     let next: SegmentPart?
-    /// Whether the end may be torn.
-    let mayBeTorn: Bool
     /// Byte of the next batch.
     var at = SegmentHeader.byteCount
     var index: IndexCheck
 
-    init(
-        part: SegmentPart, size: Int, limit: UInt64?, next: SegmentPart?, mayBeTorn: Bool
-    ) {
+    init(part: SegmentPart, size: Int, limit: UInt64?, next: SegmentPart?) {
         self.part = part
         self.size = size
         wanted = limit.map {
             SegmentHeader.byteCount + Int(max($0, part.basePosition) - part.basePosition)
         }
         self.next = next
-        self.mayBeTorn = mayBeTorn
         index = IndexCheck(basePosition: part.basePosition)
     }
 

@@ -29,7 +29,10 @@ struct TopicScan: Sendable {
         }
         directory = "\(data)/topics/\(name)"
         report = TopicVerification(topic: name)
-        guard Files.isDirectory(directory) else {
+        let isDeleted =
+            Files.exists(directory + "/" + Topic.deletionMark)
+            && !Files.exists(directory + "/topic.json")
+        guard Files.isDirectory(directory), !isDeleted else {
             throw LogError(.notFound, "there is no topic '\(name)'", path: directory)
         }
         let directory = directory
@@ -56,10 +59,9 @@ struct TopicScan: Sendable {
             topicID = description.id
             configuration = description.configuration
         } catch {
-            report.faults.append(
-                TopicVerification.Fault(
-                    .metadata, path, at: 0, expected: "a topic's description",
-                    found: error.message))
+            var findings = Findings()
+            findings.refused(.metadata, "a topic's description", error)
+            add(findings)
         }
     }
 
@@ -74,7 +76,7 @@ struct TopicScan: Sendable {
     private mutating func settleIdentity(_ partitions: [Int]) {
         let ids = Set(
             partitions.compactMap {
-                FileIdentity.topicID("\(directory)/\($0)/control", headerBytes: 32)
+                HeaderIdentity.topicID("\(directory)/\($0)/control", headerBytes: 32)
             })
         guard ids.count == 1, let id = ids.first else { return }
         if let topicID, topicID != id {
@@ -97,6 +99,13 @@ struct TopicScan: Sendable {
     private mutating func add(_ partition: Int, isThere: Bool) {
         let place = "\(directory)/\(partition)"
         if let count = configuration?.partitions, partition >= count {
+            if isEmpty(place) {
+                report.notes.append(
+                    TopicVerification.Note(
+                        path: place,
+                        text: "a partition without segments that the topic does not have"))
+                return
+            }
             report.faults.append(
                 TopicVerification.Fault(
                     .metadata, directory + "/topic.json", at: 0,
@@ -118,13 +127,22 @@ struct TopicScan: Sendable {
                 dictionaryCount: dictionary.isComplete ? dictionary.texts.count : nil))
     }
 
+    /// Whether a partition has no segments: whoever was to make it died.
+    private func isEmpty(_ place: String) -> Bool {
+        do throws(SystemError) {
+            return try !Files.list(place).contains { $0.hasSuffix(".log") }
+        } catch {
+            return false
+        }
+    }
+
     /// The id in the first intact segment header of a partition; 0 when there is none.
     private func segmentIdentity(_ place: String) -> UInt64 {
         var names: [String] = []
         // The catalogue of segments says why a directory cannot be listed.
         do throws(SystemError) { names = try Files.list(place) } catch {}
         for name in names where name.hasSuffix(".log") {
-            if let id = FileIdentity.topicID(
+            if let id = HeaderIdentity.topicID(
                 place + "/" + name, headerBytes: SegmentHeader.byteCount)
             {
                 return id

@@ -81,6 +81,7 @@ import Testing
         var random = Self.seeded("unknown timestamp")
         let log = try IndexedLog(
             bytes: 1 << 16, segmentBytes: 1 << 16, largest: 1_000, random: &random)
+        try log.removeIndexes()
         let entry = log.list.entries[0]
         func prior(_ value: Int64) -> Int64? {
             _ = SegmentIndexWriter(
@@ -97,6 +98,7 @@ import Testing
         var random = Self.seeded("unwritable")
         let log = try IndexedLog(
             bytes: 1 << 18, segmentBytes: 1 << 17, largest: 5_000, random: &random)
+        try log.removeIndexes()
         for index in log.list.entries.indices {
             try Files.createDirectory(log.indexPath(index))
         }

@@ -181,6 +181,7 @@ final class LogWorkload {
         guard shape.rows.retention.isActive, place != .outputs else { return }
         let start = try rows.startOffset(partition: place.partition)
         history[place].starts.append((begun, start))
+        history[place].makeDurable(below: start, at: moment())
     }
 
     private func origin(_ range: SourceRange) throws(LogError) -> BatchOrigin {
@@ -235,7 +236,8 @@ final class LogWorkload {
         builder.sequence = last.sequence
         let receipt = try box.writer?.append(&builder)
         // Retention may have removed the rows.
-        guard receipt?.isDuplicate == true, receipt?.baseOffset ?? last.baseOffset == last.baseOffset
+        guard receipt?.isDuplicate == true,
+            receipt?.baseOffset ?? last.baseOffset == last.baseOffset
         else {
             throw LogError(.system, "\(place): sequence \(last.sequence) is a duplicate")
         }

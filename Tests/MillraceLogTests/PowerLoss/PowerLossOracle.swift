@@ -120,19 +120,22 @@ struct PowerLossOracle {
     /// Which of the batches are there: all that were durable, and none behind one that is lost.
     private func match(_ seen: [Seen], _ place: LogPlace) throws -> Range<Int> {
         let known = known(place)
-        let start = history[place].start(at: moment)
+        let start = try topic(place).files(place.partition).openControl(writable: false)
+            .startOffsetValue()
+        let mayStart = history[place].start(at: moment)
+        try require(start <= mayStart, "\(place): begins at \(start), \(mayStart) is kept")
+        let removed = known.prefix { $0.endOffset <= start }.count
         let durable = known.lastIndex { $0.durable <= moment }.map { $0 + 1 } ?? 0
         guard let first = seen.first else {
-            let kept = known[..<durable].filter { $0.endOffset > start }
-            try require(kept.isEmpty, "\(place): \(kept.count) durable batches are lost")
-            return durable..<durable
+            try require(
+                durable <= removed, "\(place): durable batches \(removed) ..< \(durable) are lost")
+            return removed..<removed
         }
         guard let index = known.firstIndex(where: { $0.baseOffset == first.baseOffset }) else {
             throw PowerLossFault(description: "\(place): begins with offset \(first.baseOffset)")
         }
         try require(
-            known[..<index].allSatisfy { $0.endOffset <= start },
-            "\(place): begins with batch \(index), offset \(first.baseOffset); \(start) is kept")
+            index == removed, "\(place): begins with batch \(index), \(removed) are removed")
         for (number, batch) in seen.enumerated() {
             try require(
                 index + number < known.count && Self.matches(batch, known[index + number]),
@@ -236,14 +239,10 @@ struct PowerLossOracle {
         let left = history[place].lastSequence(of: producer, in: kept.upperBound)
         var writer = try topic(place).writer(
             partition: place.partition, producer: LogWorkload.name(of: producer))
-        // With no rows left, what retention wrote anew of lost batches may be there.
-        let isKnown =
-            writer.lastSequence == left
-            || kept.isEmpty && (writer.lastSequence ?? 0) >= left ?? 0
-                && (writer.lastSequence ?? 0) <= batch.sequence
         try require(
-            isKnown,
-            "\(place): producer \(producer) stands at \(writer.lastSequence ?? 0), not \(left ?? 0)")
+            writer.lastSequence == left,
+            "\(place): producer \(producer) stands at \(writer.lastSequence ?? 0), not \(left ?? 0)"
+        )
         let isLost = (writer.lastSequence ?? 0) < batch.sequence
         var builder = BatchBuilder()
         batch.content.fill(&builder)

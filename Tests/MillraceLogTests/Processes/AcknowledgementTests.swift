@@ -14,9 +14,11 @@ import Testing
         let directory = try TemporaryDirectory("millrace-notes")
         let path = directory.file("notes")
         let file = try PromiseFile(path)
+        #expect(try PromiseFile.count(directory.file("none")) == 0)
         #expect(try PromiseFile.read(path) == [])
         for number in 0..<5 { try file.note(Self.note(UInt64(number))) }
         #expect(try PromiseFile.read(path) == (0..<5).map(Self.note))
+        #expect(try PromiseFile.count(path) == 5)
         #expect(try PromiseFile.read(path, from: 3) == (3..<5).map(Self.note))
         #expect(try PromiseFile.read(path, from: 5) == [])
     }

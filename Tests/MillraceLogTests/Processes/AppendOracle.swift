@@ -6,7 +6,9 @@ import MillraceTestSupport
 ///
 /// Every acknowledged batch is there once, whole, at the offset that was promised, with the rows
 /// that were given, in the order of its process. A batch that was not acknowledged is there once
-/// or not at all; a process that was killed leaves at most one of them, its last.
+/// or not at all; a process that was killed leaves at most one of them, its last. Where retention
+/// removes rows, what it has left begins at some batch, and from there on everything is there.
+/// Offsets are dense within an epoch.
 ///
 /// It knows nothing of the log's format: it is shown what a reader gives out.
 struct AppendOracle {
@@ -22,10 +24,17 @@ struct AppendOracle {
     private(set) var faults: [String] = []
     /// The offset behind the last batch seen.
     private(set) var nextOffset: UInt64
+    /// The first offset that is looked at.
+    private let start: UInt64
+    private var epoch: UInt32 = 0
     private var seen: [UInt32: [Seen]] = [:]
+    private var places: [UInt64: Seen] = [:]
 
-    /// An oracle for what follows from `offset` on.
-    init(from offset: UInt64 = 0) { nextOffset = offset }
+    /// An oracle for what follows from `offset` on, where retention has left the log to begin.
+    init(from offset: UInt64 = 0) {
+        nextOffset = offset
+        start = offset
+    }
 
     /// The processes that have rows in the log.
     var producers: Set<UInt32> { Set(seen.keys) }
@@ -39,15 +48,24 @@ struct AppendOracle {
             for byte in value.indices { bytes.append(value[byte]) }
             rows.append(bytes)
         }
-        see(baseOffset: batch.baseOffset + UInt64(batch.skippedRows), rows: rows)
+        see(
+            baseOffset: batch.baseOffset + UInt64(batch.skippedRows), rows: rows,
+            epoch: batch.epoch)
     }
 
     /// Takes the next batch of the log, as plain values.
-    mutating func see(baseOffset: UInt64, rows: [[UInt8]]) {
-        if baseOffset != nextOffset {
-            faults.append("offset \(nextOffset) is followed by \(baseOffset)")
+    mutating func see(baseOffset: UInt64, rows: [[UInt8]], epoch: UInt32 = 1) {
+        if baseOffset < nextOffset || baseOffset > nextOffset && epoch == self.epoch
+            || epoch < self.epoch
+        {
+            faults.append(
+                "offset \(nextOffset) of epoch \(self.epoch) is followed by \(baseOffset) of "
+                    + "epoch \(epoch)")
         }
         nextOffset = baseOffset + UInt64(rows.count)
+        self.epoch = epoch
+        // Without rows: what retention keeps of a producer.
+        if rows.isEmpty { return }
         guard let head = rows.first.flatMap({ ProcessRow($0.span) }) else {
             faults.append("offset \(baseOffset) holds bytes that nobody wrote")
             return
@@ -64,16 +82,16 @@ struct AppendOracle {
             checksum = CRC32C.checksum(of: bytes.span, seed: checksum)
         }
         let last = seen[head.producer, default: []].last
-        let expected = last.map { $0.first + UInt64($0.rows) } ?? 0
+        let expected = last.map { $0.first + UInt64($0.rows) } ?? (start == 0 ? 0 : head.first)
         if head.first != expected {
             faults.append(
                 "offset \(baseOffset): row \(head.first) of producer \(head.producer) where "
                     + "\(expected) is due")
         }
-        seen[head.producer, default: []].append(
-            Seen(
-                first: head.first, baseOffset: baseOffset, rows: UInt32(rows.count),
-                checksum: checksum))
+        let batch = Seen(
+            first: head.first, baseOffset: baseOffset, rows: UInt32(rows.count), checksum: checksum)
+        seen[head.producer, default: []].append(batch)
+        places[baseOffset] = batch
     }
 
     /// What is wrong with the rows of a process that has ended, given what it was promised.
@@ -81,10 +99,12 @@ struct AppendOracle {
         let batches = seen[producer, default: []]
         let found = Dictionary(grouping: batches, by: \.first)
         var faults: [String] = []
-        for promise in promises {
+        for promise in promises where !isRemoved(promise, batches.first) {
             let promised = Seen(
-                first: promise.first, baseOffset: promise.baseOffset, rows: promise.rows,
-                checksum: promise.checksum)
+                first: promise.first,
+                baseOffset: promise.baseOffset == Promise.unknownOffset
+                    ? found[promise.first]?.first?.baseOffset ?? 0 : promise.baseOffset,
+                rows: promise.rows, checksum: promise.checksum)
             if found[promise.first] != [promised] {
                 faults.append(
                     "producer \(producer): \(promise) and found \(found[promise.first] ?? [])")
@@ -100,8 +120,28 @@ struct AppendOracle {
         return faults
     }
 
+    /// Whether retention may have removed the batch.
+    private func isRemoved(_ promise: Promise, _ first: Seen?) -> Bool {
+        if promise.baseOffset != Promise.unknownOffset { return promise.baseOffset < start }
+        // Where it was nobody said, but what the process appended later comes later.
+        return start > 0 && promise.first < first?.first ?? .max
+    }
+
+    /// What is wrong with what a reader saw while processes appended.
+    func verdict(onSeen batches: [Promise]) -> [String] {
+        batches.filter { $0.baseOffset >= start }.compactMap { batch in
+            let seen = Seen(
+                first: batch.first, baseOffset: batch.baseOffset, rows: batch.rows,
+                checksum: batch.checksum)
+            guard places[batch.baseOffset] != seen else { return nil }
+            let place = places[batch.baseOffset].map { "\($0)" } ?? "nothing"
+            return "a reader saw \(batch), and there is \(place)"
+        }
+    }
+
     /// Batches of a process that were not acknowledged.
     func unacknowledged(_ producer: UInt32, _ promises: [Promise]) -> Int {
-        seen[producer, default: []].count - Set(promises.map(\.first)).count
+        let acknowledged = Set(promises.map(\.first))
+        return seen[producer, default: []].count { !acknowledged.contains($0.first) }
     }
 }

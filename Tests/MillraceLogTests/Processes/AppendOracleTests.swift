@@ -131,4 +131,67 @@ import Testing
         promises[2] = nil
         #expect(Self.judge(Self.log(), promises) == (0, 1))
     }
+
+    /// The last four batches, as retention may leave them, and what their producers were promised.
+    private static func trimmed() -> AppendOracle {
+        var oracle = AppendOracle(from: log()[2].base)
+        for (base, rows) in log().dropFirst(2) { oracle.see(baseOffset: base, rows: rows) }
+        return oracle
+    }
+
+    @Test func whatRetentionRemovedIsNotMissed() throws {
+        let oracle = Self.trimmed()
+        #expect(oracle.faults == [])
+        for producer in [UInt32(1), 2] {
+            var promises = try #require(Self.promises[producer])
+            #expect(oracle.verdict(on: producer, promises) == [])
+            promises[0].baseOffset = Promise.unknownOffset
+            #expect(oracle.verdict(on: producer, promises) == [])
+        }
+    }
+
+    @Test(arguments: 2..<6) func whatRetentionLeftIsMissed(index: Int) throws {
+        var oracle = AppendOracle(from: Self.log()[2].base)
+        for (place, batch) in Self.log().enumerated() where place >= 2 && place != index {
+            oracle.see(baseOffset: batch.base, rows: batch.rows)
+        }
+        let faults = [UInt32(1), 2].flatMap { oracle.verdict(on: $0, Self.promises[$0] ?? []) }
+        #expect(!faults.isEmpty)
+    }
+
+    @Test func offsetsMayJumpOnlyIntoANewEpoch() {
+        for (epochs, faults) in [([1, 2], 0), ([1, 1], 1), ([2, 1], 1)] {
+            var oracle = AppendOracle()
+            oracle.see(baseOffset: 0, rows: Self.rows(1, 0, 2), epoch: UInt32(epochs[0]))
+            oracle.see(baseOffset: 64, rows: Self.rows(1, 2, 3), epoch: UInt32(epochs[1]))
+            #expect(oracle.faults.count == faults, "\(epochs)")
+        }
+        var oracle = AppendOracle()
+        oracle.see(baseOffset: 0, rows: Self.rows(1, 0, 2), epoch: 1)
+        oracle.see(baseOffset: 1, rows: Self.rows(1, 2, 3), epoch: 2)
+        #expect(oracle.faults.count == 1)
+    }
+
+    @Test func aDuplicateWhosePlaceIsNotKnownMustBeThere() throws {
+        var promises = try #require(Self.promises[1])
+        promises[2].baseOffset = Promise.unknownOffset
+        #expect(Self.judge(Self.log(), [1: promises, 2: Self.promises[2] ?? []]) == (0, 0))
+        var log = Self.log()
+        log.remove(at: 4)
+        #expect(Self.judge(log, [1: promises, 2: Self.promises[2] ?? []]).processes == 1)
+    }
+
+    @Test func whatAReaderSawMustBeThere() {
+        var oracle = AppendOracle()
+        for (base, rows) in Self.log() { oracle.see(baseOffset: base, rows: rows) }
+        let seen = Self.promises.values.flatMap { $0 }
+        #expect(oracle.verdict(onSeen: seen) == [])
+        #expect(oracle.verdict(onSeen: [Self.promise(1, 9, 2, at: 18)]).count == 1)
+        for place in seen.indices {
+            var other = seen
+            other[place].checksum ^= 1
+            #expect(oracle.verdict(onSeen: other).count == 1)
+        }
+        #expect(Self.trimmed().verdict(onSeen: seen) == [])
+    }
 }

@@ -50,12 +50,23 @@ struct DamagedTopic {
                 }
                 builder.timestamp = Int64(1_000 + random.next() % 1_000)
                 try writer.append(&builder)
+                if random.next() % 40 == 0 { try writer.flush() }
             }
-            if epoch == 1 { try writer.close() }
+            if epoch == 1 {
+                try writer.close()
+            } else if epoch + 1 < epochs {
+                try Self.die(fixture)
+            }
         }
         batches = try Self.batches(of: fixture)
         end = try fixture.topic.endOffset(partition: 0)
         try buildIndexes()
+    }
+
+    /// The writer dies while it has the append lock: the next one begins an epoch.
+    private static func die(_ fixture: TopicFixture) throws {
+        let control = try fixture.control()
+        control.appender.storeReleasing(control.appender.loadAcquiring() | 4_000)
     }
 
     private static func batches(of fixture: TopicFixture) throws -> [Batch] {

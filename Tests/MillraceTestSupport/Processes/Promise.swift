@@ -9,11 +9,13 @@ package struct Promise: Equatable, Sendable {
         case appended
         /// Loss of power.
         case durable
+        /// Nothing: a reader saw the batch.
+        case seen
     }
 
     /// The sequence of the batch's first row, counted by its producer.
     package var first: UInt64
-    /// The offset that the log gave to that row.
+    /// The offset that the log gave to that row; `unknownOffset` when it did not say.
     package var baseOffset: UInt64
     /// Rows of the batch.
     package var rows: UInt32
@@ -21,6 +23,9 @@ package struct Promise: Equatable, Sendable {
     package var kind: Kind
     /// CRC-32C of the rows' bytes, one after the other.
     package var checksum: UInt32
+
+    /// The offset of a duplicate that the log acknowledged without telling where it is.
+    package static let unknownOffset = UInt64.max
 
     package init(first: UInt64, baseOffset: UInt64, rows: UInt32, kind: Kind, checksum: UInt32) {
         self.first = first
@@ -85,6 +90,11 @@ package struct PromiseFile: ~Copyable {
         guard unsafe write(descriptor, bytes, bytes.count) == bytes.count else {
             throw SystemError(operation: "write", path: "acknowledgements", errno: errno)
         }
+    }
+
+    /// How many acknowledgements are noted so far; 0 without a file.
+    package static func count(_ path: String) throws(SystemError) -> Int {
+        Files.exists(path) ? try Files.size(path) / Promise.byteCount : 0
     }
 
     /// The acknowledgements noted so far from record `start` on; one that was cut off is none.

@@ -3,7 +3,7 @@ internal import MillraceSystem
 /// The part that the headers of control pages and segments have in common.
 ///
 /// A CRC-32C at byte 12 covers bytes 16 up to the header's end; the topic's id stands at 16.
-enum FileIdentity {
+enum HeaderIdentity {
     /// The topic that an intact header of `headerBytes` names; nil when it is not intact.
     static func topicID(_ path: String, headerBytes: Int) -> UInt64? {
         var bytes = [UInt8](repeating: 0, count: headerBytes)

@@ -1,0 +1,25 @@
+import Glibc
+
+/// A child that is forked and never runs a program of its own.
+enum Forking {
+    private static let seconds: UInt32 = 120
+
+    /// Forks a child that sleeps with every file open that we have open; prints `child` and its
+    /// number.
+    ///
+    /// Swift hides `fork`, because a child of several threads may do little; this one only sleeps.
+    static func leaveChild() throws {
+        typealias Fork = @convention(c) () -> Int32
+        guard let symbol = unsafe dlsym(nil, "fork") else { throw Complaint("there is no fork") }
+        let fork = unsafe unsafeBitCast(symbol, to: Fork.self)
+        let child = fork()
+        guard child >= 0 else { throw Complaint("cannot fork: \(errno)") }
+        if child == 0 {
+            // Whoever reads what the parent prints must not wait for the child.
+            close(1)
+            sleep(seconds)
+            _exit(0)
+        }
+        say("child \(child)")
+    }
+}
