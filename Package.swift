@@ -97,11 +97,26 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests, one target for each room.
+        .target(name: "MillraceTestCounters", path: "Tests/MillraceTestCounters"),
         .target(
-            name: "MillraceTestSupport", dependencies: ["MillraceSystem"],
+            name: "MillraceTestSupport", dependencies: ["MillraceSystem", "MillraceTestCounters"],
             path: "Tests/MillraceTestSupport", swiftSettings: strict),
+        // Programs that tests start: one to be killed, one to be fed with damaged files.
+        .executableTarget(
+            name: "MillraceLogWorker",
+            dependencies: ["MillraceLog", "MillraceSystem", "MillraceTestSupport"],
+            path: "Tests/MillraceLogWorker", swiftSettings: strict),
+        .target(name: "MillraceFuzzMain", path: "Tests/MillraceFuzzMain"),
+        .executableTarget(
+            name: "MillraceFuzz",
+            dependencies: ["MillraceFuzzMain", "MillraceLog", "MillraceSystem"],
+            path: "Tests/MillraceFuzz", swiftSettings: strict),
         .testTarget(
-            name: "MillraceLogTests", dependencies: ["MillraceLog", "MillraceTestSupport"],
+            name: "MillraceLogTests",
+            dependencies: [
+                "MillraceLog", "MillraceLogWorker", "MillraceFuzz", "MillraceSystem",
+                "MillraceTestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceGroupsTests",

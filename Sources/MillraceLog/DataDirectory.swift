@@ -139,6 +139,9 @@ public struct DataDirectory: Sendable {
         compare("the number of partitions", found.partitions, wanted.partitions)
         compare("the number of features", found.features, wanted.features)
         compare("having labels", found.label, wanted.label)
+        compare("the element type", found.elementType.rawValue, wanted.elementType.rawValue)
+        compare("the scale", found.scale, wanted.scale)
+        compare("the zero point", found.zeroPoint, wanted.zeroPoint)
         guard differences.isEmpty else {
             throw LogError(
                 .alreadyExists,

@@ -33,11 +33,36 @@ import Testing
         (
             "topics: {a: {bytes: true, colour: 3}}\nstages: {}",
             "p.yaml:1:27: unknown key \"colour\" in topic \"a\"\n  Known keys: partitions, bytes, "
-                + "features, predictions, dtype, label, codec, level."
+                + "features, predictions, dtype, label, codec, level, filter, scale, zeroPoint, flush, "
+                + "retentionBytes, retentionHours."
         ),
         (
             "topics: {a: {bytes: true, filter: split}}\nstages: {}",
-            "p.yaml:1:27: the key \"filter\" of topic \"a\" is not supported in this version"
+            "p.yaml:1:27: the filter is for numbers, and topic \"a\" holds bytes"
+        ),
+        (
+            "topics: {a: {features: 4, codec: none, filter: split}}\nstages: {}",
+            "p.yaml:1:40: the filter helps compression, and topic \"a\" is not compressed"
+        ),
+        (
+            "topics: {a: {features: 4, scale: 2}}\nstages: {}",
+            "p.yaml:1:27: \"scale\" belongs to features of dtype uint8 or int8"
+        ),
+        (
+            "topics: {a: {features: 4, dtype: uint8, scale: 0}}\nstages: {}",
+            "p.yaml:1:48: scale: expected a number above 0, found \"0\""
+        ),
+        (
+            "topics: {a: {bytes: true, flush: often}}\nstages: {}",
+            "p.yaml:1:34: flush: expected a number, found \"often\""
+        ),
+        (
+            "topics: {a: {bytes: true, flush: 0.5}}\nstages: {}",
+            "p.yaml:1:34: flush: expected none, batch or 1 to 3600000 milliseconds, found \"0.5\""
+        ),
+        (
+            "topics: {a: {bytes: true, retentionHours: 0}}\nstages: {}",
+            "p.yaml:1:43: retentionHours: expected a whole number from 1 to 87600, found \"0\""
         ),
         (
             "topics: {a: {partitions: 1}}\nstages: {}",
@@ -62,12 +87,8 @@ import Testing
             "p.yaml:1:39: partitions: expected a whole number from 1 to 1024, found a list"
         ),
         (
-            "topics: {a: {features: 4, dtype: float16}}\nstages: {}",
-            "p.yaml:1:34: dtype: float16 is not supported in this version\n  Use float32."
-        ),
-        (
             "topics: {a: {features: 4, dtype: floaty}}\nstages: {}",
-            "p.yaml:1:34: dtype: expected float32, found \"floaty\""
+            "p.yaml:1:34: dtype: expected float32, float16, bfloat16, uint8 or int8, found \"floaty\""
         ),
         (
             "topics: {a: {bytes: true, label: true}}\nstages: {}",

@@ -93,7 +93,7 @@ import Testing
 
     @Test func otherFormats() throws {
         try expectRefusal(65, "written by another version of this program") {
-            try $0.write("data/format", Array("millrace data, format 2\n".utf8))
+            try $0.write("data/format", Array("millrace data, format 1\n".utf8))
         }
     }
 

@@ -22,6 +22,14 @@ public struct TopicDefinition: Sendable, Equatable {
     public enum Element: String, Sendable, CaseIterable {
         /// IEEE 754 single precision, 4 bytes.
         case float32
+        /// IEEE 754 half precision, 2 bytes.
+        case float16
+        /// The upper half of a `float32`, 2 bytes.
+        case bfloat16
+        /// A whole number of steps from a zero point, 1 byte, 0 to 255.
+        case uint8
+        /// The same, -128 to 127.
+        case int8
     }
 
     /// How batches are compressed.
@@ -40,6 +48,8 @@ public struct TopicDefinition: Sendable, Equatable {
     public var content: Content
     /// How its batches are compressed.
     public var codec: Codec
+    /// How its rows are kept.
+    public var storage: TopicStorage
     /// Where it was declared; nil in a definition built in code.
     public var position: SourcePosition?
 
@@ -51,12 +61,13 @@ public struct TopicDefinition: Sendable, Equatable {
     /// Creates a definition.
     public init(
         name: String, partitions: Int = 1, content: Content, codec: Codec = .lz4(level: 0),
-        position: SourcePosition? = nil
+        storage: TopicStorage = TopicStorage(), position: SourcePosition? = nil
     ) {
         self.name = name
         self.partitions = partitions
         self.content = content
         self.codec = codec
+        self.storage = storage
         self.position = position
     }
 
@@ -64,5 +75,6 @@ public struct TopicDefinition: Sendable, Equatable {
     public static func == (left: Self, right: Self) -> Bool {
         left.name == right.name && left.partitions == right.partitions
             && left.content == right.content && left.codec == right.codec
+            && left.storage == right.storage
     }
 }

@@ -54,8 +54,9 @@ private struct LabelWindow: ~Copyable {
     private var first: UInt64
 
     init(_ topic: Topic, _ partition: Int) throws(LogError) {
-        reader = try topic.reader(partition: partition)
-        first = reader.startOffset
+        var opened = try topic.reader(partition: partition)
+        first = try opened.startOffset
+        reader = opened
     }
 
     /// Reads on until the label before `offset` is there.

@@ -159,9 +159,12 @@ struct PipelinePlan: Sendable {
         var configuration: TopicConfiguration
         switch topic.content {
         case .bytes: configuration = TopicConfiguration(kind: .bytes)
-        case .features(_, _, let labelled):
+        case .features(_, let element, let labelled):
             configuration = TopicConfiguration(
                 kind: .features, features: features, label: labelled)
+            configuration.elementType = ElementType(rawValue: element.rawValue) ?? .float32
+            configuration.scale = Float(topic.storage.scale)
+            configuration.zeroPoint = topic.storage.zeroPoint
         case .predictions: configuration = TopicConfiguration(kind: .predictions)
         }
         configuration.partitions = topic.partitions
@@ -171,6 +174,9 @@ struct PipelinePlan: Sendable {
             configuration.codec = .lz4
             configuration.level = level
         }
+        configuration.filter = topic.storage.filter
+        configuration.flush = topic.storage.flush
+        configuration.retention = topic.storage.retention
         return configuration
     }
 }

@@ -26,6 +26,8 @@ final class ScoreTask: PartitionTask {
     /// Version that the feed offered last, taken or refused.
     private var lastOffered: Int
     private var workspace: ScoringWorkspace
+    /// Features of a batch whose elements are narrow.
+    private var widened: [Float] = []
     private var template = BatchOrigin()
     /// Dictionary id of the specification that the model was checked against.
     private var checkedSpecification: UInt32 = 0
@@ -92,8 +94,7 @@ final class ScoreTask: PartitionTask {
         let prepared = model.prepared
         builder.reset()
         builder.columns = prepared.outputWidth
-        let features = batch.matrix.extracting((batch.skippedRows * batch.stride)...)
-        let nulls = predict(features, rows: rows, stride: batch.stride)
+        let nulls = predict(batch)
         var origin = template
         origin.begin = batch.baseOffset + UInt64(batch.skippedRows)
         origin.end = batch.endOffset
@@ -105,6 +106,25 @@ final class ScoreTask: PartitionTask {
         status.add(rejected: nulls)
         try group.commit(partition, next: origin.end)
         return true
+    }
+
+    /// Scores the rows of a batch, widened where they are stored narrow.
+    private func predict(_ batch: borrowing RecordBatch) -> Int {
+        var memory: [Float] = []
+        swap(&memory, &widened)
+        let rows = batch.skippedRows..<batch.rows
+        let missing =
+            batch.elementType == .float32 ? 0 : rows.count * batch.columns - memory.count
+        if missing > 0 { memory.append(contentsOf: repeatElement(0, count: missing)) }
+        var nulls = 0
+        do {
+            var buffer = memory.mutableSpan
+            nulls = batch.withFeatures(rows: rows, buffer: &buffer) { features, stride in
+                predict(features, rows: rows.count, stride: stride)
+            }
+        }
+        swap(&memory, &widened)
+        return nulls
     }
 
     /// Fills the builder with outputs; returns how many rows are null.

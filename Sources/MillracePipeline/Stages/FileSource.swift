@@ -54,9 +54,10 @@ struct FileSource {
         self.stop = stop
         self.rejections = rejections
         do throws(LogError) {
-            // The writers come first: nobody else can move the tails after that.
-            lanes = try SourceLanes(topic)
             let name = Self.filePrefix + definition.file
+            // The writers come first: should another process read the same file into the topic
+            // from now on, the later of us to append is refused.
+            lanes = try SourceLanes(topic, producer: name)
             sourceID = try topic.dictionaryID(of: name)
             for partition in 0..<topic.partitions {
                 var tail = Tail()
@@ -64,7 +65,8 @@ struct FileSource {
                     partition: partition, source: name, sourcePartition: 0)
                 {
                     tail = Tail(
-                        chunk: Int(last.sequence), end: Int(last.origin.end),
+                        chunk: SourceChunk.number(ofSequence: last.sequence),
+                        end: Int(last.origin.end),
                         checksum: last.origin.textChecksum, isVerified: false)
                 }
                 tails.append(tail)
@@ -216,9 +218,9 @@ private final class SourceLanes {
         init(_ writer: consuming PartitionWriter) { self.writer = consume writer }
     }
 
-    init(_ topic: Topic) throws(LogError) {
+    init(_ topic: Topic, producer: String) throws(LogError) {
         for partition in 0..<topic.partitions {
-            writers.append(Lane(try topic.writer(partition: partition)))
+            writers.append(Lane(try topic.writer(partition: partition, producer: producer)))
         }
     }
 
@@ -227,7 +229,7 @@ private final class SourceLanes {
     ) throws(LogError) {
         builder.reset()
         builder.origin = origin
-        builder.sequence = UInt64(chunk.number)
+        builder.sequence = chunk.sequence
         chunk.fill(&builder)
         try writers[partition].writer?.append(&builder)
     }

@@ -50,8 +50,9 @@ final class PreprocessTask: PartitionTask {
         // The outputs are the truth; what the group committed is a copy of it.
         let start = lanes.map(\.tail).min() ?? 0
         var reader = try source.reader(partition: partition.partition)
-        try reader.seek(to: max(start, reader.startOffset))
-        status.add(rows: Int(start - min(start, reader.startOffset)))
+        let first = try reader.startOffset
+        try reader.seek(to: max(start, first))
+        status.add(rows: Int(start - min(start, first)))
         self.reader = consume reader
     }
 

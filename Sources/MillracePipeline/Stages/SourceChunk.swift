@@ -21,6 +21,13 @@ struct SourceChunk {
 
     var rows: Int { ends.count }
 
+    /// The producer's sequence of the chunk as far as it has been seen: a file that grows adds to
+    /// its last chunk.
+    var sequence: UInt64 { UInt64(number) << 24 | UInt64(lines) }
+
+    /// The chunk that a sequence is about.
+    static func number(ofSequence sequence: UInt64) -> Int { Int(sequence >> 24) }
+
     /// Begins chunk `number`, of which everything before `firstByte` is in the topic.
     mutating func start(_ number: Int, firstByte: Int) {
         self.number = number

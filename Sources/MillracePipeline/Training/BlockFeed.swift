@@ -98,7 +98,7 @@ private final class FeedLane {
         self.objective = objective
         width = topic.configuration.features
         var opened = try topic.reader(partition: partition)
-        nextOffset = max(offset, opened.startOffset)
+        nextOffset = max(offset, try opened.startOffset)
         try opened.seek(to: nextOffset)
         reader = consume opened
     }
@@ -122,20 +122,28 @@ private final class FeedLane {
 
     private func read(_ reader: inout PartitionReader) throws -> Bool {
         guard let batch = try reader.next() else { return false }
-        let matrix = batch.matrix
         let given = batch.labels
         let first = batch.skippedRows
         let base = features.count
         features.append(contentsOf: repeatElement(0, count: (batch.rows - first) * width))
-        var target = features.mutableSpan
+        widen(batch, from: first, to: base)
         for row in first..<batch.rows {
-            let from = matrix.extracting(row * batch.stride..<row * batch.stride + width)
-            let to = base + (row - first) * width
-            for column in from.indices { target[to + column] = from[column] }
             labels.append(batch.hasLabels ? given[row] : .nan)
             offsets.append(batch.baseOffset + UInt64(row))
         }
         return true
+    }
+
+    /// Puts the rows of a batch from `first` on behind the features read before.
+    private func widen(_ batch: borrowing RecordBatch, from first: Int, to base: Int) {
+        var memory: [Float] = []
+        swap(&memory, &features)
+        do {
+            var all = memory.mutableSpan
+            var target = all.extracting(base...)
+            batch.widen(rows: first..<batch.rows, into: &target)
+        }
+        swap(&memory, &features)
     }
 
     /// Moves `count` rows into the block, leaving out those without a label or with a wrong one.

@@ -90,18 +90,16 @@ struct RowText: Encodable {
         self.partition = partition
         offset = batch.baseOffset + UInt64(index)
         timestamp = batch.firstTimestamp
-        let matrix = batch.matrix
-        let start = index * batch.stride
         switch kind {
         case .bytes:
             let bytes = batch.value(index)
             value = String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
         case .features:
-            features = (start..<start + batch.columns).map { matrix[$0] }
+            features = Self.numbers(batch, index)
             if batch.hasLabels, !batch.labels[index].isNaN { label = batch.labels[index] }
         case .predictions:
             if batch.mark(index) == 0 {
-                outputs = (start..<start + batch.columns).map { matrix[$0] }
+                outputs = Self.numbers(batch, index)
             } else {
                 null = Int(batch.mark(index))
             }
@@ -111,5 +109,12 @@ struct RowText: Encodable {
                     topic: topic, partition: source.partition, offset: batch.sourceOffset(index))
             }
         }
+    }
+
+    private static func numbers(_ batch: borrowing RecordBatch, _ index: Int) -> [Float] {
+        var numbers = [Float](repeating: 0, count: batch.columns)
+        var target = numbers.mutableSpan
+        batch.widen(rows: index..<index + 1, into: &target)
+        return numbers
     }
 }

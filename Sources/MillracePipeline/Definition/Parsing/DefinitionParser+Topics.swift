@@ -1,24 +1,23 @@
 extension DefinitionParser {
     enum TopicKey: String, CaseIterable {
         case partitions, bytes, features, predictions, dtype, label, codec, level
+        case filter, scale, zeroPoint, flush, retentionBytes, retentionHours
     }
 
     private enum CodecName: String, CaseIterable {
         case lz4, none
     }
 
-    /// Element types that the log's format knows and this version does not read or write yet.
-    private static let reservedElements = ["float16", "bfloat16", "uint8", "int8"]
-
     func topic(_ entry: YAMLValue.Entry) throws(PipelineError) -> TopicDefinition {
         let fields = try Fields<TopicKey>(
-            entry.value, of: "topic \(quote(entry.key))", decoder,
-            reserved: ["retentionBytes", "retentionHours", "filter", "scale", "zeroPoint"])
+            entry.value, of: "topic \(quote(entry.key))", decoder)
+        let content = try content(fields)
         return TopicDefinition(
             name: entry.key,
             partitions: try fields.integer(
                 .partitions, default: 1, in: 1...TopicDefinition.maxPartitions),
-            content: try content(fields), codec: try codec(fields), position: entry.keyPosition)
+            content: content, codec: try codec(fields), storage: try storage(fields, content),
+            position: entry.keyPosition)
     }
 
     private func content(
@@ -56,16 +55,11 @@ extension DefinitionParser {
         _ fields: Fields<TopicKey>
     ) throws(PipelineError) -> TopicDefinition.Element {
         guard let value = fields[.dtype] else { return .float32 }
-        if let text = try fields.optionalText(.dtype), Self.reservedElements.contains(text) {
-            throw decoder.error(
-                "dtype: \(text) is not supported in this version", at: value.position,
-                advice: "Use float32.")
-        }
         return try decoder.choice(
             value, "dtype", among: TopicDefinition.Element.allCases)
     }
 
-    private func codec(_ fields: Fields<TopicKey>) throws(PipelineError) -> TopicDefinition.Codec {
+    func codec(_ fields: Fields<TopicKey>) throws(PipelineError) -> TopicDefinition.Codec {
         let level = try fields.optionalInteger(.level, in: 0...12)
         let name = try fields.choice(.codec, default: .lz4, among: CodecName.allCases)
         if name == .none {
