@@ -82,14 +82,7 @@ public struct DataDirectory: Sendable {
     public func topic(
         _ name: String, creating configuration: TopicConfiguration
     ) throws(LogError) -> Topic {
-        try Self.check(name)
-        let directory = "\(topicsPath)/\(name)"
-        try wrapping("cannot create the topics directory") { () throws(SystemError) in
-            try Files.createDirectory(topicsPath)
-        }
-        let lockPath = path + "/topics.lock"
-        let lock = try Self.lock(lockPath)
-        return try withExtendedLifetime(lock) { () throws(LogError) -> Topic in
+        try making(name) { (directory) throws(LogError) in
             // A failure to look must not pass for a topic that is not there: it would be made anew.
             let isThere = try wrapping("cannot look for topic '\(name)'") {
                 () throws(SystemError) in try Files.isThere(directory + "/topic.json")
@@ -100,6 +93,39 @@ public struct DataDirectory: Sendable {
             let topic = try Topic(name: name, directory: directory)
             try check(topic, against: configuration)
             return topic
+        }
+    }
+
+    /// Makes a topic.
+    ///
+    /// **Durability**: the topic is on the disk when this returns.
+    /// - Throws: `LogError` with code `alreadyExists` when there is one of that name, and
+    ///   `invalidArgument` for a name or a configuration that is not allowed.
+    public func createTopic(
+        _ name: String, _ configuration: TopicConfiguration
+    ) throws(LogError) -> Topic {
+        try making(name) { (directory) throws(LogError) in
+            guard !Files.exists(directory + "/topic.json") else {
+                throw LogError(
+                    .alreadyExists, "topic '\(name)' exists; use another name, or delete it first",
+                    path: directory)
+            }
+            try Topic.create(name: name, directory: directory, configuration: configuration)
+            return try Topic(name: name, directory: directory)
+        }
+    }
+
+    /// Runs `body` with the directory of a topic while nobody else makes or removes topics.
+    private func making(
+        _ name: String, _ body: (String) throws(LogError) -> Topic
+    ) throws(LogError) -> Topic {
+        try Self.check(name)
+        try wrapping("cannot create the topics directory") { () throws(SystemError) in
+            try Files.createDirectory(topicsPath)
+        }
+        let lock = try Self.lock(path + "/topics.lock")
+        return try withExtendedLifetime(lock) { () throws(LogError) -> Topic in
+            try body("\(topicsPath)/\(name)")
         }
     }
 

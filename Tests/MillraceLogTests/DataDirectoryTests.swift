@@ -91,7 +91,9 @@ import Testing
             TopicConfiguration(kind: .bytes, segmentMilliseconds: 0),
             TopicConfiguration(kind: .bytes, flush: .interval(milliseconds: 0)),
             TopicConfiguration(kind: .bytes, retention: RetentionPolicy(bytes: 0)),
+            TopicConfiguration(kind: .bytes, segmentMilliseconds: 1 << 43),
             TopicConfiguration(kind: .bytes, retention: RetentionPolicy(milliseconds: -1)),
+            TopicConfiguration(kind: .bytes, retention: RetentionPolicy(milliseconds: 1 << 43)),
             TopicConfiguration(kind: .bytes, retention: RetentionPolicy(heldBytes: 0)),
         ]
         for one in all {

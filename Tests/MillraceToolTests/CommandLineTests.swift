@@ -24,7 +24,9 @@ import Testing
         #expect(version.output == MillraceVersion.current + "\n")
         for command in [
             ["--help"], ["run", "--help"], ["topic", "--help"], ["topic", "list", "--help"],
-            ["topic", "describe", "--help"], ["consume", "--help"], ["model", "list", "--help"],
+            ["topic", "describe", "--help"], ["topic", "create", "--help"],
+            ["topic", "alter", "--help"], ["topic", "delete", "--help"],
+            ["topic", "verify", "--help"], ["consume", "--help"], ["model", "list", "--help"],
             ["model", "show", "--help"], ["doctor", "--help"],
         ] {
             let help = try ToolProcess.run(command)
@@ -39,6 +41,10 @@ import Testing
 
     @Test(arguments: [
         ["--nonsense"], ["nonsense"], ["run"], ["run", "--nonsense"], ["topic", "list", "x"],
+        ["topic", "create", "x"], ["topic", "create", "x", "--bytes", "--features", "2"],
+        ["topic", "create", "x", "--bytes", "--label"], ["topic", "alter", "x"],
+        ["topic", "create", "x", "--bytes", "--flush", "often"], ["topic", "delete"],
+        ["topic", "verify", "x", "--bytes"], ["topic", "verify"],
         ["consume"], ["consume", "rows", "--max", "many"], ["model", "show"], ["doctor", "x"],
     ])
     func usage(_ arguments: [String]) throws {
@@ -167,7 +173,8 @@ import Testing
             list.map { $0["name"] }
                 == ["learn.metrics", "raw", "rows", "scores"].map(JSONValue.text))
         let names: Set = [
-            "name", "kind", "partitions", "features", "label", "codec", "endOffsets",
+            "name", "kind", "partitions", "features", "label", "dtype", "codec", "filter", "flush",
+            "segmentBytes", "retention", "endOffsets", "status",
         ]
         #expect(list.allSatisfy { $0.names == names })
         #expect(list[2]["features"]?.number == 2)

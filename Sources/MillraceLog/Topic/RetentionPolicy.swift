@@ -29,12 +29,13 @@ public struct RetentionPolicy: Sendable, Codable, Equatable {
     public var isActive: Bool { bytes != nil || milliseconds != nil }
 
     func validate() throws(LogError) {
-        for (value, what) in [
-            (bytes, "retained bytes"), (milliseconds, "retained milliseconds"),
-            (heldBytes, "held bytes"),
+        // Ages are compared in nanoseconds, which 64 bits must hold.
+        for (value, what, bits) in [
+            (bytes, "retained bytes", 50), (milliseconds, "retained milliseconds", 42),
+            (heldBytes, "held bytes", 50),
         ] {
-            guard let value, !(1...1 << 50).contains(value) else { continue }
-            throw LogError(.invalidArgument, "\(what) are 1 to 2^50, not \(value)")
+            guard let value, !(1...1 << bits).contains(value) else { continue }
+            throw LogError(.invalidArgument, "\(what) are 1 to 2^\(bits), not \(value)")
         }
     }
 }

@@ -129,8 +129,8 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
             (1 << 16...1 << 40).contains(segmentBytes),
             "a segment has 64 KiB to 1 TiB, not \(segmentBytes) bytes")
         try require(
-            segmentMilliseconds.map { $0 >= 1 } ?? true,
-            "a segment's age is at least 1 ms, not \(segmentMilliseconds ?? 0)")
+            segmentMilliseconds.map { (1...1 << 42).contains($0) } ?? true,
+            "a segment's age is 1 to 2^42 ms, not \(segmentMilliseconds ?? 0)")
         if case .interval(let milliseconds) = flush {
             try require(
                 (1...3_600_000).contains(milliseconds),

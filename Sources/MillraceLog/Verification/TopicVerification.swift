@@ -109,6 +109,10 @@ extension DataDirectory {
     ///
     /// May run beside writers and readers; what is appended meanwhile is not looked at. A topic
     /// whose description is damaged is verified as far as its other files tell what it is.
+    ///
+    /// After a crash of the machine, what recovery will drop as torn is a note and no fault; but
+    /// batches that it will drop because their source rows are lost still count as intact, since
+    /// only the recovery of the source topics, which changes them, can tell.
     /// - Throws: `LogError` with code `notFound` or `invalidArgument`; damage is never thrown.
     /// - Complexity: O(bytes of the topic).
     public func verifyTopic(_ name: String) throws(LogError) -> TopicVerification {

@@ -6,8 +6,10 @@ internal import MillraceReport
 /// `millrace topic`: what is in the log.
 struct TopicCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "topic", abstract: "Lists and describes topics.",
-        subcommands: [List.self, Describe.self])
+        commandName: "topic", abstract: "Creates, lists, describes, alters, verifies topics.",
+        subcommands: [
+            Create.self, List.self, Describe.self, Alter.self, Delete.self, Verify.self,
+        ])
 
     /// What a script gets of a topic.
     struct Description: Codable {
@@ -16,20 +18,37 @@ struct TopicCommand: ParsableCommand {
         let partitions: Int
         let features: Int
         let label: Bool
+        let dtype: String
         let codec: String
+        let filter: String
+        let flush: FlushPolicy
+        let segmentBytes: Int
+        let retention: RetentionPolicy
         let endOffsets: [UInt64]
+        let status: [PartitionStatus]
 
         init(_ topic: Topic) throws {
+            let configuration = topic.configuration
             name = topic.name
-            kind = topic.configuration.kind.rawValue
+            kind = configuration.kind.rawValue
             partitions = topic.partitions
-            features = topic.configuration.features
-            label = topic.configuration.label
-            codec = topic.configuration.codec.rawValue
-            endOffsets = try (0..<topic.partitions).map { try topic.endOffset(partition: $0) }
+            features = configuration.features
+            label = configuration.label
+            dtype = configuration.elementType.rawValue
+            codec = configuration.codec.rawValue
+            filter = configuration.filter.rawValue
+            flush = configuration.flush
+            segmentBytes = configuration.segmentBytes
+            retention = configuration.retention
+            status = try (0..<topic.partitions).map { try topic.status(partition: $0) }
+            endOffsets = status.map(\.endOffset)
         }
 
-        var rows: UInt64 { endOffsets.reduce(0, +) }
+        /// Rows that are kept, and offsets that a crash of the machine took.
+        var rows: UInt64 { status.reduce(0) { $0 + $1.endOffset - $1.startOffset } }
+        var segments: Int { status.reduce(0) { $0 + $1.segments } }
+        var bytes: UInt64 { status.reduce(0) { $0 + $1.bytes } }
+        var unsyncedBytes: UInt64 { status.reduce(0) { $0 + $1.unsyncedBytes } }
     }
 
     struct List: ParsableCommand {
@@ -48,12 +67,13 @@ struct TopicCommand: ParsableCommand {
             let table = TextTable(
                 columns: [
                     .text("topic"), .text("kind"), .number("partitions"), .number("features"),
-                    .number("rows"),
+                    .number("rows"), .number("segments"), .number("bytes"), .number("unsynced"),
                 ],
                 rows: topics.map {
                     [
                         $0.name, $0.kind, "\($0.partitions)", "\($0.features)",
-                        NumberText.count(Int($0.rows)),
+                        NumberText.count(Int($0.rows)), "\($0.segments)",
+                        NumberText.bytes(Int($0.bytes)), NumberText.bytes(Int($0.unsyncedBytes)),
                     ]
                 })
             for line in table.lines(limit: TerminalWindow(1)?.columns ?? 120) { print(line) }
@@ -75,13 +95,41 @@ struct TopicCommand: ParsableCommand {
                 return try Description(data.topic(name))
             }
             if json { return try JSONText.print(topic) }
-            print("topic       \(topic.name)")
-            print("kind        \(topic.kind)")
-            print("features    \(topic.features)\(topic.label ? ", labelled" : "")")
-            print("codec       \(topic.codec)")
-            for (partition, end) in topic.endOffsets.enumerated() {
-                print("partition   \(partition): end offset \(end)")
-            }
+            for line in Self.lines(topic) { print(line) }
+        }
+
+        private static func lines(_ topic: Description) -> [String] {
+            let labelled = topic.label ? ", labelled" : ""
+            let element = topic.kind == "features" ? " \(topic.dtype)\(labelled)" : ""
+            let filter = topic.filter == "none" ? "" : ", filter \(topic.filter)"
+            let table = TextTable(
+                columns: [
+                    .number("partition"), .number("start offset"), .number("end offset"),
+                    .number("segments"), .number("bytes"), .number("unsynced"), .text("state"),
+                ],
+                rows: topic.status.map {
+                    [
+                        "\($0.partition)", "\($0.startOffset)", "\($0.endOffset)",
+                        "\($0.segments)", NumberText.bytes(Int($0.bytes)),
+                        NumberText.bytes(Int($0.unsyncedBytes)),
+                        $0.isPoisoned ? "poisoned: a sync failed" : "",
+                    ]
+                })
+            return [
+                "topic       \(topic.name)", "kind        \(topic.kind)",
+                "features    \(topic.features)\(element)", "codec       \(topic.codec)\(filter)",
+                "flush       \(FlushArgument.text(topic.flush))",
+                "segments    \(NumberText.bytes(topic.segmentBytes)) at most",
+                "retention   \(Self.text(topic.retention))",
+            ] + table.lines(limit: TerminalWindow(1)?.columns ?? 120)
+        }
+
+        private static func text(_ retention: RetentionPolicy) -> String {
+            let limits = [
+                retention.bytes.map { NumberText.bytes($0) + " a partition" },
+                retention.milliseconds.map { NumberText.duration(seconds: Double($0) / 1000) },
+            ].compactMap(\.self)
+            return limits.isEmpty ? "everything" : limits.joined(separator: ", ")
         }
     }
 }
