@@ -95,7 +95,8 @@ struct GoldenTopic: Sendable, CustomTestStringConvertible {
         let (segment, end) = try segment(indexAt: place.path + "/s.log")
         try ControlPage.create(
             place.file("control"), topicID: Self.id, partition: 0,
-            at: PublishedWord(epoch: 1, position: end), offset: 7, ceiling: 7)
+            at: PublishedWord(epoch: 1, position: end), offset: 7, startOffset: 0,
+            ceiling: 7)
         dump.add("control", try Damage.content(place.file("control")))
         dump.add("segment", segment)
         dump.add("index", try Damage.content(place.file("s.index")))
