@@ -117,6 +117,10 @@ let package = Package(
                 "MillraceLog", "MillraceLogWorker", "MillraceFuzz", "MillraceSystem",
                 "MillraceTestSupport",
             ],
+            // What the format was when it was fixed: read by path, by the tests that compare.
+            exclude: [
+                "bfloat16", "bytes", "compressed", "float16", "float32", "int8", "uint8",
+            ].map { "Golden/\($0).hex" },
             swiftSettings: strict),
         .testTarget(
             name: "MillraceGroupsTests",

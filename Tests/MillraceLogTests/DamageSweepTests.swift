@@ -62,7 +62,9 @@ import Testing
     @Test(arguments: DamagedLog.Kind.all)
     func everyBitOfTheControlPage(_ kind: DamagedLog.Kind) throws {
         let log = try DamagedLog(kind)
-        let fields = [64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 1024, 1088]
+        let fields = [
+            64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024, 1088,
+        ]
         let bytes = Set(fields.flatMap { $0..<$0 + 8 }).union(0..<32)
         let path = log.fixture.controlPath
         var refused = 0

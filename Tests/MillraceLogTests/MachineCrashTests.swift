@@ -253,9 +253,11 @@ import Testing
             for byte in stride(from: 0, to: whole.count, by: 11) {
                 try Damage.flip(path, bit: byte * 8)
                 // What a recovery does not look at is found when it is read; padding is harmless.
-                let code = try refusal() ?? logErrorCode { () throws(LogError) in
-                    _ = try fixture.images()
-                }
+                let code =
+                    try refusal()
+                    ?? logErrorCode { () throws(LogError) in
+                        _ = try fixture.images()
+                    }
                 if code == nil {
                     var reader = try fixture.topic.reader(partition: 0)
                     #expect(try Rows.offsets(&reader)?.count == 90, "byte \(byte) of \(path)")
@@ -272,9 +274,11 @@ import Testing
         for path in paths.dropLast() {
             for size in [0, 50, 128] {
                 try Damage.truncate(path, to: size)
-                let code = try refusal() ?? logErrorCode { () throws(LogError) in
-                    _ = try fixture.images()
-                }
+                let code =
+                    try refusal()
+                    ?? logErrorCode { () throws(LogError) in
+                        _ = try fixture.images()
+                    }
                 #expect(code == .corrupt, "\(size) bytes of \(path)")
                 try image.restore()
             }

@@ -7,7 +7,8 @@ package final class TemporaryDirectory: Sendable {
     /// `inMemory` asks for a place where syncs cost nothing, where the machine has one.
     package init(_ name: String = "millrace-test", inMemory: Bool = false) throws {
         let place = inMemory && Files.isDirectory("/dev/shm") ? "/dev/shm" : "/tmp"
-        path = "\(place)/\(name)-\(Clock.monotonicNanoseconds())-\(UInt32.random(in: 0...UInt32.max))"
+        let number = UInt32.random(in: 0...UInt32.max)
+        path = "\(place)/\(name)-\(Clock.monotonicNanoseconds())-\(number)"
         try Files.createDirectory(path)
     }
 

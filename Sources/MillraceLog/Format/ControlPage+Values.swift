@@ -85,7 +85,8 @@ extension ControlPage {
     }
 
     private func damaged(_ byte: Int, _ word: UInt64) -> LogError {
-        LogError.corrupt(path, at: byte, expected: "a word that matches its check", found: hex(word))
+        LogError.corrupt(
+            path, at: byte, expected: "a word that matches its check", found: hex(word))
     }
 
     /// Throws unless the words fit each other.

@@ -102,7 +102,8 @@ struct SegmentIndex: ~Copyable, Sendable {
     /// What the index says is checked against the segment; in doubt it is the segment's start. The
     /// batch that holds the row is this one or one behind it.
     /// - Complexity: O(log slots), where no slot is unknown.
-    func start(forOffset offset: UInt64, in segment: borrowing Segment, limit: UInt64) -> IndexEntry {
+    func start(forOffset offset: UInt64, in segment: borrowing Segment, limit: UInt64) -> IndexEntry
+    {
         confirmed(floor(ofOffset: offset, limit: limit), in: segment, limit: limit)
     }
 
@@ -116,7 +117,9 @@ struct SegmentIndex: ~Copyable, Sendable {
     /// Where to begin to look at the end of the segment's batches.
     ///
     /// - Complexity: O(log slots), where no slot is unknown.
-    func start(atPosition position: UInt64, in segment: borrowing Segment, limit: UInt64) -> IndexEntry {
+    func start(atPosition position: UInt64, in segment: borrowing Segment, limit: UInt64)
+        -> IndexEntry
+    {
         confirmed(floor(ofPosition: position, limit: limit), in: segment, limit: limit)
     }
 

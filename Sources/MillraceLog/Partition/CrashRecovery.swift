@@ -26,7 +26,9 @@ struct CrashRecovery {
     private let durable: UInt64
     private let list: SegmentList
 
-    /// Reads the partition; writes nothing. The append lock is held.
+    /// Reads the partition and writes nothing.
+    ///
+    /// The append lock is held.
     init(
         _ files: PartitionFiles, control: borrowing ControlPage, sources: SourceTopics?
     ) throws(LogError) {
@@ -42,8 +44,9 @@ struct CrashRecovery {
         epoch = max(try control.publishedValue().epoch, UInt64(list.newestEpoch))
         // What lies before the segment that holds the durable end was durable as a whole.
         let known = list.index(ofPosition: durable) ?? 0
-        let first = durable > 0 && known > 0
-            && list.entries[known].header.basePosition == durable ? known - 1 : known
+        let first =
+            durable > 0 && known > 0
+                && list.entries[known].header.basePosition == durable ? known - 1 : known
         cursor = LogCursor(
             at: list.entries.isEmpty ? nil : list.entries[first].header, producer: 0)
         if list.entries.first?.header.basePosition == start {
@@ -117,7 +120,8 @@ struct CrashRecovery {
                 expected: expected, found: found)
         }
         // A writer that went on behind what retention removed did not know the batch before.
-        let isFirst = header.previousChecksum == 0
+        let isFirst =
+            header.previousChecksum == 0
             && cursor.position == walk.segment.header.basePosition
         guard cursor.checksum == 0 || isFirst || header.previousChecksum == cursor.checksum else {
             throw fault(
@@ -220,8 +224,10 @@ extension CrashRecovery {
         let header = SegmentHeader(
             topicID: files.topicID, partition: UInt32(files.partition),
             epoch: UInt32(fresh.epoch), baseOffset: cursor.offset, basePosition: fresh.position)
-        let path = files.directory + "/" + Segment.name(
-            basePosition: fresh.position, epoch: header.epoch)
+        let path =
+            files.directory + "/"
+            + Segment.name(
+                basePosition: fresh.position, epoch: header.epoch)
         let bytes = header.encoded()
         let kept = list.entries.filter { $0.header.basePosition < fresh.position }.map(\.path)
         try wrapping("cannot begin a segment after a crash of the machine") {

@@ -122,7 +122,8 @@ struct OpenSegment: ~Copyable, Sendable {
         _ file: borrowing FileHandle, from size: Int, to newSize: Int
     ) throws(LogError) -> Bool {
         guard newSize > size else { return true }
-        do throws(SystemError) { return try file.allocate(from: size, bytes: newSize - size) } catch {
+        do throws(SystemError) { return try file.allocate(from: size, bytes: newSize - size) } catch
+        {
             throw LogError(error, while: "cannot allocate space for the segment")
         }
     }
@@ -162,8 +163,9 @@ struct OpenSegment: ~Copyable, Sendable {
         index.note(header, at: position, maxTimestampBefore: maxTimestampBefore)
     }
 
-    /// Gives back the space behind `end`, the end of the segment's batches, and starts to write
-    /// the segment to the disk. The append lock is held.
+    /// Gives back the space behind `end`, the end of the segment's batches.
+    ///
+    /// Writing the segment to the disk begins. The append lock is held.
     func seal(at end: UInt64, control: borrowing ControlPage) throws(LogError) {
         let allocated = try control.allocatedValue()
         if allocated.epoch == UInt64(header.epoch) {

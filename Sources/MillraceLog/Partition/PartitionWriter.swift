@@ -172,7 +172,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     ) throws(LogError) -> UInt64? {
         try reserveOffsets(header.rows, &holding)
         // What takes its time must not look as if we stood still.
-        let isHeavy = segment == nil || header.batchBytes > Self.heavyBytes
+        let isHeavy =
+            segment == nil || header.batchBytes > Self.heavyBytes
             || mustRoll(to: cursor.position + UInt64(header.batchBytes))
         if isHeavy { SharedLock.markSlow(control.appender, &holding) }
         defer { if isHeavy { SharedLock.markFast(control.appender, &holding) } }
@@ -337,7 +338,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
         {
             segment = try OpenSegment.open(newest)
         }
-        if mustRoll(to: end) { try roll() }
+        let isFull = mustRoll(to: end)
+        if isFull || segment == nil, let newest = list.entries.last {
+            rolledAt = newest.header.basePosition
+        }
+        if isFull { try roll() }
         if segment == nil { try beginSegment() }
         try segment?.reserve(
             to: end, segmentBytes: configuration.segmentBytes, mapped: mode == .mapped,
@@ -358,7 +363,6 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let header = SegmentHeader(
             topicID: files.topicID, partition: UInt32(files.partition),
             epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
-        if let newest = list.entries.last { rolledAt = newest.header.basePosition }
         let prior = try TimestampLookup(files: files, list: list, published: cursor.position)
             .priorMaxTimestamp(ofSegment: list.entries.count)
         // What an owner that was succeeded wrote and did not publish must not come back in its place

@@ -50,7 +50,8 @@ struct ReaderHold: ~Copyable, Sendable {
         let doing = "cannot look after readers"
         let isThere = try wrapping(doing) { () throws(SystemError) in try Files.isThere(path) }
         guard isThere else { return nil }
-        let file = try wrapping(doing) { () throws(SystemError) in try FileHandle(path, .readWrite) }
+        let file = try wrapping(doing) { () throws(SystemError) in try FileHandle(path, .readWrite)
+        }
         try extend(file, doing)
         let map = try map(file, doing)
         var lowest: UInt64?

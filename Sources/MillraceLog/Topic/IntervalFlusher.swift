@@ -30,7 +30,9 @@ final class IntervalFlusher: Sendable {
     }
 
     /// Takes a writer's partition into care.
-    func register(_ files: PartitionFiles, _ sources: SourceTopics?) throws(LogError) -> Registration {
+    func register(_ files: PartitionFiles, _ sources: SourceTopics?) throws(LogError)
+        -> Registration
+    {
         let mustStart = state.withLock { state in
             let writers = state.partitions[files.partition]?.writers ?? 0
             state.partitions[files.partition] = (files, sources, writers + 1)

@@ -33,7 +33,9 @@ struct SourceTopics: Sendable {
     }
 
     /// Whether every row that a batch was made from is still in its topic, or was removed from its
-    /// front by retention. Sources that are not topics, or are gone, are not asked.
+    /// front by retention.
+    ///
+    /// Sources that are not topics, or are gone, are not asked.
     func holdsRows(of origin: BatchOrigin) throws(LogError) -> Bool {
         guard origin.end > origin.begin, let topic = try topic(origin.source) else { return true }
         let partition = Int(origin.sourcePartition)

@@ -135,7 +135,7 @@ struct PowerLossOracle {
             throw PowerLossFault(description: "\(place): begins with offset \(first.baseOffset)")
         }
         try require(
-            index == removed, "\(place): begins with batch \(index), \(removed) are removed")
+            index <= removed, "\(place): begins with batch \(index), \(removed) are removed")
         for (number, batch) in seen.enumerated() {
             try require(
                 index + number < known.count && Self.matches(batch, known[index + number]),

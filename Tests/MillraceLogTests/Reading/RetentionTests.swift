@@ -252,7 +252,8 @@ import Testing
     }
 
     /// A death between any two steps leaves all that is kept, and later nothing that is not.
-    @Test func deathBetweenTheSteps() throws {
+    @Test(arguments: [false, true])
+    func deathBetweenTheSteps(restarted: Bool) throws {
         let source = "source"
         var number = 0
         while true {
@@ -283,19 +284,17 @@ import Testing
                     _ = logErrorCode { () throws(LogError) in try writer.applyRetention() }
                 }
             }
+            // A failed sync leaves nothing else to do.
             let isPoisoned = try fixture.control().stateValue() == .poisoned
-            for restarted in isPoisoned ? [true] : [false, true] {
-                if restarted { try fixture.pretendMachineRestarted() }
-                let start = try fixture.topic.startOffset(partition: 0)
-                #expect([0, 12].contains(start), "call \(number)")
-                #expect(try Self.offsets(fixture) == Array(start..<end), "call \(number)")
-                let last = try fixture.topic.lastOrigin(
-                    partition: 0, source: source, sourcePartition: 0)
-                #expect(last?.origin.end == 7, "call \(number)")
-                let named = try fixture.topic.writer(partition: 0, producer: "p")
-                #expect(named.lastSequence == 1, "call \(number)")
-            }
-            var writer = try fixture.topic.writer(partition: 0)
+            if restarted || isPoisoned { try fixture.pretendMachineRestarted() }
+            let start = try fixture.topic.startOffset(partition: 0)
+            #expect([0, 12].contains(start), "call \(number)")
+            #expect(try Self.offsets(fixture) == Array(start..<end), "call \(number)")
+            let last = try fixture.topic.lastOrigin(
+                partition: 0, source: source, sourcePartition: 0)
+            #expect(last?.origin.end == 7, "call \(number)")
+            var writer = try fixture.topic.writer(partition: 0, producer: "p")
+            #expect(writer.lastSequence == 1, "call \(number)")
             try writer.applyRetention()
             let names = try Files.list(fixture.partitionPath).filter { $0.hasSuffix(".log") }
             #expect(names.count <= 2, "call \(number): \(names)")
