@@ -140,7 +140,7 @@ private final class FeedLane {
         swap(&memory, &features)
         do {
             var all = memory.mutableSpan
-            var target = all.extracting(base...)
+            var target = all._mutatingExtracting(base...)
             batch.widen(rows: first..<batch.rows, into: &target)
         }
         swap(&memory, &features)
