@@ -28,11 +28,13 @@ struct PartitionFiles: Sendable {
         while true {
             let start = try control.startPosition()
             let list = try segments(from: start)
+            // Retention may have removed segments while they were listed, the first of which may be
+            // in the list and those behind it not.
+            guard try control.startPosition() == start else { continue }
             guard let first = list.entries.first, first.header.basePosition > start else {
                 return list
             }
-            // Retention may have removed it since we looked.
-            if try control.startPosition() == start { throw missingSegment(start) }
+            throw missingSegment(start)
         }
     }
 

@@ -54,6 +54,10 @@ struct IndexCheck: Sendable {
             repeating: 0, count: start + SegmentIndexFormat.count(bytes) * slotBytes)
         do throws(SystemError) {
             _ = try FileHandle(path, .read).read(into: &content, at: 0)
+            // A writer that died between making the file and its header left nothing to be believed.
+            if content.prefix(start).allSatisfy({ $0 == 0 }) {
+                return findings.note(path, "an index that was never begun")
+            }
         } catch {
             return fault(0, "an index that can be read", error.reason)
         }

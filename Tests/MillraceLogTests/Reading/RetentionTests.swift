@@ -108,6 +108,29 @@ import Testing
         #expect(try fixture.texts() == ["v0", "v1", "w0"])
     }
 
+    /// A list that is taken while segments go has none of them, and no hole behind the first.
+    @Test func aListTakenMeanwhile() throws {
+        let fixture = try TopicFixture(retention: RetentionPolicy(bytes: 1))
+        let stopped = StoppedWriter(fixture)
+        var other = try fixture.topic.writer(partition: 0)
+        for _ in 0..<4 {
+            try other.append(text: "w")
+            try other.closeSegment()
+        }
+        let second = try fixture.segments()[1]
+        let opening = StopPoint.atCall { $0.kind == .open && $0.path == second }
+        let isStopped = try stopped.start(.write, at: opening) { _, _ in
+            let list = try fixture.files.segments(fixture.control())
+            let ends = list.entries.dropFirst().map(\.header.basePosition)
+            #expect(list.entries.first?.header.basePosition == list.start)
+            #expect(try fixture.control().startPosition() == list.start)
+            #expect(ends.count <= 1)
+        }
+        try #require(isStopped)
+        #expect(try other.applyRetention() > 2)
+        stopped.wake()
+    }
+
     // MARK: - Readers
 
     @Test(arguments: [OutOfRangePolicy.error, .earliest, .latest])

@@ -42,6 +42,22 @@ import Testing
         #expect(try topic.verify().isIntact == true)
     }
 
+    /// A writer that died between making the file and writing its header.
+    @Test func anIndexThatWasNeverBegun() throws {
+        let topic = try Self.topic("index without a header")
+        let path = SegmentIndexFormat.path(ofSegment: topic.segments[1])
+        let whole = try Damage.content(path)
+        for size in [0, 63, 64] {
+            try Damage.overwrite(path, with: [UInt8](repeating: 0, count: size))
+            let found = try topic.verify()
+            #expect(found.isIntact)
+            #expect(found.notes.map(\.path) == [path])
+        }
+        // A header that is cut off is another matter.
+        try Damage.overwrite(path, with: Array(whole.prefix(32)))
+        #expect(try topic.verify().faults.map(\.path) == [path])
+    }
+
     @Test func aTruncatedSegment() throws {
         let topic = try Self.topic("truncated segment")
         for path in [topic.segments[0], topic.segments[2], try #require(topic.segments.last)] {
