@@ -1,13 +1,22 @@
 #include "cm_kernels.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "cm_mode.h"
+
 #include <string.h>
 
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #define CM_LANES 16
 #define CM_VECTORS 4
+#define CM_WIDE 2
+#define CM_DEPTH 128
+#define CM_FLUSH 1
+#define CM_TILE_BYTES (512 * 1024)
 #define CM_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#define CM_LOAD_FIRST(p, count) (vf) _mm512_maskz_loadu_ps((__mmask16)((1u << (count)) - 1), p)
 #include "cm_body.h"
 #pragma clang attribute pop
 

@@ -1,5 +1,10 @@
 #define CM_LANES 4
 #define CM_VECTORS 2
+#define CM_WIDE 4
+#define CM_DEPTH 512
+// Processors flush in different ways: keeping denormal numbers gives the same bits on all.
+#define CM_FLUSH 0
+#define CM_TILE_BYTES (192 * 1024)
 #define CM_FMA(a, b, c) ((a) * (b) + (c))
 #include "cm_body.h"
 

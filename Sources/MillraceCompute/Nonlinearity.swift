@@ -10,4 +10,6 @@ package enum Nonlinearity: Int32, Sendable {
     case sigmoid = 4
     /// x times the normal distribution function.
     case gelu = 5
+    /// No layer has it.
+    case exponential = 6
 }

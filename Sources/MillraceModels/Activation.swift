@@ -32,4 +32,18 @@ public enum Head: String, Codable, Sendable, CaseIterable {
     case sigmoid
     /// The probabilities of all classes, which add up to 1.
     case softmax
+    /// The probability of each class against all others, divided by their sum.
+    case oneVsRest
+    /// The classifier's sums as they are: the largest names the class; of one sum, its sign.
+    case scores
+
+    var nonlinearity: Nonlinearity { self == .sigmoid || self == .oneVsRest ? .sigmoid : .identity }
+
+    var last: NetworkHead {
+        switch self {
+        case .identity, .sigmoid, .scores: .none
+        case .softmax: .softmax
+        case .oneVsRest: .shares
+        }
+    }
 }

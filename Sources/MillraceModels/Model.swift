@@ -1,39 +1,5 @@
 internal import MillraceCompute
 
-/// How raw features become the input of the first layer, feature by feature:
-/// `clamp((missing ? impute : x) - mean, -limit, limit) * scale`.
-///
-/// A missing number is NaN. All arrays are as long as there are features.
-public struct InputStage: Sendable, Equatable {
-    /// What stands for a missing number, in the feature's own unit.
-    public var impute: [Float]
-    /// What is subtracted; 0 where a feature is not standardised.
-    public var mean: [Float]
-    /// The largest distance from the mean that counts, in the feature's own unit; infinity for none.
-    public var limit: [Float]
-    /// One over the standard deviation; 1 where a feature is not standardised.
-    public var scale: [Float]
-
-    /// An input stage from its numbers, which `Model.init` checks.
-    public init(impute: [Float], mean: [Float], limit: [Float], scale: [Float]) {
-        self.impute = impute
-        self.mean = mean
-        self.limit = limit
-        self.scale = scale
-    }
-
-    /// Features as they are, missing ones as 0.
-    public init(identity features: Int) {
-        impute = [Float](repeating: 0, count: features)
-        mean = impute
-        limit = [Float](repeating: .infinity, count: features)
-        scale = [Float](repeating: 1, count: features)
-    }
-
-    /// How many features there are.
-    public var width: Int { impute.count }
-}
-
 /// A layer in which every input has a weight for every output.
 public struct DenseLayer: Sendable, Equatable {
     /// How many numbers come in.
@@ -89,8 +55,8 @@ public struct Model: Sendable, Equatable {
         try checkHead()
     }
 
-    /// How many features a row has.
-    public var inputWidth: Int { input.width }
+    /// How many numbers a row has: the features, and those that are not selected.
+    public var inputWidth: Int { input.rowWidth }
 
     /// How many numbers a prediction has: one for a sigmoid head, otherwise the last layer's outputs.
     public var outputWidth: Int { layers.last?.outputs ?? 0 }
@@ -100,42 +66,24 @@ public struct Model: Sendable, Equatable {
         switch head {
         case .identity: 0
         case .sigmoid: 2
-        case .softmax: outputWidth
+        case .softmax, .oneVsRest: outputWidth
+        case .scores: outputWidth == 1 ? 2 : outputWidth
         }
     }
 
     /// The probabilities of all classes from one prediction: two from that of a sigmoid head.
     ///
-    /// **Shape**: `outputWidth` numbers in; those of a regression come out as they are.
+    /// **Shape**: `outputWidth` numbers in; those of a regression, and scores, come out as they are.
     public func classProbabilities(_ prediction: [Float]) -> [Float] {
         precondition(prediction.count == outputWidth, "a prediction has outputWidth numbers")
         return head == .sigmoid ? [1 - prediction[0], prediction[0]] : prediction
     }
 
     private func checkInput() throws(ModelError) {
-        let width = input.width
-        guard width > 0, input.mean.count == width, input.scale.count == width,
-            input.limit.count == width
-        else {
+        try input.check()
+        guard featureNames.isEmpty || featureNames.count == input.width else {
             throw ModelError(
-                .invalidShape,
-                "the input stage has \(width) imputed values, \(input.mean.count) means, "
-                    + "\(input.limit.count) limits and \(input.scale.count) scales; "
-                    + "there must be one of each for every feature")
-        }
-        for i in 0..<width {
-            guard input.impute[i].isFinite, input.mean[i].isFinite, input.scale[i].isFinite,
-                input.scale[i] > 0, input.limit[i] >= 0
-            else {
-                throw ModelError(
-                    .invalidNumber,
-                    "the input stage of feature \(i) has impute \(input.impute[i]), mean "
-                        + "\(input.mean[i]), limit \(input.limit[i]), scale \(input.scale[i])")
-            }
-        }
-        guard featureNames.isEmpty || featureNames.count == width else {
-            throw ModelError(
-                .invalidShape, "\(featureNames.count) feature names for \(width) features")
+                .invalidShape, "\(featureNames.count) feature names for \(input.width) features")
         }
     }
 
@@ -152,7 +100,7 @@ public struct Model: Sendable, Equatable {
                         + "\(layer.weights.count) weights and \(layer.bias.count) biases, "
                         + "where \(inputs) inputs come in")
             }
-            let weights = index == 0 ? foldedWeights : layer.weights
+            let weights = index == 0 && input.foldsScales ? foldedWeights : layer.weights
             guard weights.allSatisfy(\.isFinite), layer.bias.allSatisfy(\.isFinite) else {
                 throw ModelError(
                     .invalidNumber, "layer \(index) has a weight or a bias that is not finite")
@@ -165,7 +113,8 @@ public struct Model: Sendable, Equatable {
         guard !layers.isEmpty else {
             throw ModelError(.invalidShape, "a model needs at least one layer")
         }
-        guard head != .sigmoid || outputWidth == 1, head != .softmax || outputWidth > 1 else {
+        let many = head == .softmax || head == .oneVsRest
+        guard head != .sigmoid || outputWidth == 1, !many || outputWidth > 1 else {
             throw ModelError(
                 .invalidShape, "a \(head.rawValue) head does not go with \(outputWidth) outputs")
         }
@@ -184,8 +133,7 @@ public struct Model: Sendable, Equatable {
     var packed: [PackedNetwork.Layer] {
         layers.enumerated().map { index, layer in
             let last = index == layers.count - 1
-            let atHead: Nonlinearity = head == .sigmoid ? .sigmoid : .identity
-            return layer.packable(last ? atHead : activation.nonlinearity)
+            return layer.packable(last ? head.nonlinearity : activation.nonlinearity)
         }
     }
 }

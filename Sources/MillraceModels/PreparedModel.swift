@@ -6,7 +6,7 @@ public import MillraceCompute
 public final class PreparedModel: Sendable {
     /// The kernels that score, to be recorded with the predictions.
     public let kernels: KernelSet
-    /// How many features a row has.
+    /// How many numbers a row has; see `Model.inputWidth`.
     public let inputWidth: Int
     /// How many numbers a prediction has; see `Model.outputWidth`.
     public let outputWidth: Int
@@ -21,26 +21,38 @@ public final class PreparedModel: Sendable {
         inputWidth = model.inputWidth
         outputWidth = model.outputWidth
         network = PackedNetwork(
-            conditioning: Conditioning(
-                impute: model.input.impute, mean: model.input.mean, limit: model.input.limit,
-                scale: model.input.scale),
-            layers: model.packed, softmax: model.head == .softmax, kernels: kernels)
+            conditioning: model.input.conditioning, layers: model.packed, head: model.head.last,
+            kernels: kernels)
     }
 
     /// Scores rows of raw features; the outputs are those after the head.
     ///
-    /// A row's output has the same bits whatever `rows` is and wherever the row stands. Allocates
-    /// nothing.
-    /// **Shape**: `features` holds `rows` rows of `inputWidth` numbers, `stride` floats apart, NaN
-    /// where missing; `output` becomes `[rows, outputWidth]`, row-major without gaps.
+    /// A row's output has the same bits whatever the number of rows is and wherever the row stands.
+    /// Own kernels allocate nothing, lock nothing and make no system call. The floating-point mode
+    /// that the caller has does not matter, and is the same afterwards: rounding is to nearest, and
+    /// denormal numbers count as zero, except with the `portable` kernels.
+    /// **Shape**: rows of `inputWidth` numbers, NaN where missing; `output` becomes
+    /// `[rows, outputWidth]`, row-major without gaps. It must not overlap the features.
     ///
     /// - Complexity: O(rows · weights).
+    /// - Precondition: elements are aligned to their size, and `output` has room.
+    @discardableResult
+    public func predict(
+        _ features: borrowing FeatureMatrix, into output: inout MutableSpan<Float>,
+        workspace: inout ScoringWorkspace
+    ) -> PredictionCounts {
+        network.forward(features, into: &output, scratch: &workspace.scratch)
+    }
+
+    /// Scores rows of float32 features, `stride` floats apart.
+    @discardableResult
     public func predict(
         _ features: Span<Float>, rows: Int, stride: Int, into output: inout MutableSpan<Float>,
         workspace: inout ScoringWorkspace
-    ) {
-        network.forward(
-            features, rows: rows, stride: stride, into: &output, scratch: &workspace.scratch)
+    ) -> PredictionCounts {
+        predict(
+            FeatureMatrix(features, rows: rows, stride: stride), into: &output,
+            workspace: &workspace)
     }
 
     /// Scores a few rows `[rows, inputWidth]`, for the edges of a program: allocates.

@@ -20,14 +20,16 @@ public struct GoldenRows: Codable, Sendable, Equatable {
         var generator = SplitMix64(seed: seed)
         let input = model.input
         let rows = (0..<Self.count).map { _ in
-            (0..<input.width).map { i -> Float? in
-                if generator.unit() < 1.0 / 16 { return nil }
+            let features = (0..<input.width).map { i -> Float? in
+                // Without another value in its place, outputs would be no numbers.
+                if generator.unit() < 1.0 / 16, input.missing == .impute { return nil }
                 guard input.scale[i] != 1 || input.mean[i] != 0 else {
                     return generator.unit() < 0.25 ? 1 : 0
                 }
                 let z = (0..<4).reduce(-2.0) { sum, _ in sum + generator.unit() }
                 return Float(Double(input.mean[i]) + 2 * z / Double(input.scale[i]))
             }
+            return Self.row(of: features, input)
         }
         let reference = ReferenceModel(model)
         let outputs = rows.map { reference.predict(Self.features($0)) }
@@ -37,6 +39,14 @@ public struct GoldenRows: Codable, Sendable, Equatable {
         self.rows = rows
         self.outputs = outputs
         tolerance = max(1e-5, 8 * errors.reduce(0) { $1 <= $0 ? $0 : $1 })
+    }
+
+    /// The row that these features are selected from, 0 elsewhere.
+    private static func row(of features: [Float?], _ input: InputStage) -> [Float?] {
+        guard let selection = input.selection else { return features }
+        var row = [Float?](repeating: 0, count: selection.rowWidth)
+        for (i, column) in selection.columns.enumerated() { row[column] = features[i] }
+        return row
     }
 
     /// The largest difference of the predictions of `prepared`; infinite when the rows are not its.

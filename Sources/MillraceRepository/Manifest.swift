@@ -12,6 +12,20 @@ public struct Manifest: Codable, Sendable, Equatable {
         public let head: Head
         /// Inputs and outputs of each layer.
         public let layers: [[Int]]
+        /// What a missing feature leads to; nil for another value in its place.
+        public let missing: MissingPolicy?
+        /// What each row of features is divided by; nil for nothing.
+        public let normalisation: RowNormalisation?
+        /// Which numbers of a row are the features; nil for all.
+        public let selection: Selection?
+    }
+
+    /// A choice of a row's numbers; see `InputStage.Selection`.
+    public struct Selection: Codable, Sendable, Equatable {
+        /// How many numbers a row has.
+        public let rowWidth: Int
+        /// For each feature its place in the row.
+        public let columns: [Int]
     }
 
     /// How to tell that the weights file is what was written.

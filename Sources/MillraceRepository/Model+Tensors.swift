@@ -28,7 +28,12 @@ extension Model {
     var architecture: Manifest.Architecture {
         Manifest.Architecture(
             kind: layers.count == 1 ? "linear" : "mlp", activation: activation, head: head,
-            layers: layers.map { [$0.inputs, $0.outputs] })
+            layers: layers.map { [$0.inputs, $0.outputs] },
+            missing: input.missing == .impute ? nil : input.missing,
+            normalisation: input.normalisation == .none ? nil : input.normalisation,
+            selection: input.selection.map {
+                Manifest.Selection(rowWidth: $0.rowWidth, columns: $0.columns)
+            })
     }
 
     /// The model of a manifest from its tensors.
@@ -53,9 +58,15 @@ extension Model {
                 .invalidModel, path: path,
                 "there are \(file.tensors.count) tensors, where the manifest implies \(expected)")
         }
+        let architecture = manifest.architecture
         let input = try InputStage(
             impute: values("input.impute", [first]), mean: values("input.mean", [first]),
-            limit: values("input.limit", [first]), scale: values("input.scale", [first]))
+            limit: values("input.limit", [first]), scale: values("input.scale", [first]),
+            missing: architecture.missing ?? .impute,
+            normalisation: architecture.normalisation ?? .none,
+            selection: architecture.selection.map {
+                InputStage.Selection(rowWidth: $0.rowWidth, columns: $0.columns)
+            })
         var layers: [DenseLayer] = []
         for (index, shape) in shapes.enumerated() {
             layers.append(
@@ -66,8 +77,8 @@ extension Model {
         }
         do {
             try self.init(
-                input: input, layers: layers, activation: manifest.architecture.activation,
-                head: manifest.architecture.head, labels: manifest.labels,
+                input: input, layers: layers, activation: architecture.activation,
+                head: architecture.head, labels: manifest.labels,
                 featureNames: manifest.features)
         } catch {
             throw RepositoryError(.invalidModel, path: path, error.description)

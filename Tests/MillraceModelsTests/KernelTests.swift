@@ -3,54 +3,12 @@ import MillraceModels
 import Testing
 
 @Suite struct KernelTests {
-    @Test(arguments: KernelSet.available)
-    func aRowHasTheSameBitsWhereverItStands(kernels: KernelSet) throws {
-        let seed: UInt64 = 11
-        var draw = Draw(seed)
-        for round in 0..<8 {
-            let head: Head = [.identity, .softmax, .sigmoid][round % 3]
-            var widths = [draw.integer(1...90)]
-            for _ in 0..<draw.integer(0...2) { widths.append(draw.integer(1...140)) }
-            widths.append(head == .sigmoid ? 1 : draw.integer(2...70))
-            let activation = Activation.allCases[round % Activation.allCases.count]
-            let model = try draw.model(widths, activation, head)
-            let prepared = PreparedModel(model, kernels: kernels)
-            let width = model.inputWidth
-            let rows = 150
-            let features = draw.features(rows * width)
-            let whole = prepared.predict(features)
-            var workspace = ScoringWorkspace(for: prepared)
-            for _ in 0..<30 {
-                let first = draw.integer(0...rows - 1)
-                let count = draw.integer(1...rows - first)
-                let stride = width + draw.integer(0...5)
-                let shift = draw.integer(0...17)
-                var moved = [Float](repeating: .infinity, count: shift + count * stride)
-                for row in 0..<count {
-                    for i in 0..<width {
-                        moved[shift + row * stride + i] = features[(first + row) * width + i]
-                    }
-                }
-                var output = [Float](repeating: 0, count: count * prepared.outputWidth)
-                var target = output.mutableSpan
-                prepared.predict(
-                    moved.span.extracting(shift..<moved.count), rows: count, stride: stride,
-                    into: &target, workspace: &workspace)
-                let start = first * prepared.outputWidth
-                let expected = whole[start..<start + output.count]
-                #expect(
-                    output.map(\.bitPattern) == expected.map(\.bitPattern),
-                    "seed \(seed), round \(round), widths \(widths), rows \(first)+\(count)")
-            }
-        }
-    }
-
     @Test(arguments: KernelSet.available, Activation.allCases)
     func agreesWithTheDefinition(kernels: KernelSet, activation: Activation) throws {
         var draw = Draw(23)
         for head in Head.allCases {
-            for widths in [[5], [89], [64, 128, 64], [17, 33]] {
-                let outputs = head == .sigmoid ? 1 : 10
+            for (widths, few) in [([5], 3), ([89], 2), ([64, 128, 64], 10), ([17, 33], 4)] {
+                let outputs = head == .sigmoid ? 1 : few
                 let model = try draw.model(widths + [outputs], activation, head)
                 let rows = 70
                 let features = draw.features(rows * model.inputWidth)

@@ -19,20 +19,33 @@ struct Draw {
         range.lowerBound + Int(generator.next() % UInt64(range.count))
     }
 
+    /// Layers of these widths, inputs first.
+    mutating func layers(_ widths: [Int]) -> [DenseLayer] {
+        var layers: [DenseLayer] = []
+        for (inputs, outputs) in zip(widths, widths.dropFirst()) {
+            let size = 1.5 / Float(inputs).squareRoot()
+            layers.append(
+                DenseLayer(
+                    inputs: inputs, outputs: outputs,
+                    weights: numbers(inputs * outputs, -size...size), bias: numbers(outputs)))
+        }
+        return layers
+    }
+
+    /// An input stage that does something to each feature.
+    mutating func inputStage(_ width: Int) -> InputStage {
+        InputStage(
+            impute: numbers(width), mean: numbers(width), limit: numbers(width, 2...5),
+            scale: numbers(width, 0.5...2))
+    }
+
     /// A model of these widths, inputs first, with an input stage that does something.
     mutating func model(
         _ widths: [Int], _ activation: Activation = .relu, _ head: Head = .identity
     ) throws -> Model {
-        let layers = zip(widths, widths.dropFirst()).map { inputs, outputs in
-            let size = 1.5 / Float(inputs).squareRoot()
-            return DenseLayer(
-                inputs: inputs, outputs: outputs,
-                weights: numbers(inputs * outputs, -size...size), bias: numbers(outputs))
-        }
-        let input = InputStage(
-            impute: numbers(widths[0]), mean: numbers(widths[0]),
-            limit: numbers(widths[0], 2...5), scale: numbers(widths[0], 0.5...2))
-        return try Model(input: input, layers: layers, activation: activation, head: head)
+        let layers = layers(widths)
+        return try Model(
+            input: inputStage(widths[0]), layers: layers, activation: activation, head: head)
     }
 
     /// Rows of features of which one in ten is missing.

@@ -12,19 +12,54 @@ enum {
     CM_TANH = 3,
     CM_SIGMOID = 4,
     CM_GELU = 5,  // the exact form, x times the normal distribution function
+    CM_EXP = 6,   // no layer has it; softmax is made of it
 };
+
+/// What becomes of the last layer's outputs.
+enum {
+    CM_HEAD_NONE = 0,
+    CM_HEAD_SOFTMAX = 1,
+    CM_HEAD_SHARES = 2,  // each divided by their sum
+};
+
+/// What each row of features is divided by, after everything else.
+enum {
+    CM_NORM_NONE = 0,
+    CM_NORM_L1 = 1,   // the sum of its magnitudes
+    CM_NORM_L2 = 2,   // its Euclidean length
+    CM_NORM_MAX = 3,  // its largest magnitude
+};
+
+/// What a missing feature (NaN) leads to.
+enum {
+    CM_PROPAGATE = 0,  // outputs that are NaN
+    CM_IMPUTE = 1,     // another value in its place
+    CM_REJECT = 2,     // no outputs for the row; likewise with an infinite feature
+};
+
+/// Layers with at most as many outputs have their weights column by column.
+#define CM_FEW_OUTPUTS 4
+
+/// Rows of the largest tile.
+#define CM_TILE_ROWS_MAX 96
+
+/// float32 as an element of a matrix, beside the types of `cm_widen.h`.
+#define CM_FLOAT32 1
 
 /// A dense layer as the kernels of one set read it.
 ///
-/// `weights` are in panels of `cm_kernel_set.panel` columns: panel p starts at element
-/// p * panel * inputs and holds, input by input, its columns side by side. The last panel is
-/// narrower when fewer columns are left: as wide as whole vectors need, filled with zeros.
+/// With more than CM_FEW_OUTPUTS outputs, `weights` are in panels of `cm_kernel_set.panel` columns:
+/// panel p starts at element p * panel * inputs and holds, input by input, its columns side by
+/// side. The last panel is narrower when fewer columns are left: as wide as whole vectors need,
+/// filled with zeros. With fewer, each column's inputs stand side by side, filled with zeros to
+/// whole vectors. For a foreign product they are `[inputs, outputs]`, row-major.
 /// `bias` has as many elements as the padded columns.
 typedef struct {
     const float *weights;
     const float *bias;
     size_t inputs;
     size_t outputs;
+    size_t stride;  // from row to row of the outputs in a tile: padded to whole vectors
     int32_t activation;
 } cm_layer;
 
@@ -36,7 +71,50 @@ typedef struct {
     const float *limit;
     const float *scale;
     size_t width;
+    int32_t missing;
 } cm_conditioning;
+
+/// Rows as they are stored. `scale` and `zero_point` are those of integers.
+typedef struct {
+    const void *cells;
+    size_t rows;
+    size_t stride;  // bytes from row to row
+    int32_t type;
+    float scale;
+    int32_t zero_point;
+} cm_matrix;
+
+/// What was found while predicting.
+typedef struct {
+    uint64_t missing;     // features in whose place another value stood
+    uint64_t rejected;    // rows without outputs, which are NaN
+    uint64_t not_finite;  // other rows with an output that is infinite or NaN
+} cm_counts;
+
+/// A model as the kernels of one set read it.
+typedef struct {
+    cm_conditioning input;
+    const uint32_t *select;  // for each feature its column in a row of the source; null for all
+    size_t row_width;        // columns of the source
+    size_t input_stride;     // from row to row of the features in a tile
+    int32_t plain;           // whether the features are the first layer's input as they are
+    int32_t norm;
+    const cm_layer *layers;
+    size_t layer_count;
+    size_t outputs;
+    int32_t head;
+    size_t tile_rows;       // at most CM_TILE_ROWS_MAX
+    size_t scratch_stride;  // floats of a row of scratch memory, which holds two tiles
+
+    /// Elements of another type to float32; see `cm_widen_set.widen`.
+    void (*widen)(int32_t type, const void *from, float *to, size_t count, float scale,
+                  int32_t zero_point);
+
+    /// A foreign product, c[rows, columns] = a[rows, depth] * b[depth, columns]; null for the
+    /// set's own.
+    void (*multiply)(size_t rows, size_t columns, size_t depth, const float *a, size_t a_stride,
+                     const float *b, float *c, size_t c_stride);
+} cm_network;
 
 /// The constants of one Adam step. `rest1` is 1 - beta1, which in float32 would lose digits;
 /// `correction1` is 1 / (1 - beta1^t); likewise those of beta2.
@@ -49,20 +127,28 @@ typedef struct {
 /// One implementation of everything below, for one kind of processor.
 ///
 /// Every element of a result is computed by the same operations in the same order whatever the
-/// number of rows, the row's place, or the alignment: sums run over the inputs from first to last
-/// in one accumulator. Strides are in elements.
+/// number of rows, the row's place, or the alignment: sums begin with the bias and run over the
+/// inputs from first to last in one accumulator; for few outputs, in one accumulator for each lane,
+/// added up in a fixed order. Strides are in elements.
 typedef struct {
     size_t lanes;
     size_t panel;
+    size_t few_outputs;
+    size_t tile_bytes;  // for a tile's activations: about what the nearest caches hold
+
+    /// output[rows, outputs] from the rows of `source`, without gaps; adds to `counts`. Sets the
+    /// floating-point mode and restores the caller's. Allocates nothing, takes no lock.
+    void (*predict)(const cm_network *network, const cm_matrix *source, float *output,
+                    float *scratch, cm_counts *counts);
 
     /// y[rows, outputs] = activation(x[rows, inputs] * weights + bias). Rows of y must have room
     /// for the columns padded to whole vectors.
     void (*dense)(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
                   size_t y_stride);
 
-    /// y[rows, width] from raw features.
+    /// y[rows, width] from raw features; `missing`, if not null, gets how many each row lacks.
     void (*condition)(const cm_conditioning *stage, const float *x, size_t x_stride, size_t rows,
-                      float *y, size_t y_stride);
+                      float *y, size_t y_stride, uint32_t *missing);
 
     /// z += bias, a = activation(z), both [rows, columns]; `a` may be `z`.
     void (*activate)(int32_t activation, const float *bias, size_t rows, size_t columns, float *z,
@@ -74,6 +160,9 @@ typedef struct {
 
     /// Each row of x[rows, columns] becomes its softmax, in place.
     void (*softmax)(float *x, size_t stride, size_t rows, size_t columns);
+
+    /// Each row of x[rows, columns] is divided by its norm, if that is not zero, in place.
+    void (*normalise)(int32_t norm, float *x, size_t stride, size_t rows, size_t columns);
 
     /// One Adam step on `count` parameters with their gradient and moments.
     void (*adam)(const cm_adam_step *step, float *parameters, const float *gradient, float *moment1,

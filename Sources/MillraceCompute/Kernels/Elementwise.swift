@@ -1,27 +1,8 @@
 internal import CMillraceKernels
 
-/// How raw features become the input of the first layer, feature by feature:
-/// `clamp((missing ? impute : x) - mean, -limit, limit) * scale`.
-package struct Conditioning: Sendable {
-    package var impute: [Float]
-    package var mean: [Float]
-    package var limit: [Float]
-    package var scale: [Float]
-
-    /// All of the same length.
-    package init(impute: [Float], mean: [Float], limit: [Float], scale: [Float]) {
-        precondition(
-            impute.count == mean.count && mean.count == limit.count && limit.count == scale.count,
-            "a conditioning needs as many numbers of each kind as there are features")
-        self.impute = impute
-        self.mean = mean
-        self.limit = limit
-        self.scale = scale
-    }
-
-    package var width: Int { impute.count }
-
-    /// The `rows` rows of `x`, `stride` floats apart, as `[rows, width]` in `y`.
+extension Conditioning {
+    /// The `rows` rows of `x`, `stride` floats apart, as `[rows, width]` in `y`, neither selected
+    /// nor divided by a norm.
     package func apply(
         _ x: Span<Float>, rows: Int, stride: Int, into y: inout [Float]
     ) {
@@ -37,9 +18,10 @@ package struct Conditioning: Sendable {
                                 var stage = unsafe cm_conditioning(
                                     impute: impute.baseAddress, mean: mean.baseAddress,
                                     limit: limit.baseAddress, scale: scale.baseAddress,
-                                    width: width)
+                                    width: width, missing: missing.rawValue)
                                 unsafe KernelTable.best.functions.pointee.condition(
-                                    &stage, x.baseAddress, stride, rows, y.baseAddress, width)
+                                    &stage, x.baseAddress, stride, rows, y.baseAddress, width,
+                                    nil)
                             }
                         }
                     }
@@ -61,12 +43,15 @@ enum Shape {
 
 /// Operations of training that go element by element, with the best kernels of this processor.
 package enum Elementwise {
-    /// `z += bias`, then `a = function(z)`, for `[rows, columns]`; the bias begins at element
-    /// `startBias` of its array.
+    /// `z += bias`, then `a = function(z)`, for `[rows, columns]`.
+    ///
+    /// The bias begins at element `startBias` of its array. `kernels` are the best ones unless a
+    /// test asks for others.
     package static func activate(
         _ function: Nonlinearity, bias: [Float], startBias: Int, rows: Int, columns: Int,
-        z: inout [Float], a: inout [Float]
+        z: inout [Float], a: inout [Float], kernels: KernelSet? = nil
     ) {
+        let table = kernels.map(KernelTable.init) ?? .best
         precondition(rows > 0 && columns > 0, "nothing to activate")
         Shape.check(bias.count, from: startBias, rows: 1, columns: columns, stride: columns)
         Shape.check(z.count, rows: rows, columns: columns, stride: columns)
@@ -75,7 +60,7 @@ package enum Elementwise {
         unsafe bias.withUnsafeBufferPointer { bias in
             unsafe z.withUnsafeMutableBufferPointer { z in
                 unsafe a.withUnsafeMutableBufferPointer { a in
-                    unsafe KernelTable.best.functions.pointee.activate(
+                    unsafe table.functions.pointee.activate(
                         function.rawValue, bias.baseAddress.unsafelyUnwrapped + startBias, rows,
                         columns, z.baseAddress, columns, a.baseAddress, columns)
                 }

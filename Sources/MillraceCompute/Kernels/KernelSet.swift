@@ -12,7 +12,7 @@ public enum KernelSet: String, Sendable, CaseIterable, Codable {
     case avx2
     /// Own kernels in plain C, without fused multiply-add: the same bits on every processor.
     case portable
-    /// OpenBLAS on full tiles of 64 rows.
+    /// OpenBLAS on full tiles of one number of rows, in which every row gets the same bits.
     case blas
 
     /// Whether this processor and operating system can run it.

@@ -1,11 +1,12 @@
 internal import CMillraceKernels
-internal import COpenBLAS
 
 /// Layers packed for one kernel set, and what stands before and after them.
 ///
-/// Rows go through all layers in tiles of 64, so that activations stay in the nearest caches.
+/// Rows go through all layers in tiles, so that activations stay in the nearest caches.
 /// **Thread-safety**: constant after `init`; any number of threads, each with its own scratch.
-@safe package struct PackedNetwork: ~Copyable, Sendable {
+@safe package struct PackedNetwork: ~Copyable, @unchecked Sendable {
+    // Sendable: the memory is written by `init` alone, and freed by the one owner.
+
     /// A dense layer as it comes: weights `[inputs, outputs]`, row-major.
     package struct Layer {
         package var inputs: Int
@@ -40,33 +41,22 @@ internal import COpenBLAS
         }
     }
 
-    private struct Placed {
-        var inputs: Int
-        var outputs: Int
-        var stride: Int
-        var weights: Int
-        var bias: Int
-        var function: Nonlinearity
-    }
-
-    /// Rows that go through the layers together; OpenBLAS always gets as many.
-    package static let tileRows = 64
-
     package let kernels: KernelSet
-    package let inputs: Int
+    /// Columns of the source's rows.
+    package let rowWidth: Int
     package let outputs: Int
+    /// How many floats of scratch memory `forward` needs.
+    package let scratchCount: Int
     private let table: KernelTable
-    private let normalised: Bool
-    private let inputStride: Int
-    private let widest: Int
-    private let layers: [Placed]
     private let storage: FloatBuffer
+    private let layers: UnsafeMutablePointer<cm_layer>
+    private let select: UnsafeMutablePointer<UInt32>?
+    private let description: UnsafeMutablePointer<cm_network>
 
-    /// Packs the layers; `conditioning.scale` goes into the first one's weights, in double.
-    ///
-    /// `softmax` asks for a softmax over the outputs of the last layer.
+    /// Packs the layers; `conditioning.scale` goes into the first one's weights, in double, unless
+    /// rows are divided by a norm after it.
     package init(
-        conditioning: Conditioning, layers: [Layer], softmax: Bool, kernels: KernelSet
+        conditioning: Conditioning, layers: [Layer], head: NetworkHead, kernels: KernelSet
     ) {
         guard let first = layers.first, let last = layers.last else {
             preconditionFailure("a network needs a layer")
@@ -74,155 +64,129 @@ internal import COpenBLAS
         precondition(first.inputs == conditioning.width, "the first layer takes every feature")
         if kernels == .blas { OpenBLAS.prepare() }
         self.kernels = kernels
-        inputs = first.inputs
+        rowWidth = conditioning.rowWidth
         outputs = last.outputs
-        normalised = softmax
         table = KernelTable(kernels)
-        let lanes = unsafe table.functions.pointee.lanes
-        let panel = unsafe table.functions.pointee.panel
-        inputStride = Self.padded(inputs, to: 16)
-        let places = Self.place(
-            layers, after: 3 * inputStride, lanes: kernels == .blas ? 1 : lanes)
-        self.layers = places
-        widest = places.reduce(inputStride) { max($0, $1.stride) }
-        var buffer = FloatBuffer(count: (places.last.map { $0.bias + $0.stride }) ?? 0)
-        var floats = buffer.mutableFloats
-        for i in 0..<inputs {
-            floats[i] = conditioning.impute[i]
-            floats[inputStride + i] = conditioning.mean[i]
-            floats[2 * inputStride + i] = conditioning.limit[i]
-        }
-        for (index, layer) in layers.enumerated() {
-            let weights =
-                index == 0 ? layer.foldedWeights(conditioning.scale) : layer.weights
-            for i in 0..<layer.outputs { floats[places[index].bias + i] = layer.bias[i] }
-            Self.pack(
-                weights, columns: layer.outputs, lanes: lanes,
-                panel: kernels == .blas ? layer.outputs : panel, at: places[index].weights,
-                &floats)
-        }
-        storage = buffer
-    }
-
-    /// Where each layer's weights and bias stand, from element `start` on.
-    private static func place(_ layers: [Layer], after start: Int, lanes: Int) -> [Placed] {
-        var end = start
-        return layers.map { layer in
-            let stride = padded(layer.outputs, to: 16)
-            let bias = end + padded(layer.inputs * padded(layer.outputs, to: lanes), to: 16)
-            let place = Placed(
-                inputs: layer.inputs, outputs: layer.outputs, stride: stride, weights: end,
-                bias: bias, function: layer.function)
-            end = bias + stride
-            return place
-        }
-    }
-
-    private static func padded(_ count: Int, to multiple: Int) -> Int {
-        (count + multiple - 1) / multiple * multiple
-    }
-
-    /// Panels as `cm_layer` describes them; one panel of all columns is plain row-major.
-    private static func pack(
-        _ weights: [Float], columns: Int, lanes: Int, panel: Int, at start: Int,
-        _ packed: inout MutableSpan<Float>
-    ) {
-        let inputs = weights.count / columns
-        for first in stride(from: 0, to: columns, by: panel) {
-            let used = min(panel, columns - first)
-            let width = panel == columns ? columns : min(panel, padded(used, to: lanes))
-            let begin = start + first * inputs
-            for k in 0..<inputs {
-                for j in 0..<used {
-                    packed[begin + k * width + j] = weights[k * columns + first + j]
-                }
+        let packing = Packing(table, isForeign: kernels == .blas)
+        let plan = packing.plan(conditioning, layers)
+        let folds = conditioning.norm == .none
+        storage = packing.pack(conditioning, layers, plan, folds: folds)
+        scratchCount = 2 * plan.tileRows * plan.scratchStride
+        unsafe self.layers = .allocate(capacity: layers.count)
+        unsafe select = conditioning.select.map { columns in
+            let memory = UnsafeMutablePointer<UInt32>.allocate(capacity: columns.count)
+            for (i, column) in columns.enumerated() {
+                unsafe (memory + i).initialize(to: UInt32(column))
             }
+            return unsafe memory
         }
+        unsafe description = .allocate(capacity: 1)
+        let base = unsafe storage.base
+        for (i, place) in plan.layers.enumerated() {
+            // SAFETY: as many layers were allocated; the places are within the storage.
+            unsafe (self.layers + i).initialize(
+                to: cm_layer(
+                    weights: base + place.weights, bias: base + place.bias,
+                    inputs: layers[i].inputs, outputs: layers[i].outputs, stride: place.stride,
+                    activation: layers[i].function.rawValue))
+        }
+        let width = plan.inputStride
+        let stage = unsafe cm_conditioning(
+            impute: base, mean: base + width, limit: base + 2 * width,
+            scale: folds ? nil : base + 3 * width, width: conditioning.width,
+            missing: conditioning.missing.rawValue)
+        unsafe description.initialize(
+            to: cm_network(
+                input: stage, select: select, row_width: conditioning.rowWidth,
+                input_stride: width, plain: conditioning.isPlain ? 1 : 0,
+                norm: conditioning.norm.rawValue, layers: self.layers,
+                layer_count: layers.count, outputs: outputs, head: head.rawValue,
+                tile_rows: plan.tileRows, scratch_stride: plan.scratchStride,
+                widen: cm_widen_best().pointee.widen,
+                multiply: kernels == .blas ? multiplyWithOpenBLAS : nil))
     }
 
-    /// How many floats of scratch memory `forward` needs.
-    package var scratchCount: Int { 2 * Self.tileRows * widest }
+    deinit {
+        unsafe layers.deallocate()
+        unsafe select?.deallocate()
+        unsafe description.deallocate()
+    }
 
-    /// Scores `rows` rows of raw features, `stride` floats apart, into `[rows, outputs]`.
+    /// Scores the rows of `source` into `[rows, outputs]`, without gaps.
     ///
-    /// - Complexity: O(rows · weights); allocates nothing.
+    /// - Complexity: O(rows · weights). Own kernels allocate nothing, lock nothing and make no
+    ///   system call; OpenBLAS takes a lock.
     package func forward(
-        _ features: Span<Float>, rows: Int, stride: Int, into output: inout MutableSpan<Float>,
+        _ source: borrowing FeatureMatrix, into output: inout MutableSpan<Float>,
         scratch: inout FloatBuffer
-    ) {
-        Shape.check(features.count, rows: rows, columns: inputs, stride: stride)
-        Shape.check(output.count, rows: rows, columns: outputs, stride: outputs)
+    ) -> PredictionCounts {
+        Shape.check(
+            source.bytes.byteCount, rows: source.rows,
+            columns: rowWidth * source.element.byteCount, stride: source.stride)
+        Shape.check(output.count, rows: source.rows, columns: outputs, stride: outputs)
         precondition(scratch.count >= scratchCount, "the workspace belongs to a smaller model")
         let memory = unsafe scratch.base
-        // SAFETY: features and output hold the rows as checked; scratch holds two tiles.
-        unsafe features.withUnsafeBufferPointer { features in
+        var counts = cm_counts()
+        // SAFETY: source and output hold the rows as checked; scratch holds two tiles.
+        unsafe source.bytes.withUnsafeBytes { cells in
             unsafe output.withUnsafeMutableBufferPointer { output in
-                guard let x = features.baseAddress, let y = output.baseAddress else {
-                    return
-                }
-                var row = 0
-                while row < rows {
-                    let count = min(Self.tileRows, rows - row)
-                    unsafe forwardTile(
-                        x + row * stride, stride: stride, rows: count, into: y + row * outputs,
-                        memory)
-                    row += count
-                }
+                guard let y = output.baseAddress, let x = cells.baseAddress else { return }
+                precondition(
+                    UInt(bitPattern: x) % UInt(source.element.byteCount) == 0,
+                    "elements are aligned to their size")
+                var matrix = unsafe cm_matrix(
+                    cells: x, rows: source.rows, stride: source.stride,
+                    type: source.element.code, scale: source.element.scale,
+                    zero_point: source.element.zeroPoint)
+                unsafe table.functions.pointee.predict(description, &matrix, y, memory, &counts)
             }
+        }
+        return PredictionCounts(
+            missing: Int(counts.missing), rejected: Int(counts.rejected),
+            notFinite: Int(counts.not_finite))
+    }
+}
+
+/// What was found in the rows of a batch while it was scored.
+public struct PredictionCounts: Sendable, Equatable {
+    /// Missing features in whose place another value stood.
+    public var missing: Int
+    /// Rows without outputs, which are NaN, because a feature was missing or infinite.
+    public var rejected: Int
+    /// Other rows with an output that is infinite or NaN.
+    public var notFinite: Int
+
+    /// Counts from their numbers.
+    public init(missing: Int = 0, rejected: Int = 0, notFinite: Int = 0) {
+        self.missing = missing
+        self.rejected = rejected
+        self.notFinite = notFinite
+    }
+}
+
+extension MatrixElement {
+    /// The number of the type in the C kernels.
+    fileprivate var code: Int32 {
+        switch self {
+        case .float32: Int32(CM_FLOAT32)
+        case .float16: Int32(CM_FLOAT16)
+        case .bfloat16: Int32(CM_BFLOAT16)
+        case .uint8: Int32(CM_UINT8)
+        case .int8: Int32(CM_INT8)
         }
     }
 
-    private func forwardTile(
-        _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,
-        _ scratch: UnsafeMutablePointer<Float>
-    ) {
-        let base = unsafe storage.base
-        var source = unsafe scratch
-        var target = unsafe scratch + Self.tileRows * widest
-        var sourceStride = inputStride
-        var stage = unsafe cm_conditioning(
-            impute: base, mean: base + inputStride, limit: base + 2 * inputStride, scale: nil,
-            width: inputs)
-        unsafe table.functions.pointee.condition(&stage, x, stride, rows, source, sourceStride)
-        for index in layers.indices {
-            let layer = layers[index]
-            if kernels == .blas {
-                unsafe multiplyTile(layer, source, sourceStride, rows: rows, into: target)
-            } else {
-                var operand = unsafe cm_layer(
-                    weights: base + layer.weights, bias: base + layer.bias, inputs: layer.inputs,
-                    outputs: layer.outputs, activation: layer.function.rawValue)
-                unsafe table.functions.pointee.dense(
-                    &operand, source, sourceStride, rows, target, layer.stride)
-            }
-            unsafe swap(&source, &target)
-            sourceStride = layer.stride
-        }
-        if normalised {
-            unsafe table.functions.pointee.softmax(source, sourceStride, rows, outputs)
-        }
-        for row in 0..<rows {
-            unsafe (y + row * outputs).update(from: source + row * sourceStride, count: outputs)
+    fileprivate var scale: Float {
+        switch self {
+        case .uint8(let scale, _), .int8(let scale, _): scale
+        default: 1
         }
     }
 
-    /// One layer by OpenBLAS, whose order of summation depends on the number of rows: the tile is
-    /// always full, with zeros in rows that are not there.
-    private func multiplyTile(
-        _ layer: Placed, _ source: UnsafeMutablePointer<Float>, _ sourceStride: Int, rows: Int,
-        into target: UnsafeMutablePointer<Float>
-    ) {
-        let base = unsafe storage.base
-        if rows < Self.tileRows {
-            unsafe (source + rows * sourceStride).update(
-                repeating: 0, count: (Self.tileRows - rows) * sourceStride)
+    fileprivate var zeroPoint: Int32 {
+        switch self {
+        case .uint8(_, let zero), .int8(_, let zero): zero
+        default: 0
         }
-        unsafe cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(Self.tileRows), Int32(layer.outputs),
-            Int32(layer.inputs), 1, source, Int32(sourceStride), base + layer.weights,
-            Int32(layer.outputs), 0, target, Int32(layer.stride))
-        unsafe table.functions.pointee.activate(
-            layer.function.rawValue, base + layer.bias, rows, layer.outputs, target, layer.stride,
-            target, layer.stride)
     }
 }

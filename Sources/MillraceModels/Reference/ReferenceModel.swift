@@ -11,28 +11,50 @@ public struct ReferenceModel: Sendable {
     public init(_ model: Model) { self.model = model }
 
     /// The outputs for one row of raw features, NaN where missing.
-    public func predict(_ features: [Float]) -> [Double] {
-        precondition(features.count == model.inputWidth, "a row has inputWidth features")
-        let input = model.input
-        var values = features.indices.map { i in
-            let x = features[i].isNaN ? input.impute[i] : features[i]
-            let limit = Double(input.limit[i])
-            let centred = Double(x) - Double(input.mean[i])
-            return min(max(centred, -limit), limit) * Double(input.scale[i])
+    public func predict(_ row: [Float]) -> [Double] {
+        precondition(row.count == model.inputWidth, "a row has inputWidth numbers")
+        let features = model.input.selection?.columns.map { row[$0] } ?? row
+        if model.input.missing == .reject, !features.allSatisfy(\.isFinite) {
+            return [Double](repeating: .nan, count: model.outputWidth)
         }
+        var values = input(features)
         for (index, layer) in model.layers.enumerated() {
             values = Self.multiply(values, layer)
             if index < model.layers.count - 1 { values = values.map(apply) }
         }
         switch model.head {
-        case .identity: return values
+        case .identity, .scores: return values
         case .sigmoid: return values.map(Self.sigmoid)
         case .softmax:
             let largest = values.max() ?? 0
-            let exponentials = values.map { exp($0 - largest) }
-            let sum = exponentials.reduce(0, +)
-            return exponentials.map { $0 / sum }
+            return Self.shares(values.map { exp($0 - largest) })
+        case .oneVsRest: return Self.shares(values.map(Self.sigmoid))
         }
+    }
+
+    /// What the first layer takes.
+    private func input(_ features: [Float]) -> [Double] {
+        let stage = model.input
+        let values = features.indices.map { i in
+            let isImputed = features[i].isNaN && stage.missing == .impute
+            let centred = Double(isImputed ? stage.impute[i] : features[i]) - Double(stage.mean[i])
+            let limit = Double(stage.limit[i])
+            let clamped = centred > limit ? limit : centred < -limit ? -limit : centred
+            return clamped * Double(stage.scale[i])
+        }
+        let norm =
+            switch stage.normalisation {
+            case .none: 1.0
+            case .l1: values.reduce(0) { $0 + abs($1) }
+            case .l2: values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            case .max: values.reduce(0) { abs($1) < $0 ? $0 : abs($1) }
+            }
+        return norm == 0 ? values : values.map { $0 / norm }
+    }
+
+    private static func shares(_ values: [Double]) -> [Double] {
+        let sum = values.reduce(0, +)
+        return values.map { $0 / sum }
     }
 
     private static func multiply(_ values: [Double], _ layer: DenseLayer) -> [Double] {
@@ -47,8 +69,8 @@ public struct ReferenceModel: Sendable {
 
     private func apply(_ x: Double) -> Double {
         switch model.activation {
-        case .relu: max(x, 0)
-        case .leakyReLU: x > 0 ? x : 0.01 * x
+        case .relu: x < 0 ? 0 : x
+        case .leakyReLU: x < 0 ? 0.01 * x : x
         case .tanh: tanh(x)
         case .sigmoid: Self.sigmoid(x)
         case .gelu: 0.5 * x * erfc(-x * 0.5.squareRoot())

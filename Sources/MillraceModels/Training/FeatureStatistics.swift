@@ -61,9 +61,3 @@ struct FeatureStatistics: Sendable, Equatable {
         }
     }
 }
-
-extension InputStage {
-    var conditioning: Conditioning {
-        Conditioning(impute: impute, mean: mean, limit: limit, scale: scale)
-    }
-}

@@ -32,4 +32,9 @@ bool mt_counts_allocations(void);
 /// The calling thread's counts.
 mt_counts mt_counts_now(void);
 
+/// Runs `work` in a forked child that may make no system call but the one that ends it; whether it
+/// came to its end. Threads that the process has besides are not in the child, so `work` must not
+/// wait for a lock of theirs.
+bool mt_runs_without_system_calls(void (*work)(void *), void *context);
+
 #endif

@@ -1,0 +1,171 @@
+// A batch through a network, in tiles of rows that go through all layers while they are in the
+// nearest caches. Written once for every set; see cm_body.h.
+
+// A tile on its way: the rows that one layer reads and the next one reads in turn.
+typedef struct {
+    const float *rows;
+    size_t stride;
+    float *memory[2];
+    uint32_t missing[CM_TILE_ROWS_MAX];
+} tile;
+
+CM_INLINE const char *source_row(const cm_matrix *source, size_t row) {
+    return (const char *)source->cells + row * source->stride;
+}
+
+// The features of one row as float32: where they are, or widened and selected in `wide` and `row`.
+CM_INLINE const float *raw_row(const cm_network *network, const cm_matrix *source, size_t index,
+                               float *row) {
+    const char *cells = source_row(source, index);
+    const uint32_t *columns = network->select;
+    float *wide = columns ? row + network->input.width : row;
+    if (source->type != CM_FLOAT32) {
+        network->widen(source->type, cells, wide, network->row_width, source->scale,
+                       source->zero_point);
+        cells = (const char *)wide;
+    }
+    if (!columns) return (const float *)cells;
+    for (size_t i = 0; i < network->input.width; i++) {
+        memcpy(row + i, cells + columns[i] * sizeof(float), sizeof(float));
+    }
+    return row;
+}
+
+// The rows of a tile as the first layer takes them.
+static void take_rows(const cm_network *network, const cm_matrix *source, size_t first,
+                      size_t rows, tile *t) {
+    if (network->plain && source->type == CM_FLOAT32 && !network->multiply) {
+        t->rows = (const float *)source_row(source, first);
+        t->stride = source->stride / sizeof(float);
+        return;
+    }
+    float *target = t->memory[0];
+    float *row = t->memory[1];
+    t->rows = target;
+    t->stride = network->input_stride;
+    for (size_t i = 0; i < rows; i++, target += t->stride) {
+        const float *raw = raw_row(network, source, first + i, row);
+        t->missing[i] = condition_row(&network->input, raw, target);
+    }
+    if (network->norm != CM_NORM_NONE) {
+        normalise(network->norm, t->memory[0], t->stride, rows, network->input.width);
+    }
+}
+
+// A layer by a foreign product, whose order of summation depends on the number of rows: it always
+// gets a full tile, with zeros in rows that are not there.
+static void foreign(const cm_network *network, const cm_layer *layer, tile *t, size_t rows,
+                    float *y, size_t y_stride) {
+    float *x = t->memory[0];
+    memset(x + rows * t->stride, 0, (network->tile_rows - rows) * t->stride * sizeof(float));
+    network->multiply(network->tile_rows, layer->outputs, layer->inputs, x, t->stride,
+                      layer->weights, y, y_stride);
+    activate(layer->activation, layer->bias, rows, layer->outputs, y, y_stride, y, y_stride);
+}
+
+// Copies rows without gaps; whole vectors where the overhang is overwritten by the next row.
+static void pack_rows(const float *x, size_t stride, size_t rows, size_t columns, float *y) {
+    const size_t padded = (columns + CM_LANES - 1) / CM_LANES * CM_LANES;
+    const size_t end = rows * columns;
+    for (size_t row = 0; row < rows; row++, x += stride) {
+        float *target = y + row * columns;
+        if (row * columns + padded <= end) {
+            for (size_t i = 0; i < columns; i += CM_LANES) store(target + i, load(x + i));
+        } else {
+            for (size_t i = 0; i < columns; i += CM_LANES) {
+                size_t n = up_to_lanes(columns - i);
+                store_first(target + i, load_first(x + i, n), n);
+            }
+        }
+    }
+}
+
+CM_INLINE vi not_finite(vf x) { return ~(magnitude(x) < __builtin_inff()); }
+
+static size_t rows_not_finite(const float *y, size_t rows, size_t columns) {
+    size_t found = 0;
+    if (columns == 1) {
+        vi bad = {0};
+        for (size_t i = 0; i < rows; i += CM_LANES) {
+            bad -= not_finite(load_first(y + i, up_to_lanes(rows - i)));
+        }
+        return (size_t)__builtin_reduce_add(bad);
+    }
+    for (size_t row = 0; row < rows; row++, y += columns) {
+        vi bad = {0};
+        for (size_t i = 0; i < columns; i += CM_LANES) {
+            bad |= not_finite(load_first(y + i, up_to_lanes(columns - i)));
+        }
+        if (__builtin_reduce_or(bad)) found++;
+    }
+    return found;
+}
+
+static void count_tile(const cm_network *network, const tile *t, size_t rows, float *y,
+                       cm_counts *counts) {
+    const size_t columns = network->outputs;
+    size_t rejected = 0;
+    if (network->input.missing == CM_IMPUTE) {
+        for (size_t row = 0; row < rows; row++) counts->missing += t->missing[row];
+    }
+    if (network->input.missing == CM_REJECT) {
+        for (size_t row = 0; row < rows; row++) {
+            if (t->missing[row] == 0) continue;
+            rejected++;
+            for (size_t i = 0; i < columns; i++) y[row * columns + i] = __builtin_nanf("");
+        }
+    }
+    counts->rejected += rejected;
+    counts->not_finite += rows_not_finite(y, rows, columns) - rejected;
+}
+
+static void forward_tile(const cm_network *network, const cm_matrix *source, size_t first,
+                         size_t rows, float *output, tile *t, cm_counts *counts) {
+    take_rows(network, source, first, rows, t);
+    const size_t columns = network->outputs;
+    float *y = output + first * columns;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const cm_layer *layer = &network->layers[i];
+        const int last = i + 1 == network->layer_count;
+        // Panels write whole vectors, so they need room behind the last row.
+        const int direct = last && !network->multiply &&
+                           (columns <= CM_FEW_OUTPUTS || columns % CM_LANES == 0);
+        float *target = direct ? y : t->memory[1];
+        size_t stride = direct ? columns : layer->stride;
+        if (network->multiply) {
+            foreign(network, layer, t, rows, target, stride);
+        } else {
+            dense(layer, t->rows, t->stride, rows, target, stride);
+        }
+        if (last && !direct) pack_rows(target, stride, rows, columns, y);
+        t->memory[1] = t->memory[0];
+        t->memory[0] = target;
+        t->rows = target;
+        t->stride = stride;
+    }
+    if (network->head == CM_HEAD_SOFTMAX) softmax(y, columns, rows, columns);
+    if (network->head == CM_HEAD_SHARES) normalise(CM_NORM_L1, y, columns, rows, columns);
+    count_tile(network, t, rows, y, counts);
+}
+
+static __attribute__((noinline)) void forward(const cm_network *network, const cm_matrix *source,
+                                              float *output, float *scratch, cm_counts *counts) {
+    const size_t tiles = (source->rows + network->tile_rows - 1) / network->tile_rows;
+    const size_t tile_size = network->tile_rows * network->scratch_stride;
+    tile t;
+    for (size_t i = 0, row = 0; i < tiles; i++) {
+        // As even as can be, so that no tile is left with a row or two.
+        size_t count = source->rows / tiles + (i < source->rows % tiles ? 1 : 0);
+        t.memory[0] = scratch;
+        t.memory[1] = scratch + tile_size;
+        forward_tile(network, source, row, count, output, &t, counts);
+        row += count;
+    }
+}
+
+static void predict(const cm_network *network, const cm_matrix *source, float *output,
+                    float *scratch, cm_counts *counts) {
+    const cm_mode saved = cm_enter_mode(CM_FLUSH);
+    forward(network, source, output, scratch, counts);
+    cm_leave_mode(saved, CM_FLUSH);
+}

@@ -1,0 +1,253 @@
+// Dense layers: panels of columns in a register block, and dot products for a few outputs.
+// Written once for every set; see cm_body.h.
+
+#define CM_ROWS 6
+#define CM_DOT_ROWS 8
+
+// y = activation(y) for whole vectors: room for the padded columns is there.
+static void transform(int32_t activation, float *y, size_t y_stride, size_t rows, size_t columns) {
+    for (size_t row = 0; row < rows; row++, y += y_stride) {
+        for (size_t i = 0; i < columns; i += CM_LANES) {
+            store(y + i, apply(activation, load(y + i)));
+        }
+    }
+}
+
+// A part of a layer's product: `depth` inputs for some rows and `vectors` vectors of columns, of
+// `panels` panels that are `panel_size` floats apart.
+typedef struct {
+    const float *weights;
+    const float *x;
+    size_t x_stride;
+    size_t depth;
+    size_t panel_size;
+    float *y;
+    size_t y_stride;
+    const float *bias;   // what sums begin with; null where they go on from y
+    int32_t activation;  // of those that need no polynomial
+} part;
+
+// One register block: the sums of each output run over the inputs in order, in one accumulator,
+// beginning with the bias.
+CM_INLINE void block(const part *p, const int rows, const int vectors, const int panels) {
+    vf sums[CM_ROWS][CM_VECTORS * CM_WIDE];
+    CM_UNROLL for (int r = 0; r < rows; r++) {
+        CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+            const float *from = p->bias ? p->bias : p->y + (size_t)r * p->y_stride;
+            sums[r][v] = load(from + v * CM_LANES);
+        }
+    }
+    const float *weights = p->weights, *row[CM_ROWS];
+    CM_UNROLL for (int r = 0; r < rows; r++) row[r] = p->x + (size_t)r * p->x_stride;
+    const size_t panel_size = p->panel_size, depth = p->depth;
+    CM_UNROLL_DEPTH for (size_t k = 0; k < depth; k++) {
+        vf w[CM_VECTORS * CM_WIDE];
+        CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+            w[v] = load(weights + v / vectors * panel_size + v % vectors * CM_LANES);
+        }
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            vf input = splat(row[r][k]);
+            CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+                sums[r][v] = CM_FMA(input, w[v], sums[r][v]);
+            }
+        }
+        weights += vectors * CM_LANES;
+    }
+    if (p->activation == CM_RELU) {
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vrelu(sums[r][v]);
+        }
+    } else if (p->activation == CM_LEAKY_RELU) {
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vleaky(sums[r][v]);
+        }
+    }
+    CM_UNROLL for (int r = 0; r < rows; r++) {
+        CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+            store(p->y + (size_t)r * p->y_stride + v * CM_LANES, sums[r][v]);
+        }
+    }
+}
+
+// A function for each shape: in one of all shapes accumulators would not stay in registers.
+#define CM_BLOCK(R, V, P) \
+    static __attribute__((noinline)) void block_##R##_##V##_##P(const part *p) { block(p, R, V, P); }
+#define CM_BLOCKS(V)                                                           \
+    CM_BLOCK(1, V, 1) CM_BLOCK(2, V, 1) CM_BLOCK(3, V, 1) CM_BLOCK(4, V, 1)    \
+    CM_BLOCK(5, V, 1) CM_BLOCK(6, V, 1)
+#define CM_NAMES(V) \
+    {block_1_##V##_1, block_2_##V##_1, block_3_##V##_1, block_4_##V##_1, block_5_##V##_1, \
+     block_6_##V##_1}
+
+CM_BLOCKS(1)
+CM_BLOCKS(2)
+#if CM_VECTORS > 2
+CM_BLOCKS(3)
+CM_BLOCKS(4)
+#endif
+
+typedef void (*block_function)(const part *p);
+
+static const block_function blocks[CM_VECTORS][CM_ROWS] = {
+    CM_NAMES(1),
+    CM_NAMES(2),
+#if CM_VECTORS > 2
+    CM_NAMES(3),
+    CM_NAMES(4),
+#endif
+};
+
+// For one or two rows a panel has too few sums to keep the multipliers busy: several at a time.
+static __attribute__((noinline)) void wide_block_1(const part *p) {
+    block(p, 1, CM_VECTORS, CM_WIDE);
+}
+
+static __attribute__((noinline)) void wide_block_2(const part *p) {
+    block(p, 2, CM_VECTORS, CM_WIDE / 2);
+}
+
+static size_t panels_at_a_time(size_t rows, size_t columns) {
+    const size_t panel = CM_LANES * CM_VECTORS;
+    size_t panels = rows == 1 ? CM_WIDE : rows == 2 ? CM_WIDE / 2 : 1;
+    return columns >= panels * panel ? panels : 1;
+}
+
+// The rows of one panel (or of several, when there are one or two rows), block by block. Long sums
+// are cut, so that the panel's part stays in L1; what is summed so far waits in y.
+static void panel_product(const cm_layer *layer, part p, size_t rows, size_t vectors,
+                          size_t panels) {
+    const size_t width = vectors * CM_LANES;
+    const int32_t activation = layer->activation;
+    const size_t count = (rows + CM_ROWS - 1) / CM_ROWS;
+    for (size_t from = 0; from < layer->inputs; from += CM_DEPTH) {
+        part q = p;
+        const int last = layer->inputs - from <= CM_DEPTH;
+        q.depth = last ? layer->inputs - from : CM_DEPTH;
+        q.weights = p.weights + from * width;
+        q.bias = from == 0 ? p.bias : NULL;
+        q.activation = last ? activation : CM_IDENTITY;
+        // As even as can be: a block of one or two rows would be as slow as one of four.
+        for (size_t i = 0, row = 0; i < count; i++) {
+            size_t height = rows / count + (i < rows % count ? 1 : 0);
+            q.x = p.x + row * p.x_stride + from;
+            q.y = p.y + row * p.y_stride;
+            if (panels == 1) {
+                blocks[vectors - 1][height - 1](&q);
+            } else if (rows == 1) {
+                wide_block_1(&q);
+            } else {
+                wide_block_2(&q);
+            }
+            if (last && activation >= CM_TANH) {
+                transform(activation, q.y, p.y_stride, height, panels * width);
+            }
+            row += height;
+        }
+    }
+}
+
+static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
+                   size_t y_stride) {
+    const size_t panel = CM_LANES * CM_VECTORS;
+    for (size_t column = 0; column < layer->outputs;) {
+        size_t left = layer->outputs - column;
+        size_t vectors = (left + CM_LANES - 1) / CM_LANES;
+        if (vectors > CM_VECTORS) vectors = CM_VECTORS;
+        size_t together = panels_at_a_time(rows, left);
+        part p = {.weights = layer->weights + column * layer->inputs, .x = x,
+                  .x_stride = x_stride, .panel_size = panel * layer->inputs, .y = y + column,
+                  .y_stride = y_stride, .bias = layer->bias + column};
+        panel_product(layer, p, rows, vectors, together);
+        column += together * panel;
+    }
+}
+
+#if CM_LANES == 4
+#define CM_EVEN 0, 2, 4, 6
+#define CM_ODD 1, 3, 5, 7
+#elif CM_LANES == 8
+#define CM_EVEN 0, 2, 8, 10, 4, 6, 12, 14
+#define CM_ODD 1, 3, 9, 11, 5, 7, 13, 15
+#else
+#define CM_EVEN 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30
+#define CM_ODD 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31
+#endif
+
+// Neighbours added, those of `a` and of `b` in turn, quarter by quarter of 128 bits.
+CM_INLINE vf add_neighbours(vf a, vf b) {
+    return __builtin_shufflevector(a, b, CM_EVEN) + __builtin_shufflevector(a, b, CM_ODD);
+}
+
+// The sums of the lanes of four vectors, always in the same order.
+CM_INLINE void four_sums(const vf *v, float *sums) {
+    float quarters[CM_LANES];
+    store(quarters, add_neighbours(add_neighbours(v[0], v[1]), add_neighbours(v[2], v[3])));
+    CM_UNROLL for (int width = CM_LANES / 2; width >= 4; width /= 2) {
+        CM_UNROLL for (int i = 0; i < width; i++) quarters[i] += quarters[i + width];
+    }
+    memcpy(sums, quarters, 4 * sizeof *sums);
+}
+
+// The products of eight rows with one column; a row that is not there is the last one again.
+static __attribute__((noinline)) void dot_block(const float *weights, const float *x, size_t x_stride, size_t inputs,
+                         size_t rows, float *sums) {
+    const float *row[CM_DOT_ROWS];
+    CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) {
+        row[r] = x + ((size_t)r < rows ? (size_t)r : rows - 1) * x_stride;
+    }
+    vf v[CM_DOT_ROWS];
+    CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) v[r] = (vf){0};
+    size_t k = 0;
+    for (; k + CM_LANES <= inputs; k += CM_LANES) {
+        vf w = load(weights + k);
+        CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) v[r] = CM_FMA(load(row[r] + k), w, v[r]);
+    }
+    if (k < inputs) {
+        vf w = load(weights + k);
+        CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) {
+            v[r] = CM_FMA(load_first(row[r] + k, inputs - k), w, v[r]);
+        }
+    }
+    four_sums(v, sums);
+    four_sums(v + 4, sums + 4);
+}
+
+static void dots(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
+                 size_t y_stride) {
+    const size_t column_size = (layer->inputs + CM_LANES - 1) / CM_LANES * CM_LANES;
+    const int dense_column = layer->outputs == 1 && y_stride == 1;
+    for (size_t row = 0; row < rows; row += CM_DOT_ROWS) {
+        size_t count = rows - row < CM_DOT_ROWS ? rows - row : CM_DOT_ROWS;
+        for (size_t column = 0; column < layer->outputs; column++) {
+            float sums[CM_DOT_ROWS];
+            dot_block(layer->weights + column * column_size, x + row * x_stride, x_stride,
+                      layer->inputs, count, sums);
+            float *target = y + row * y_stride + column;
+            if (dense_column && count == CM_DOT_ROWS) {
+                CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) sums[r] += layer->bias[0];
+                memcpy(target, sums, sizeof sums);
+            } else {
+                for (size_t r = 0; r < count; r++) {
+                    target[r * y_stride] = sums[r] + layer->bias[column];
+                }
+            }
+        }
+    }
+    if (layer->activation == CM_IDENTITY) return;
+    const size_t length = dense_column ? rows : layer->outputs;
+    for (size_t row = 0; row < (dense_column ? 1 : rows); row++, y += y_stride) {
+        for (size_t i = 0; i < length; i += CM_LANES) {
+            size_t n = up_to_lanes(length - i);
+            store_first(y + i, apply(layer->activation, load_first(y + i, n)), n);
+        }
+    }
+}
+
+static void dense(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
+                  size_t y_stride) {
+    if (layer->outputs <= CM_FEW_OUTPUTS) {
+        dots(layer, x, x_stride, rows, y, y_stride);
+    } else {
+        panels(layer, x, x_stride, rows, y, y_stride);
+    }
+}

@@ -1,0 +1,132 @@
+internal import CMillraceKernels
+
+/// Where the numbers of a network stand in its memory, in the form that the kernels read.
+struct Packing {
+    /// A layer's place in the memory, in floats.
+    struct Place {
+        var weights: Int
+        var bias: Int
+        /// From row to row of its outputs in a tile.
+        var stride: Int
+        /// How many floats its packed weights take.
+        var size: Int
+    }
+
+    /// The places of everything, and the tile that fits.
+    struct Plan {
+        var inputStride: Int
+        var layers: [Place]
+        var count: Int
+        var tileRows: Int
+        var scratchStride: Int
+    }
+
+    private let lanes: Int
+    private let panel: Int
+    private let fewOutputs: Int
+    private let tileBytes: Int
+    private let isForeign: Bool
+
+    /// For the kernels of `table`; `isForeign` keeps weights as a foreign product takes them.
+    init(_ table: KernelTable, isForeign: Bool) {
+        lanes = unsafe table.functions.pointee.lanes
+        panel = unsafe table.functions.pointee.panel
+        fewOutputs = unsafe table.functions.pointee.few_outputs
+        tileBytes = unsafe table.functions.pointee.tile_bytes
+        self.isForeign = isForeign
+    }
+
+    static func padded(_ count: Int, to multiple: Int) -> Int {
+        (count + multiple - 1) / multiple * multiple
+    }
+
+    /// A plan for memory that begins with the four arrays of the conditioning.
+    func plan(_ conditioning: Conditioning, _ layers: [PackedNetwork.Layer]) -> Plan {
+        let inputStride = Self.padded(conditioning.width, to: 16)
+        var end = 4 * inputStride
+        var widest = inputStride
+        let places = layers.map { layer in
+            let size = packedSize(layer)
+            let stride = Self.padded(layer.outputs, to: 16)
+            let bias = end + Self.padded(size, to: 16)
+            let place = Place(weights: end, bias: bias, stride: stride, size: size)
+            end = bias + stride
+            widest = max(widest, stride)
+            return place
+        }
+        // Two layers of activations within the caches, in whole register blocks.
+        let fitting = tileBytes / (2 * widest * MemoryLayout<Float>.stride)
+        let rows = min(Int(CM_TILE_ROWS_MAX), max(24, fitting)) / 6 * 6
+        let tileRows = isForeign ? ForeignTile.rows(for: layers) : rows
+        // While rows are taken in, a raw row and its selection stand where activations will.
+        let rawRow = conditioning.width + conditioning.rowWidth
+        let scratchStride = max(widest, Self.padded((rawRow + tileRows - 1) / tileRows, to: 16))
+        return Plan(
+            inputStride: inputStride, layers: places, count: end, tileRows: tileRows,
+            scratchStride: scratchStride)
+    }
+
+    private func packedSize(_ layer: PackedNetwork.Layer) -> Int {
+        if isForeign { return layer.inputs * layer.outputs }
+        return layer.outputs <= fewOutputs
+            ? layer.outputs * Self.padded(layer.inputs, to: lanes)
+            : layer.inputs * Self.padded(layer.outputs, to: lanes)
+    }
+
+    /// The memory as planned; with `folds`, the scales are in the first layer's weights.
+    func pack(
+        _ conditioning: Conditioning, _ layers: [PackedNetwork.Layer], _ plan: Plan, folds: Bool
+    ) -> FloatBuffer {
+        var buffer = FloatBuffer(count: plan.count)
+        var floats = buffer.mutableFloats
+        for i in 0..<conditioning.width {
+            floats[i] = conditioning.impute[i]
+            floats[plan.inputStride + i] = conditioning.mean[i]
+            floats[2 * plan.inputStride + i] = conditioning.limit[i]
+            floats[3 * plan.inputStride + i] = conditioning.scale[i]
+        }
+        for (index, layer) in layers.enumerated() {
+            let place = plan.layers[index]
+            let weights =
+                index == 0 && folds ? layer.foldedWeights(conditioning.scale) : layer.weights
+            for i in 0..<layer.outputs { floats[place.bias + i] = layer.bias[i] }
+            if !isForeign, layer.outputs <= fewOutputs {
+                packColumns(weights, columns: layer.outputs, at: place.weights, &floats)
+            } else {
+                packPanels(weights, columns: layer.outputs, at: place.weights, &floats)
+            }
+        }
+        return buffer
+    }
+
+    /// Column by column, each filled with zeros to whole vectors.
+    private func packColumns(
+        _ weights: [Float], columns: Int, at start: Int, _ packed: inout MutableSpan<Float>
+    ) {
+        let inputs = weights.count / columns
+        let size = Self.padded(inputs, to: lanes)
+        for column in 0..<columns {
+            for k in 0..<inputs {
+                packed[start + column * size + k] = weights[k * columns + column]
+            }
+        }
+    }
+
+    /// Panels as `cm_layer` describes them; one panel of all columns is plain row-major.
+    private func packPanels(
+        _ weights: [Float], columns: Int, at start: Int, _ packed: inout MutableSpan<Float>
+    ) {
+        let inputs = weights.count / columns
+        let panel = isForeign ? columns : panel
+        for first in stride(from: 0, to: columns, by: panel) {
+            let used = min(panel, columns - first)
+            let width = isForeign ? columns : min(panel, Self.padded(used, to: lanes))
+            let begin = start + first * inputs
+            for k in 0..<inputs {
+                for j in 0..<used {
+                    packed[begin + k * width + j] = weights[k * columns + first + j]
+                }
+            }
+        }
+    }
+}
