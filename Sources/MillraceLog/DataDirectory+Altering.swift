@@ -32,7 +32,7 @@ extension DataDirectory {
         _ name: String, _ change: TopicAlteration
     ) throws(LogError) -> Topic {
         try Self.check(name)
-        let lock = try Self.lock(path + "/topics.lock")
+        let lock = try lockTopics()
         return try withExtendedLifetime(lock) { () throws(LogError) -> Topic in
             let topic = try topic(name)
             let configuration = try topic.configuration.changed(change)
@@ -43,7 +43,7 @@ extension DataDirectory {
             }
             let json = try TopicDescription(id: topic.id, configuration: configuration).json()
             try wrapping("cannot alter topic '\(name)'") { () throws(SystemError) in
-                try Files.writeDurably(topic.directory + "/topic.json", json)
+                try Files.writeDurably(topic.entry + "/topic.json", json)
             }
             return try self.topic(name)
         }

@@ -7,7 +7,7 @@ public struct DataDirectory: Sendable {
     /// Where it is.
     public let path: String
 
-    private static let format = "millrace data, format 2\n"
+    private static let format = "millrace data, format 3\n"
     var topicsPath: String { path + "/topics" }
 
     /// Opens a data directory, making it when `create` is set and it is not there.
@@ -62,8 +62,9 @@ public struct DataDirectory: Sendable {
         try wrapping("cannot list the topics") { () throws(SystemError) in
             guard try Files.isThere(topicsPath) else { return [] }
             var names: [String] = []
-            for name in try Files.list(topicsPath)
-            where try Files.isThere("\(topicsPath)/\(name)/topic.json") { names.append(name) }
+            for name in try Files.list(topicsPath) where Names.isValid(name) {
+                if try Files.isThere("\(topicsPath)/\(name)/topic.json") { names.append(name) }
+            }
             return names
         }
     }
@@ -73,26 +74,32 @@ public struct DataDirectory: Sendable {
     /// - Throws: `LogError` with code `notFound`.
     public func topic(_ name: String) throws(LogError) -> Topic {
         try Self.check(name)
-        return try Topic(name: name, directory: "\(topicsPath)/\(name)")
+        return try Topic(name: name, entry: "\(topicsPath)/\(name)")
     }
 
     /// Opens a topic, or makes it when it is not there.
     ///
+    /// Whoever else makes or deletes topics, or was stopped while doing so, is not waited for.
     /// - Throws: `LogError` with code `alreadyExists` when it is there with another configuration.
     public func topic(
         _ name: String, creating configuration: TopicConfiguration
     ) throws(LogError) -> Topic {
-        try making(name) { (directory) throws(LogError) in
-            // A failure to look must not pass for a topic that is not there: it would be made anew.
-            let isThere = try wrapping("cannot look for topic '\(name)'") {
-                () throws(SystemError) in try Files.isThere(directory + "/topic.json")
+        var mayTry = 10
+        while true {
+            mayTry -= 1
+            do throws(LogError) {
+                let topic = try topic(name, matching: configuration)
+                // Who made it may have died before its name was durable.
+                try wrapping("cannot sync the topics directory") { () throws(SystemError) in
+                    try Files.syncDirectory(topicsPath)
+                }
+                return topic
+            } catch {
+                guard error.code == .notFound, mayTry > 0 else { throw error }
             }
-            if !isThere {
-                try Topic.create(name: name, directory: directory, configuration: configuration)
+            if try !Topic.create(name: name, in: topicsPath, configuration: configuration) {
+                try refuseRemains(of: name)
             }
-            let topic = try Topic(name: name, directory: directory)
-            try check(topic, against: configuration)
-            return topic
         }
     }
 
@@ -104,43 +111,50 @@ public struct DataDirectory: Sendable {
     public func createTopic(
         _ name: String, _ configuration: TopicConfiguration
     ) throws(LogError) -> Topic {
-        try making(name) { (directory) throws(LogError) in
-            guard !Files.exists(directory + "/topic.json") else {
-                throw LogError(
-                    .alreadyExists, "topic '\(name)' exists; use another name, or delete it first",
-                    path: directory)
-            }
-            try Topic.create(name: name, directory: directory, configuration: configuration)
-            return try Topic(name: name, directory: directory)
-        }
-    }
-
-    /// Runs `body` with the directory of a topic while nobody else makes or removes topics.
-    private func making(
-        _ name: String, _ body: (String) throws(LogError) -> Topic
-    ) throws(LogError) -> Topic {
         try Self.check(name)
-        try wrapping("cannot create the topics directory") { () throws(SystemError) in
-            try Files.createDirectory(topicsPath)
+        let entry = "\(topicsPath)/\(name)"
+        let isNew =
+            Files.exists(entry + "/topic.json")
+            ? false
+            : try Topic.create(name: name, in: topicsPath, configuration: configuration)
+        guard isNew else {
+            try refuseRemains(of: name)
+            throw LogError(
+                .alreadyExists, "topic '\(name)' exists; use another name, or delete it first",
+                path: entry)
         }
-        let lock = try Self.lock(path + "/topics.lock")
-        return try withExtendedLifetime(lock) { () throws(LogError) -> Topic in
-            try body("\(topicsPath)/\(name)")
-        }
+        return try topic(name)
     }
 
-    static func lock(_ path: String) throws(LogError) -> FileLock {
-        for _ in 0..<5_000 {
-            if let lock = try wrapping(
-                "cannot lock the topics",
-                { () throws(SystemError) in try FileLock.acquire(path) })
-            {
-                return lock
-            }
-            PinnedThread.sleep(nanoseconds: 1_000_000)
-        }
-        throw LogError(.busy, "another process has been creating a topic for 5 s", path: path)
+    /// Throws when what keeps a topic's name is no topic.
+    private func refuseRemains(of name: String) throws(LogError) {
+        let entry = "\(topicsPath)/\(name)"
+        guard Files.exists(entry), !Files.exists(entry + "/topic.json") else { return }
+        throw LogError(
+            .corrupt,
+            "there are files of topic '\(name)', but its description is lost: copy what is intact "
+                + "with 'topic verify \(name) --salvage DIR', or move the directory away",
+            path: entry)
     }
+
+    /// Keeps others from altering and deleting topics.
+    ///
+    /// Both take moments. A process that is stopped in the middle keeps the lock until it goes on
+    /// or dies: only what it holds the lock for must wait for it.
+    func lockTopics() throws(LogError) -> FileLock {
+        let path = path + "/topics.lock"
+        let lock = try wrapping("cannot lock the topics") { () throws(SystemError) in
+            try FileLock.acquire(path, waitingMilliseconds: Self.lockMilliseconds)
+        }
+        if let lock { return lock }
+        throw LogError(
+            .busy,
+            "\(FileLock.holderText(path)) has been altering or deleting a topic for "
+                + "\(Self.lockMilliseconds / 1000) s; let it go on, or end it, and try again",
+            path: path)
+    }
+
+    private static let lockMilliseconds = 5_000
 
     /// Opens a topic that must be there with this configuration; nothing is written.
     ///
@@ -191,9 +205,9 @@ public struct DataDirectory: Sendable {
     /// Removes a topic and its rows.
     public func deleteTopic(_ name: String) throws(LogError) {
         try Self.check(name)
-        let lock = try Self.lock(path + "/topics.lock")
+        let lock = try lockTopics()
         try withExtendedLifetime(lock) { () throws(LogError) in
-            try Topic.delete(name: name, directory: "\(topicsPath)/\(name)")
+            try Topic.delete(name: name, in: topicsPath)
         }
     }
 }

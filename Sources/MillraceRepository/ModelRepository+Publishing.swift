@@ -63,19 +63,18 @@ extension ModelRepository {
 
     /// The lock of a model's publishers.
     ///
-    /// It is held for moments only, so waiting is by trying again.
+    /// It is held for moments only. A process that is stopped while it publishes keeps it until it
+    /// goes on or dies: only publishers of the same model wait for it.
     private func lock(_ directory: String) throws(RepositoryError) -> FileLock {
         let file = "\(directory)/\(Self.lockName)"
-        for _ in 0..<Self.maxWaitMilliseconds {
-            do {
-                if let lock = try FileLock.acquire(file) { return lock }
-            } catch { throw RepositoryError(error) }
-            usleep(1000)
-        }
+        do {
+            let lock = try FileLock.acquire(file, waitingMilliseconds: Self.maxWaitMilliseconds)
+            if let lock { return lock }
+        } catch { throw RepositoryError(error) }
         throw RepositoryError(
             .busy, path: file,
-            "another process has been publishing for \(Self.maxWaitMilliseconds / 1000) s; "
-                + "its number is in this file")
+            "\(FileLock.holderText(file)) has been publishing for "
+                + "\(Self.maxWaitMilliseconds / 1000) s; let it go on, or end it, and try again")
     }
 
     /// Takes a number that no version ever had; it stays taken whatever happens next.

@@ -23,6 +23,26 @@ package struct FileLock: ~Copyable, Sendable {
         return FileLock(file: file)
     }
 
+    /// Takes the lock, or returns nil when somebody else has held it all the time.
+    ///
+    /// For what is done in moments, so waiting is by trying again.
+    package static func acquire(
+        _ path: String, waitingMilliseconds limit: Int
+    ) throws(SystemError) -> FileLock? {
+        for _ in 0..<limit {
+            if let lock = try acquire(path) { return lock }
+            PinnedThread.sleep(nanoseconds: 1_000_000)
+        }
+        return try acquire(path)
+    }
+
+    /// The holder in words, for messages: its process, if the file tells.
+    package static func holderText(_ path: String) -> String {
+        var holder: Int?
+        do throws(SystemError) { holder = try self.holder(path) } catch {}
+        return holder.map { "process \($0)" } ?? "another process"
+    }
+
     /// The process that says it holds the lock; nil when the file does not tell.
     package static func holder(_ path: String) throws(SystemError) -> Int? {
         let text = try Files.read(path, maxBytes: 32)

@@ -105,6 +105,24 @@ package enum Files {
         try syncDirectory(parent(of: path))
     }
 
+    /// Makes a file that is whole and on the disk when it is there at all, unless there is one of that
+    /// name; returns whether it did. The name is not synced.
+    package static func writeOnce(_ path: String, _ bytes: [UInt8]) throws(SystemError) -> Bool {
+        let temporary = "\(path).tmp-\(getpid())-\(Clock.monotonicNanoseconds())"
+        do throws(SystemError) {
+            let file = try FileHandle(temporary, .createNew)
+            try file.write(bytes, at: 0)
+            try file.sync()
+            try Syscalls.renameNew(temporary, path)
+            return true
+        } catch {
+            // The first error is the one to report.
+            do { try Syscalls.unlink(temporary) } catch {}
+            guard error.errno == EEXIST else { throw error }
+            return false
+        }
+    }
+
     /// Renames, replacing what is there, and makes the change durable.
     package static func renameDurably(_ from: String, _ to: String) throws(SystemError) {
         try Syscalls.rename(from, to)
@@ -119,11 +137,15 @@ package enum Files {
 
     package static func remove(_ path: String) throws(SystemError) { try Syscalls.unlink(path) }
 
-    /// Removes a directory and everything below it.
+    /// Removes a file, or a directory and everything below it; others may do so at the same time.
     package static func removeTree(_ path: String) throws(SystemError) {
-        guard try kind(of: path) == .directory else { return try remove(path) }
-        for name in try list(path) { try removeTree(path + "/" + name) }
-        try Syscalls.removeDirectory(path)
+        do throws(SystemError) {
+            guard try kind(of: path) == .directory else { return try remove(path) }
+            for name in try list(path) { try removeTree(path + "/" + name) }
+            try Syscalls.removeDirectory(path)
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
     }
 
     /// Makes the names in a directory durable.

@@ -1,3 +1,4 @@
+internal import CMillraceLinux
 internal import Glibc
 
 /// Calls that take names rather than open files.
@@ -25,6 +26,13 @@ extension Syscalls {
 
     static func rename(_ from: String, _ to: String) throws(SystemError) {
         try named("rename", from, .rename(from: from, to: to)) { unsafe Glibc.rename(from, to) }
+    }
+
+    /// Renames; fails with `EEXIST` when there is something of the new name.
+    static func renameNew(_ from: String, _ to: String) throws(SystemError) {
+        _ = try call("rename", from, .rename(from: from, to: to)) { _ in
+            unsafe Int(ml_rename_new(from, to))
+        }
     }
 
     static func unlink(_ path: String) throws(SystemError) {

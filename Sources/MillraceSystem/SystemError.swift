@@ -22,6 +22,9 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether the file or directory does not exist.
     public var isNotFound: Bool { errno == ENOENT || errno == ENOTDIR }
 
+    /// Whether a name that was to be given is taken.
+    package var isOccupied: Bool { errno == EEXIST || errno == ENOTEMPTY }
+
     /// Whether a disk or a quota is full.
     public var isOutOfSpace: Bool { errno == ENOSPC || errno == EDQUOT }
 

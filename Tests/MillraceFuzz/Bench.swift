@@ -78,7 +78,7 @@ struct Bench: Sendable {
 
     /// Puts every file of a topic back as it was, and removes what was added.
     private func restore(_ template: Template) throws {
-        for folder in ["", "0/"] {
+        for folder in ["", template.folder + "/", template.folder + "/0/"] {
             for name in try Files.list(template.directory + "/" + folder) {
                 let path = folder + name
                 let isFolder = Files.isDirectory(template.directory + "/" + path)

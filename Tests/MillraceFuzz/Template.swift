@@ -6,6 +6,8 @@ struct Template: Sendable {
     /// The data directory.
     let path: String
     let configuration: TopicConfiguration
+    /// The directory in the topic's that carries its id.
+    let folder: String
     /// The content of each file of the topic, by its path below the topic's directory.
     let files: [String: [UInt8]]
     /// How many rows there are; their content follows from their offset.
@@ -46,7 +48,10 @@ struct Template: Sendable {
             if turn == 1 { try writer.close() }
         }
         rows = try topic.endOffset(partition: 0)
-        files = try Self.files(directory: path + "/topics/" + Self.topic)
+        let directory = path + "/topics/" + Self.topic
+        let inside = try Files.list(directory).first { Files.isDirectory(directory + "/" + $0) }
+        folder = inside ?? ""
+        files = try Self.files(directory: directory)
     }
 
     /// Appends the next rows; with `extras`, in a batch with every section that there is.
@@ -114,9 +119,8 @@ struct Template: Sendable {
         var files: [String: [UInt8]] = [:]
         for name in try Files.list(directory) {
             if Files.isDirectory(directory + "/" + name) {
-                for inner in try Files.list(directory + "/" + name) {
-                    let path = name + "/" + inner
-                    files[path] = try Files.read(directory + "/" + path, maxBytes: 1 << 24)
+                for (inner, content) in try Self.files(directory: directory + "/" + name) {
+                    files[name + "/" + inner] = content
                 }
             } else {
                 files[name] = try Files.read(directory + "/" + name, maxBytes: 1 << 24)
@@ -130,8 +134,8 @@ struct Template: Sendable {
         switch target {
         case .batch, .segment: files.keys.filter { $0.hasSuffix(".log") }.max()
         case .index: files.keys.filter { $0.hasSuffix(".index") }.max()
-        case .control: "0/control"
-        case .dictionary: "dictionary"
+        case .control: folder + "/0/control"
+        case .dictionary: folder + "/dictionary"
         case .description: "topic.json"
         case .directory: nil
         }

@@ -65,12 +65,13 @@ import Testing
     /// A change that was killed half-way has changed nothing, and can be made again.
     @Test func anInterruptedChangeIsRepeated() throws {
         let place = directory.path + "/topics/rows"
+        let partitions = try data.topic("rows").directory
         let description = try Damage.content(place + "/topic.json")
         _ = try data.alterTopic("rows", TopicAlteration(partitions: 3))
         try Damage.overwrite(place + "/topic.json", with: description)
         let found = try data.verifyTopic("rows")
         #expect(found.faults == [])
-        #expect(found.notes.map(\.path) == [place + "/2"])
+        #expect(found.notes.map(\.path) == [partitions + "/2"])
         let topic = try data.alterTopic("rows", TopicAlteration(partitions: 3))
         var writer = try topic.writer(partition: 2)
         try Rows.append(2, to: &writer)

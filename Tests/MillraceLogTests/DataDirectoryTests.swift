@@ -33,10 +33,10 @@ import Testing
         #expect(data.path == path)
         #expect(try data.topicNames() == [])
         #expect(code(create: false) == nil)
-        #expect(try Damage.content(path + "/format") == Array("millrace data, format 2\n".utf8))
+        #expect(try Damage.content(path + "/format") == Array("millrace data, format 3\n".utf8))
     }
 
-    @Test(arguments: ["", "millrace data, format 1\n", "millrace data, format 2", "\u{FF}x\0"])
+    @Test(arguments: ["", "millrace data, format 2\n", "millrace data, format 3", "\u{FF}x\0"])
     func anotherFormatIsRefused(_ marker: String) throws {
         try Files.createDirectory(path)
         try Files.writeDurably(path + "/format", Array(marker.utf8))
@@ -143,16 +143,18 @@ import Testing
         #expect(try new.endOffset(partition: 0) == 0)
     }
 
-    /// A deletion that was killed half-way is ended by the next creation of that name.
-    @Test func anInterruptedDeletionIsEnded() throws {
+    /// What a deletion and a creation that were killed half-way left goes with the next creation.
+    @Test func whatTheDeadLeftIsRemoved() throws {
         let data = try DataDirectory(path, create: true)
         let bytes = TopicConfiguration(kind: .bytes)
         do {
             var writer = try data.topic("rows", creating: bytes).writer(partition: 0)
             try Rows.append(3, to: &writer)
         }
-        let topic = path + "/topics/rows"
-        try Files.renameDurably(topic + "/topic.json", topic + "/topic.json.deleted")
+        let topics = path + "/topics"
+        try Files.renameDurably(topics + "/rows", topics + "/~deleted-0000000000000001")
+        try Files.createDirectory(topics + "/~new-0000000000000002/0000000000000002/0")
+        try Files.writeDurably(topics + "/~owner-0000000000000002", [])
         #expect(try data.topicNames() == [])
         let new = try data.topic("rows", creating: bytes)
         var writer = try new.writer(partition: 0)
@@ -160,20 +162,23 @@ import Testing
         try Rows.append(2, to: &writer)
         var reader = try new.reader(partition: 0)
         #expect(try Rows.offsets(&reader) == [0, 1])
+        #expect(try Files.list(topics) == ["rows"])
     }
 
-    /// A creation that was killed half-way leaves no topic, and the next one succeeds.
-    @Test func anInterruptedCreationIsRepeated() throws {
+    /// A directory whose description is lost may hold rows: no topic is made over it.
+    @Test func aLostDescriptionIsNoFreeName() throws {
         let data = try DataDirectory(path, create: true)
         let bytes = TopicConfiguration(partitions: 2, kind: .bytes)
         _ = try data.topic("rows", creating: bytes)
         try Files.remove(path + "/topics/rows/topic.json")
-        try Files.remove(path + "/topics/rows/1/control")
+        let before = try snapshot(path + "/topics/rows")
         #expect(logErrorCode { () throws(LogError) in _ = try data.topic("rows") } == .notFound)
-        let new = try data.topic("rows", creating: bytes)
-        var writer = try new.writer(partition: 1)
-        try Rows.append(1, to: &writer)
-        #expect(try new.endOffset(partition: 1) == 1)
+        for body in [data.topic(_:creating:), data.createTopic(_:_:)] {
+            let code = logErrorCode { () throws(LogError) in _ = try body("rows", bytes) }
+            #expect(code == .corrupt)
+        }
+        #expect(try snapshot(path + "/topics/rows") == before)
+        #expect(try Files.list(path + "/topics") == ["rows"])
     }
 
     @Test(arguments: ["", "{}", "[1]", "{\"format\":1,\"id\":7}", "\u{0}"])

@@ -22,7 +22,7 @@ struct TopicFixture: Sendable {
                 segmentBytes: segmentBytes, flush: flush, retention: retention))
     }
 
-    var partitionPath: String { directory.path + "/topics/rows/0" }
+    var partitionPath: String { topic.directory + "/0" }
     var controlPath: String { partitionPath + "/control" }
 
     var files: PartitionFiles {

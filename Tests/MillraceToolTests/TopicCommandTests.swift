@@ -28,7 +28,9 @@ import Testing
             try writer.append(&builder)
         }
         try writer.close()
-        let place = data + "/topics/rows/0/"
+        let entry = data + "/topics/rows/"
+        let inside = try Files.list(entry).first { Files.isDirectory(entry + $0) }
+        let place = entry + (try #require(inside)) + "/0/"
         return place + (try #require(try Files.list(place).first { $0.hasSuffix(".log") }))
     }
 

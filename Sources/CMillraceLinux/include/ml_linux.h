@@ -36,6 +36,9 @@ void ml_count_observers(int32_t change);
 /// Reserves blocks for [offset, offset + length) and extends the file. 0 or -errno.
 int ml_allocate(int fd, int64_t offset, int64_t length);
 
+/// Renames unless there is something of the new name; -EEXIST then. 0 or -errno.
+int ml_rename_new(const char *from, const char *to);
+
 /// Starts writing [offset, offset + length) to the disk without waiting for it. 0 or -errno.
 int ml_start_writeback(int fd, int64_t offset, int64_t length);
 

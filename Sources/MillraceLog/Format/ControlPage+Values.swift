@@ -53,8 +53,32 @@ extension ControlPage {
     }
 
     /// Log position of the first segment that is kept.
-    func startPosition() throws(LogError) -> UInt64 {
-        try value(start.loadAcquiring(), Self.startByte) << 6
+    func startPosition() throws(LogError) -> UInt64 { try startValue().position }
+
+    /// The start of the log; in the place of the epoch how many readers that hold rows have come.
+    func startValue() throws(LogError) -> PublishedWord {
+        let word = start.loadAcquiring()
+        if let value = PublishedWord(word) { return value }
+        throw damaged(Self.startByte, word)
+    }
+
+    /// Counts a reader that holds rows from now on: who looked for such readers before cannot move
+    /// the start any more.
+    ///
+    /// The count begins anew after 65,535.
+    func countHold() throws(LogError) {
+        while true {
+            let seen = try startValue()
+            let next = PublishedWord(
+                epoch: (seen.epoch + 1) & PublishedWord.maxEpoch, position: seen.position)
+            if start.compareExchange(expected: seen.word, desired: next.word) { return }
+        }
+    }
+
+    /// Moves the start of the log; false when it is not `seen` any more.
+    func moveStart(from seen: PublishedWord, to position: UInt64) -> Bool {
+        let next = PublishedWord(epoch: seen.epoch, position: position)
+        return start.compareExchange(expected: seen.word, desired: next.word)
     }
 
     /// Offset below which retention has removed all rows.

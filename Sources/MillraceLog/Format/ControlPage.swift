@@ -24,7 +24,7 @@ internal import MillraceSystem
 /// | 640 | u64* | durable: log position / 64 up to which everything is known to be on the disk |
 /// | 704 | u64 | flusher lock (`SharedLock`) |
 /// | 768 | u64* | state (`PartitionState`) |
-/// | 832 | u64* | start: log position / 64 of the first segment that is kept |
+/// | 832 | u64* | start: 16 bits that count holding readers, log position of the first segment |
 /// | 896 | u64* | allocated: epoch and log position up to which the newest segment has space |
 /// | 960 | u64* | start offset: rows below it were removed by retention, none was lost |
 /// | 1024 | u32 | flush futex: changes after a flush that somebody waits for |

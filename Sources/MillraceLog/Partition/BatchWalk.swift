@@ -47,3 +47,21 @@ struct BatchWalk: ~Copyable {
         return CRC32C.checksum(payload) == header.payloadChecksum
     }
 }
+
+extension PartitionFiles {
+    /// What `pick` finds last in the batches of a log; nil when it finds nothing.
+    ///
+    /// - Complexity: O(batches of the segments from the newest that has one).
+    func last<R>(in view: LogView, _ pick: (BatchHeader) -> R?) throws(LogError) -> R? {
+        let list = view.list
+        for index in list.entries.indices.reversed() {
+            var walk = try BatchWalk(
+                open(list.entries[index]),
+                limit: list.limit(of: index, published: view.published.position))
+            var last: R?
+            while let header = try walk.next() { last = pick(header) ?? last }
+            if let last { return last }
+        }
+        return nil
+    }
+}

@@ -277,8 +277,8 @@ extension PartitionFiles {
                 }
             }
         }
-        try wrapping("cannot sync the partition's directory") { () throws(SystemError) in
-            try Files.syncDirectory(directory)
+        do throws(SystemError) { try Files.syncDirectory(directory) } catch {
+            throw explained(LogError(error, while: "cannot sync the partition's directory"))
         }
     }
 }

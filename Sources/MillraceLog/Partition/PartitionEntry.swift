@@ -38,6 +38,8 @@ enum PartitionEntry {
         _ control: borrowing ControlPage, boot: UInt64
     ) throws(LogError) -> Bool {
         if try control.bootValue() == boot { return false }
+        // What a failed sync made of the partition, nobody knows but the disk.
+        if try control.stateValue() == .poisoned { return true }
         let published = try control.publishedValue()
         return try control.cleanValue() != published
     }
@@ -48,8 +50,13 @@ enum PartitionEntry {
     ) throws(LogError) -> Int {
         // Another may have done it while we waited for the lock, or while we read.
         while try needsRecovery(control, boot: boot) {
-            let recovery = try CrashRecovery(files, control: control, sources: sources)
-            if try recovery.apply(control: control, boot: boot) { return recovery.tornBytes }
+            do throws(LogError) {
+                let recovery = try CrashRecovery(files, control: control, sources: sources)
+                if try recovery.apply(control: control, boot: boot) { return recovery.tornBytes }
+            } catch {
+                // Another may have recovered the partition while we read it, and go on appending.
+                if try needsRecovery(control, boot: boot) { throw error }
+            }
         }
         return 0
     }

@@ -65,12 +65,14 @@ struct PartitionFlusher: Sendable {
         do throws(LogError) {
             let durable = try control.durablePosition()
             let target = try control.publishedValue().position
-            let list = try files.segments(control)
-            try sources?.flush(from: durable, to: target, in: list, of: files)
-            // The predecessor may have been told of a failed write that nobody will be told of
-            // again: what it was to sync is written anew.
-            if holding.isSuccession { try rewrite(from: durable, to: target, in: list) }
-            try sync(from: durable, to: target, in: list, control)
+            try files.withView(control) { (view) throws(LogError) in
+                let list = view.list
+                try sources?.flush(from: durable, to: target, in: list, of: files)
+                // The predecessor may have been told of a failed write that nobody will be told of
+                // again: what it was to sync is written anew.
+                if holding.isSuccession { try rewrite(from: durable, to: target, in: list) }
+                try sync(from: durable, to: target, in: list, control)
+            }
             ControlPage.raise(control.durable, to: target >> 6)
             SharedLock.release(control.flusher, holding)
             control.wakeFlushWaiters()
@@ -91,9 +93,6 @@ struct PartitionFlusher: Sendable {
         var isNameNew = false
         for entry in overlapping(durable, target, in: list) {
             do throws(SystemError) { try FileHandle(entry.path, .read).syncData() } catch {
-                // A segment that retention has removed meanwhile needs no sync; the others do.
-                let start = try control.startPosition()
-                if error.isNotFound, start > entry.header.basePosition { continue }
                 throw poison(control, error)
             }
             if entry.header.basePosition >= durable { isNameNew = true }
@@ -124,14 +123,13 @@ struct PartitionFlusher: Sendable {
         return entry.header.baseOffset
     }
 
-    /// Says that a sync has failed, before anything else; a file that could not be opened for it can
-    /// be tried again.
+    /// Says that a sync has failed, before anything else.
+    ///
+    /// A file that could not be opened for it, with whatever error, can be tried again: the kernel
+    /// was not asked to sync, so it has forgotten nothing, and nothing is durable before it has.
     private func poison(_ control: borrowing ControlPage, _ error: SystemError) -> LogError {
-        if error.operation == "open" { return LogError(error, while: "cannot sync") }
-        ControlPage.raise(control.state, to: PartitionState.poisoned.rawValue)
-        return LogError(
-            .poisoned, "cannot sync: \(error.reason). " + files.poisoned().message,
-            path: error.path, cause: error)
+        let failure = LogError(error, while: "cannot sync")
+        return error.operation == "open" ? failure : files.poison(control, failure)
     }
 
     private func overlapping(

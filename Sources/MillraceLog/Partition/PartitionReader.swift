@@ -51,9 +51,10 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         // The count is read first: a segment made after that shows as a change.
         let version = control.segments.loadAcquiring()
         // Before the list: what is in it is then held.
-        let start = try control.startPosition()
-        let hold = isHolding ? try ReaderHold(files.holds, at: start) : nil
+        let hold =
+            isHolding ? try ReaderHold(files.holds, files.openControl(writable: true)) : nil
         let list = try files.segments(control)
+        try hold?.move(to: list.start)
         self.files = files
         self.control = control
         self.list = list
@@ -91,6 +92,27 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// - Throws: `LogError` with code `offsetOutOfRange`.
     /// - Complexity: O(log segments + log index), and the batches of 64 KiB.
     public mutating func seek(to offset: UInt64) throws(LogError) {
+        while true {
+            do throws(LogError) { return try look(for: offset) } catch {
+                try renewList(after: error)
+            }
+        }
+    }
+
+    /// Goes behind the last row.
+    mutating func seekToEnd() throws(LogError) {
+        while true {
+            let end = try control.endOffsetValue()
+            do throws(LogError) { return try seek(to: end) } catch {
+                // Retention may have passed what was the end when we looked.
+                guard error.code == .offsetOutOfRange, try control.endOffsetValue() > end else {
+                    throw error
+                }
+            }
+        }
+    }
+
+    private mutating func look(for offset: UInt64) throws(LogError) {
         // Before the list of segments: what is published is then in a segment of the list.
         let end = try control.endOffsetValue()
         let published = try control.publishedValue().position
@@ -154,7 +176,17 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     ///
     /// - Complexity: O(log segments + log index), and the batches of 64 KiB.
     public mutating func seek(toTime time: Int64) throws(LogError) {
-        let end = try control.endOffsetValue()
+        while true {
+            let end = try control.endOffsetValue()
+            do throws(LogError) { return try look(forTime: time, before: end) } catch {
+                // Retention may have passed what was there when we looked.
+                if error.code == .offsetOutOfRange, try control.endOffsetValue() > end { continue }
+                try renewList(after: error)
+            }
+        }
+    }
+
+    private mutating func look(forTime time: Int64, before end: UInt64) throws(LogError) {
         let published = try control.publishedValue().position
         try refreshList()
         var lookup = TimestampLookup(files: files, list: list, published: published)
@@ -269,6 +301,12 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         if segmentEnd > 0, let entry { try findSegment(entry) }
     }
 
+    /// Takes the list anew when a segment of it was not there any more; throws any other error.
+    private mutating func renewList(after error: LogError) throws(LogError) {
+        list = try files.segments(instead: list, control, after: error)
+        if segmentEnd > 0, let entry { try findSegment(entry) }
+    }
+
     /// Finds the end of the open segment in a new list.
     private mutating func findSegment(_ entry: SegmentEntry) throws(LogError) {
         if let found = list.entries.firstIndex(of: entry) {
@@ -307,9 +345,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
                 try open(found)
             } catch {
                 // Removed since it was listed: by retention, or with its topic.
-                guard error.cause?.isNotFound == true else { throw error }
-                if try control.stateValue() == .deleted { throw files.deleted() }
-                list = try files.segments(control)
+                try renewList(after: error)
                 continue
             }
             if let expected = expectedOffset, let entry, entry.header.basePosition == position {
@@ -328,7 +364,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             segment = opened
             self.entry = entry
             epoch = entry.header.epoch
-            hold?.move(to: entry.header.basePosition)
+            try hold?.move(to: entry.header.basePosition)
             releasedUpTo = entry.header.basePosition
         }
         segmentEnd = list.limit(of: index, published: .max)
@@ -339,13 +375,11 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         guard let first = list.entries.first, first.header.basePosition > position else {
             throw files.missingSegment(position)
         }
-        let end = try control.endOffsetValue()
         switch onOutOfRange {
-        case .error: throw outOfRange(nextOffset, end)
+        case .error: throw outOfRange(nextOffset, try control.endOffsetValue())
         case .earliest:
             leaveSegment(at: first.header.basePosition, offset: first.header.baseOffset)
-        case .latest:
-            try seek(to: end)
+        case .latest: try seekToEnd()
         }
     }
 

@@ -3,13 +3,14 @@ internal import MillraceSystem
 extension PartitionWriter {
     /// The end of the log, with the newest batch of `producer` when one is named.
     ///
-    /// `list` was read after `published`: others append and begin segments meanwhile.
+    /// Others append and begin segments meanwhile.
     static func cursor(
-        _ files: PartitionFiles, _ control: borrowing ControlPage, _ list: SegmentList,
-        _ published: PublishedWord, producer: UInt32
+        _ files: PartitionFiles, _ control: borrowing ControlPage, _ view: LogView,
+        producer: UInt32
     ) throws(LogError) -> LogCursor {
+        let list = view.list
         // The segment of the last batch: a newer one may have none yet.
-        let position = published.position
+        let position = view.published.position
         let index = position == 0 ? nil : list.index(ofPosition: position - 1)
         guard let index else {
             guard position == 0 || list.entries.first?.header.basePosition == position else {

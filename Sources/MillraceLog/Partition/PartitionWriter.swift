@@ -57,11 +57,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let slot = try OwnerSlot(files.writers, control)
         let boot = try PartitionEntry.bootID(files)
         try control.checkOffsets()
-        // Before the list: what is published is then in a segment of the list.
-        let published = try control.publishedValue()
-        let version = control.segments.loadAcquiring()
-        let list = try files.segments(control)
-        let cursor = try Self.cursor(files, control, list, published, producer: producer)
+        let (view, cursor) = try files.withView(control) { (view) throws(LogError) in
+            (view, try Self.cursor(files, control, view, producer: producer))
+        }
         let registration = try interval?.register(files, sources)
         self.files = files
         self.configuration = configuration
@@ -71,10 +69,10 @@ public struct PartitionWriter: ~Copyable, Sendable {
         self.boot = boot
         flusher = PartitionFlusher(files: files, sources: sources)
         encoder = BatchEncoder(configuration: configuration)
-        self.list = list
-        listVersion = version
+        list = view.list
+        listVersion = view.version
         self.cursor = cursor
-        seen = published
+        seen = view.published
         known = cursor.lastOfProducer
         tornBytes = torn
         self.registration = registration
@@ -237,7 +235,14 @@ public struct PartitionWriter: ~Copyable, Sendable {
             list = try files.segments(control)
             listVersion = version
         }
-        try cursor.advance(to: published.position, in: list, of: files)
+        while true {
+            do throws(LogError) {
+                try cursor.advance(to: published.position, in: list, of: files)
+                break
+            } catch {
+                list = try files.segments(instead: list, control, after: error)
+            }
+        }
         seen = published
         ControlPage.raise(control.endOffset, to: cursor.offset)
         if let newest = list.entries.last, let open = segment?.path, newest.path != open {
@@ -260,7 +265,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
                 break
             }
         }
-        try control.sync()
+        try files.sync(control)
         SharedLock.markFast(control.appender, &holding)
     }
 
@@ -273,14 +278,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         }
         guard control.clean.loadAcquiring() != ControlPage.written else { return }
         SharedLock.markSlow(control.appender, &holding)
-        let clean = control.clean.loadAcquiring()
         control.boot.storeReleasing(CheckedWord.seal(boot))
         control.clean.storeReleasing(ControlPage.written)
-        do throws(LogError) { try control.sync() } catch {
-            // The next append must try again: the disk may still say that the end was clean.
-            control.clean.storeReleasing(clean)
-            throw error
-        }
+        try files.sync(control)
         SharedLock.markFast(control.appender, &holding)
     }
 
@@ -318,7 +318,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let ceiling = try control.ceilingValue()
         let raised = max(ceiling, Self.ceiling(above: needed))
         ControlPage.raise(control.offsetCeiling, to: raised)
-        try control.sync()
+        try files.sync(control)
         SharedLock.markFast(control.appender, &holding)
         durableCeiling = raised
     }
@@ -363,19 +363,35 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let header = SegmentHeader(
             topicID: files.topicID, partition: UInt32(files.partition),
             epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
-        let prior = try TimestampLookup(files: files, list: list, published: cursor.position)
-            .priorMaxTimestamp(ofSegment: list.entries.count)
+        let prior = try priorMaxTimestamp()
         // What an owner that was succeeded wrote and did not publish must not come back in its place
         // when the machine goes down.
         let isOfNewEpoch = list.entries.last.map { $0.header.epoch != header.epoch } ?? false
-        let opened = try OpenSegment.create(
-            files, header, priorMaxTimestamp: prior, isDurable: isOfNewEpoch)
-        segment = consume opened
+        do throws(LogError) {
+            let opened = try OpenSegment.create(
+                files, header, priorMaxTimestamp: prior, isDurable: isOfNewEpoch)
+            segment = consume opened
+        } catch {
+            if error.cause?.operation == "fsync" { throw files.poison(control, error) }
+            throw files.explained(error)
+        }
         cursor.enter(header)
         // The count before the list: a segment made after that shows as a change.
         let version = control.segments.add(1)
         list = try files.segments(control)
         listVersion = version
+    }
+
+    /// The largest timestamp in the segments before a new one.
+    private mutating func priorMaxTimestamp() throws(LogError) -> Int64 {
+        while true {
+            let lookup = TimestampLookup(files: files, list: list, published: cursor.position)
+            do throws(LogError) {
+                return try lookup.priorMaxTimestamp(ofSegment: list.entries.count)
+            } catch {
+                list = try files.segments(instead: list, control, after: error)
+            }
+        }
     }
 
     /// What is due when a segment was begun: the ones before the last are made durable, whatever
@@ -402,6 +418,10 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private mutating func roll() throws(LogError) {
         guard let newest = list.entries.last, cursor.position > newest.header.basePosition else {
             return
+        }
+        // Who reads in the segment when retention has removed it finds its end by the file's.
+        if segment == nil, UInt64(newest.header.epoch) == seen.epoch {
+            segment = try OpenSegment.open(newest)
         }
         try segment?.seal(at: cursor.position, control: control)
         segment = nil
@@ -432,8 +452,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
         else { return }
         try segment?.seal(at: seen.position, control: control)
         // The mark must not reach the disk before the words that it vouches for.
-        try control.sync()
+        try files.sync(control)
         control.clean.storeReleasing(seen.word)
-        try control.sync()
+        try files.sync(control)
     }
 }

@@ -9,12 +9,15 @@ struct ReaderHold: ~Copyable, Sendable {
     private let file: FileHandle
     private let map: MappedFile
     private let slot: Int
+    private let control: ControlPage
 
     static let slots = 256
     private static let byteCount = slots * 64
 
-    /// Registers a reader that is at log position `position`.
-    init(_ path: String, at position: UInt64) throws(LogError) {
+    /// Registers a reader that holds everything until it says where it is.
+    ///
+    /// Retention that looked for readers before this cannot go on: it looks again.
+    init(_ path: String, _ control: consuming ControlPage) throws(LogError) {
         let doing = "cannot register as a reader"
         let file = try wrapping(doing) { () throws(SystemError) in
             try FileHandle(path, .openOrCreate)
@@ -29,10 +32,12 @@ struct ReaderHold: ~Copyable, Sendable {
             throw LogError(.busy, "\(Self.slots) readers hold rows already", path: path)
         }
         let map = try Self.map(file, doing)
-        map.word(at: slot * 64).storeReleasing(CheckedWord.seal(position >> 6))
+        map.word(at: slot * 64).storeReleasing(CheckedWord.seal(0))
+        try control.countHold()
         self.file = file
         self.map = map
         self.slot = slot
+        self.control = control
     }
 
     deinit {
@@ -41,8 +46,12 @@ struct ReaderHold: ~Copyable, Sendable {
     }
 
     /// Says where the reader is now.
-    func move(to position: UInt64) {
-        map.word(at: slot * 64).storeReleasing(CheckedWord.seal(position >> 6))
+    func move(to position: UInt64) throws(LogError) {
+        let word = map.word(at: slot * 64)
+        let before = CheckedWord.open(word.loadAcquiring()) ?? 0
+        word.storeReleasing(CheckedWord.seal(position >> 6))
+        // Who goes back holds what it did not hold before.
+        if position >> 6 < before { try control.countHold() }
     }
 
     /// The least log position that a living reader holds; nil when none does.

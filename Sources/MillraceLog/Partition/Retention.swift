@@ -39,6 +39,38 @@ struct RetentionPlan {
     }
 }
 
+extension RetentionPlan {
+    /// Plans for a partition as it is now.
+    init(
+        _ files: PartitionFiles, _ policy: RetentionPolicy, _ control: borrowing ControlPage
+    ) throws(LogError) {
+        let held = policy.heldBytes == nil ? nil : try ReaderHold.lowest(files.holds)
+        self = try files.withView(control) { (view) throws(LogError) in
+            let newest = policy.milliseconds == nil ? .max : try Self.newestAppend(view, files)
+            return RetentionPlan(
+                policy, view.list, published: view.published.position, held: held,
+                newestAppend: newest, now: Clock.wallNanoseconds())
+        }
+    }
+
+    /// When the last batch was appended; far ahead when there is none in the newest segment.
+    private static func newestAppend(
+        _ view: LogView, _ files: PartitionFiles
+    ) throws(LogError) -> Int64 {
+        let published = view.published.position
+        guard let newest = view.list.entries.last, published > newest.header.basePosition else {
+            return .max
+        }
+        let segment = try files.open(newest)
+        let slots = SegmentIndex(segmentPath: newest.path, header: newest.header)
+        let start = slots.start(atPosition: published, in: segment, limit: published)
+        var walk = try BatchWalk(segment, from: start.position, limit: published)
+        var last = newest.header.createdAt
+        while let header = try walk.next() { last = header.appendedAt }
+        return last
+    }
+}
+
 /// What must stay known of batches that are removed.
 struct ProgressMarks {
     /// Of each producer, and of each group and source partition, the newest batch.
@@ -123,7 +155,21 @@ extension PartitionWriter {
     public mutating func applyRetention() throws(LogError) -> Int {
         guard configuration.retention.isActive else { return 0 }
         try removeLeftovers()
-        let plan = try retentionPlan()
+        for _ in 0..<Self.retentionAttempts {
+            if let removed = try retain() { return removed }
+        }
+        return 0
+    }
+
+    /// How often retention looks again when others move the log's start, or begin to hold rows,
+    /// meanwhile.
+    private static let retentionAttempts = 8
+
+    /// Removes what is to go now; nil when a reader began to hold rows, or another moved the start,
+    /// after we had looked.
+    private mutating func retain() throws(LogError) -> Int? {
+        let start = try control.startValue()
+        let plan = try RetentionPlan(files, configuration.retention, control)
         guard !plan.doomed.isEmpty else { return 0 }
         if plan.mustRoll {
             try closeSegment()
@@ -135,9 +181,10 @@ extension PartitionWriter {
         guard try restate(plan) else { return 0 }
         try flush()
         guard let offset = try flusher.syncSegment(at: plan.start, control) else { return 0 }
+        // Before the start: rows below it must count as removed, and not as lost, from then on.
         ControlPage.raise(control.startOffset, to: offset)
-        ControlPage.raise(control.start, to: plan.start >> 6)
-        try control.sync()
+        guard control.moveStart(from: start, to: plan.start) else { return nil }
+        try files.sync(control)
         try files.remove(plan.doomed.map(\.path))
         control.segments.add(1)
         return plan.doomed.count
@@ -154,45 +201,27 @@ extension PartitionWriter {
             })
     }
 
-    private func retentionPlan() throws(LogError) -> RetentionPlan {
-        let published = try control.publishedValue().position
-        let list = try files.segments(control)
-        let policy = configuration.retention
-        let held = policy.heldBytes == nil ? nil : try ReaderHold.lowest(files.holds)
-        return RetentionPlan(
-            policy, list, published: published, held: held,
-            newestAppend: try newestAppend(list, published), now: Clock.wallNanoseconds())
-    }
-
-    /// When the last batch was appended; far ahead when there is none.
-    private func newestAppend(
-        _ list: SegmentList, _ published: UInt64
-    ) throws(LogError) -> Int64 {
-        guard configuration.retention.milliseconds != nil, let newest = list.entries.last,
-            published > newest.header.basePosition
-        else { return .max }
-        let segment = try files.open(newest)
-        let slots = SegmentIndex(segmentPath: newest.path, header: newest.header)
-        let start = slots.start(atPosition: published, in: segment, limit: published)
-        var walk = try BatchWalk(segment, from: start.position, limit: published)
-        var last = newest.header.createdAt
-        while let header = try walk.next() { last = header.appendedAt }
-        return last
-    }
-
     /// Appends anew what only doomed batches tell; false when another writer came in between.
     private mutating func restate(_ plan: RetentionPlan) throws(LogError) -> Bool {
-        var marks = ProgressMarks()
-        let scanned = try control.publishedValue().position
-        let list = try files.segments(control)
-        try marks.scan(list, files, from: 0, to: scanned, doomedBelow: plan.start)
-        if marks.newest.isEmpty { return true }
+        let (found, scanned) = try files.withView(control) { (view) throws(LogError) in
+            let published = view.published.position
+            var marks = ProgressMarks()
+            try marks.scan(view.list, files, from: 0, to: published, doomedBelow: plan.start)
+            return (marks, published)
+        }
+        if found.newest.isEmpty { return true }
+        var marks = found
         var holding = try lock()
         defer { unlock(holding) }
         try enter(&holding)
         // A producer may have gone on while we looked.
-        try marks.scan(
-            self.list, files, from: scanned, to: seen.position, doomedBelow: plan.start)
+        do throws(LogError) {
+            try marks.scan(list, files, from: scanned, to: seen.position, doomedBelow: plan.start)
+        } catch {
+            // Another removes what we would: it has told anew what is to be told.
+            _ = try files.segments(instead: list, control, after: error)
+            return false
+        }
         var builder = BatchBuilder()
         for mark in marks.batches {
             builder.origin = mark.origin ?? BatchOrigin()

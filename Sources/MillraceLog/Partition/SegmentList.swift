@@ -95,6 +95,14 @@ struct SegmentList: Sendable {
     }
 }
 
+/// A log at one moment: all that is published is in a segment of the list.
+struct LogView: Sendable {
+    let published: PublishedWord
+    /// The control page's count of segments that were made or removed, when the list was read.
+    let version: UInt64
+    let list: SegmentList
+}
+
 /// A segment file whose header does not hold.
 struct DamagedSegment: Sendable {
     let name: String

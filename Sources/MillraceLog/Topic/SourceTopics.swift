@@ -59,7 +59,7 @@ struct SourceTopics: Sendable {
             return nil
         }
         do throws(LogError) {
-            let topic = try Topic(name: name, directory: "\(topics)/\(name)")
+            let topic = try Topic(name: name, entry: "\(topics)/\(name)")
             return topic.reference == text && !visited.contains(text) ? topic : nil
         } catch {
             if error.code == .notFound { return nil }

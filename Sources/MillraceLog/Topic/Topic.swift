@@ -10,6 +10,9 @@ public final class Topic: Sendable {
     public let configuration: TopicConfiguration
     /// Number that tells this topic from an earlier one of the same name.
     public let id: UInt64
+    /// The directory of the topic's name, which holds the description.
+    let entry: String
+    /// The directory of what is in this topic, and in no other of its name.
     let directory: String
     let dictionary: TopicDictionary
     private let interval: IntervalFlusher?
@@ -35,26 +38,28 @@ public final class Topic: Sendable {
     /// The same, but for those that are being dealt with already.
     private func sources(after visited: Set<String>) -> SourceTopics {
         SourceTopics(
-            topics: Files.parent(of: directory), dictionary: dictionary,
+            topics: Files.parent(of: entry), dictionary: dictionary,
             visited: visited.union([reference]))
     }
 
-    init(name: String, directory: String) throws(LogError) {
-        let path = directory + "/topic.json"
+    /// Opens the topic whose description is in the directory `entry`.
+    init(name: String, entry: String) throws(LogError) {
+        let path = entry + "/topic.json"
         let bytes: [UInt8]
         do throws(SystemError) { bytes = try Files.read(path, maxBytes: 1 << 20) } catch {
             if error.isNotFound {
                 throw LogError(
                     .notFound, "there is no topic '\(name)'; create it, or check the name",
-                    path: directory)
+                    path: entry)
             }
             throw LogError(error, while: "cannot read the topic's description")
         }
         let description = try TopicDescription(json: bytes, path: path)
         self.name = name
-        self.directory = directory
+        self.entry = entry
         id = description.id
         configuration = description.configuration
+        directory = entry + "/" + TopicMaking.folder(description.id)
         dictionary = TopicDictionary(path: directory + "/dictionary")
         interval =
             if case .interval(let milliseconds) = description.configuration.flush {
@@ -62,29 +67,31 @@ public final class Topic: Sendable {
             } else { nil }
     }
 
-    /// Makes the files of a new topic.
-    ///
-    /// The description comes last: without it there is no topic.
+    /// Makes a new topic in `topics`, the directory of all; false when there are files of one of that
+    /// name already.
     static func create(
-        name: String, directory: String, configuration: TopicConfiguration
-    ) throws(LogError) {
+        name: String, in topics: String, configuration: TopicConfiguration
+    ) throws(LogError) -> Bool {
         try configuration.validate()
         let description = TopicDescription(
             id: UInt64.random(in: 1...UInt64.max), configuration: configuration)
         let json = try description.json()
-        // A deletion that did not end: what is left belongs to nobody.
-        try wrapping("cannot end the deletion of topic '\(name)'") { () throws(SystemError) in
-            if try Files.isThere(directory + "/" + deletionMark) {
-                try Files.removeTree(directory)
+        let making = try TopicMaking(description.id, in: topics)
+        do throws(LogError) {
+            let directory = making.directory
+            let last = making.description
+            for partition in 0..<configuration.partitions {
+                try createPartition(partition, directory: directory, topicID: description.id)
             }
+            try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
+                try Files.writeDurably(directory + "/dictionary", [])
+                try Files.writeDurably(last, json)
+            }
+        } catch {
+            making.abandon()
+            throw error
         }
-        for partition in 0..<configuration.partitions {
-            try createPartition(partition, directory: directory, topicID: description.id)
-        }
-        try wrapping("cannot create topic '\(name)'") { () throws(SystemError) in
-            try Files.writeDurably(directory + "/dictionary", [])
-            try Files.writeDurably(directory + "/topic.json", json)
-        }
+        return try making.publish(as: name)
     }
 
     /// Makes the files of a new partition.
@@ -103,35 +110,28 @@ public final class Topic: Sendable {
         }
     }
 
-    /// The name that a topic's description has while its files are being removed.
-    static let deletionMark = "topic.json.deleted"
-
-    /// Removes the files of a topic.
+    /// Removes the files of a topic in `topics`, the directory of all.
     ///
-    /// From the first step on there is no such topic.
-    static func delete(name: String, directory: String) throws(LogError) {
-        let description = directory + "/topic.json"
+    /// From the first step on there is no such topic. The caller keeps others from deleting topics.
+    static func delete(name: String, in topics: String) throws(LogError) {
+        let entry = topics + "/" + name
         let isThere = try wrapping("cannot look for topic '\(name)'") { () throws(SystemError) in
-            try Files.isThere(description)
+            try Files.isThere(entry + "/topic.json")
         }
         guard isThere else {
-            throw LogError(.notFound, "there is no topic '\(name)'", path: directory)
+            throw LogError(.notFound, "there is no topic '\(name)'", path: entry)
         }
-        let topic = existing(name, directory)
+        let id = existing(name, entry)?.id ?? UInt64.random(in: 1...UInt64.max)
+        let place = try TopicMaking.retire(name, id: id, in: topics)
+        try existing(name, place)?.markDeleted()
         try wrapping("cannot delete topic '\(name)'") { () throws(SystemError) in
-            try Files.renameDurably(description, directory + "/" + deletionMark)
-        }
-        try topic?.markDeleted()
-        try wrapping("cannot delete topic '\(name)'") { () throws(SystemError) in
-            try Files.removeTree(directory)
+            try Files.removeTree(place)
         }
     }
 
     /// The topic, unless its description is damaged.
-    private static func existing(_ name: String, _ directory: String) -> Topic? {
-        do throws(LogError) { return try Topic(name: name, directory: directory) } catch {
-            return nil
-        }
+    private static func existing(_ name: String, _ entry: String) -> Topic? {
+        do throws(LogError) { return try Topic(name: name, entry: entry) } catch { return nil }
     }
 
     /// Tells who reads or writes the topic that it is gone.
@@ -199,11 +199,12 @@ public final class Topic: Sendable {
     ) throws(LogError) -> PartitionReader {
         var reader = try reader(
             partition: partition, onOutOfRange: onOutOfRange, holding: holding)
-        if offset < (try reader.startOffset), onOutOfRange != .error {
-            if onOutOfRange == .latest { try reader.seek(to: reader.endOffset) }
-            return reader
+        do throws(LogError) { try reader.seek(to: offset) } catch {
+            guard error.code == .offsetOutOfRange, onOutOfRange != .error,
+                offset < (try reader.startOffset)
+            else { throw error }
+            if onOutOfRange == .latest { try reader.seekToEnd() }
         }
-        try reader.seek(to: offset)
         return reader
     }
 
@@ -291,22 +292,13 @@ public final class Topic: Sendable {
         guard let writer else { return nil }
         let files = try files(partition)
         let control = try opened(partition)
-        let published = try control.publishedValue().position
-        let list = try files.segments(control)
-        for index in list.entries.indices.reversed() {
-            var walk = try BatchWalk(
-                files.open(list.entries[index]),
-                limit: list.limit(of: index, published: published))
-            var last: (BatchOrigin, UInt64)?
-            while let header = try walk.next() {
-                if let origin = header.origin, origin.source == id, origin.group == writer,
+        return try files.withView(control) { (view) throws(LogError) in
+            try files.last(in: view) { header in
+                guard let origin = header.origin, origin.source == id, origin.group == writer,
                     Int(origin.sourcePartition) == sourcePartition
-                {
-                    last = (origin, header.sequence)
-                }
+                else { return nil }
+                return (origin, header.sequence)
             }
-            if let last { return last }
         }
-        return nil
     }
 }

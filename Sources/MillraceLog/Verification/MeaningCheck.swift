@@ -39,7 +39,7 @@ struct MeaningCheck: Sendable {
         }
         let ids = unresolved.sorted().map { id in
             TopicVerification.Fault(
-                .metadata, scope.topicPath + "/dictionary",
+                .metadata, scope.dictionaryPath,
                 expected: "a text for id \(id), which partition \(scope.partition) names",
                 found: "\(scope.dictionaryCount ?? 0) texts")
         }

@@ -30,7 +30,7 @@ extension DataDirectory {
     /// **Durability**: everything is on the disk when this returns; the description comes last, so
     /// that a salvage that was interrupted has made no topic.
     /// - Throws: `LogError` with code `notFound`; `alreadyExists` when the other directory has
-    ///   files of a topic of that name, an interrupted salvage included; `corrupt` when the
+    ///   files of a topic of that name; `corrupt` when the
     ///   description is lost or does not fit and none is given; `system` when the copy cannot be
     ///   written.
     /// - Complexity: O(bytes of the topic).
@@ -46,34 +46,26 @@ extension DataDirectory {
         }
         try configuration.validate()
         try scan.check(partitions: configuration.partitions)
-        let place = "\(target.path)/topics/\(name)"
-        let lock = try Self.lockTopics(of: target)
-        return try withExtendedLifetime(lock) { () throws(LogError) -> SalvageReport in
-            guard !Files.exists(place) else {
-                throw LogError(
-                    .alreadyExists,
-                    "the data directory has files of a topic '\(name)': remove them, or give "
-                        + "another directory",
-                    path: place)
-            }
-            let salvage = TopicSalvage(
-                directory: place, topicID: scan.topicID ?? UInt64.random(in: 1...UInt64.max),
-                configuration: configuration)
-            do throws(LogError) { return try salvage.run(&scan) } catch {
-                // Nobody may take what is there so far for a topic.
-                do throws(SystemError) { try Files.removeTree(place) } catch {}
-                throw error
-            }
+        let place = "\(target.topicsPath)/\(name)"
+        let isTaken = LogError(
+            .alreadyExists,
+            "the data directory has files of a topic '\(name)': remove them, or give another "
+                + "directory",
+            path: place)
+        guard !Files.exists(place) else { throw isTaken }
+        let making = try TopicMaking(
+            scan.topicID ?? UInt64.random(in: 1...UInt64.max), in: target.topicsPath)
+        let salvage = TopicSalvage(
+            directory: making.directory, description: making.description, topicID: making.id,
+            configuration: configuration)
+        let report: SalvageReport
+        do throws(LogError) { report = try salvage.run(&scan) } catch {
+            // Nobody may take what is there so far for a topic.
+            making.abandon()
+            throw error
         }
-    }
-
-    private static func lockTopics(of target: DataDirectory) throws(LogError) -> FileLock {
-        let path = target.path + "/topics.lock"
-        let lock = try wrapping("cannot lock the topics") { () throws(SystemError) in
-            try FileLock.acquire(path)
-        }
-        if let lock { return lock }
-        throw LogError(.busy, "another process is creating a topic; try again", path: path)
+        guard try making.publish(as: name) else { throw isTaken }
+        return report
     }
 }
 
@@ -92,6 +84,8 @@ extension TopicScan {
 /// One salvage.
 private struct TopicSalvage {
     let directory: String
+    /// Path of the topic's description.
+    let description: String
     let topicID: UInt64
     let configuration: TopicConfiguration
     /// How many texts behind the last intact one may get a placeholder.
@@ -123,7 +117,7 @@ private struct TopicSalvage {
         let json = try TopicDescription(id: topicID, configuration: configuration).json()
         try wrapping("cannot create the topic") { () throws(SystemError) in
             try Files.writeDurably(directory + "/dictionary", dictionary)
-            try Files.writeDurably(directory + "/topic.json", json)
+            try Files.writeDurably(description, json)
         }
         return report
     }

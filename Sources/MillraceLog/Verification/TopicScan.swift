@@ -7,7 +7,10 @@ struct PartitionScope: Sendable {
     let partition: Int
     /// The partition's directory.
     let directory: String
+    /// The directory of the topic's description.
     let topicPath: String
+    /// The topic's dictionary.
+    let dictionaryPath: String
     /// Nil when the topic's description is damaged.
     let configuration: TopicConfiguration?
     /// Ids up to this one have a text; nil when the dictionary does not tell.
@@ -16,7 +19,10 @@ struct PartitionScope: Sendable {
 
 /// The files of a topic above its partitions, read past their faults.
 struct TopicScan: Sendable {
+    /// The directory of the topic's name, which holds the description.
     let directory: String
+    /// The directory of what is in the topic.
+    private(set) var place: String
     private(set) var topicID: UInt64?
     private(set) var configuration: TopicConfiguration?
     private(set) var dictionary = DictionaryScan()
@@ -29,24 +35,47 @@ struct TopicScan: Sendable {
         }
         directory = "\(data)/topics/\(name)"
         report = TopicVerification(topic: name)
-        let isDeleted =
-            Files.exists(directory + "/" + Topic.deletionMark)
-            && !Files.exists(directory + "/topic.json")
-        guard Files.isDirectory(directory), !isDeleted else {
+        guard Files.isDirectory(directory) else {
             throw LogError(.notFound, "there is no topic '\(name)'", path: directory)
         }
-        let directory = directory
-        let names = try wrapping("cannot list the topic") { () throws(SystemError) in
-            try Files.list(directory)
-        }
+        place = directory
+        let around = try Self.names(directory)
         readDescription()
+        place = directory + "/" + folder(around)
+        let names = Files.isDirectory(place) ? try Self.names(place) : []
         readDictionary()
         let partitions = names.compactMap { Int($0) }.filter { $0 >= 0 }.sorted()
         settleIdentity(partitions)
-        noteLeftovers(names)
+        noteLeftovers(around, in: directory)
+        noteLeftovers(names, in: place)
         for partition in Set(partitions).union(0..<(configuration?.partitions ?? 0)).sorted() {
             add(partition, isThere: partitions.contains(partition))
         }
+    }
+
+    private static func names(_ directory: String) throws(LogError) -> [String] {
+        try wrapping("cannot list the topic") { () throws(SystemError) in
+            try Files.list(directory)
+        }
+    }
+
+    /// The name of the directory of what is in the topic: there is only one, whatever the
+    /// description says.
+    private mutating func folder(_ names: [String]) -> String {
+        let folders = names.filter { TopicMaking.id(ofFolder: $0) != nil }
+        let wanted = topicID.map { TopicMaking.folder($0) }
+        if let wanted, folders.contains(wanted) || folders.count != 1 { return wanted }
+        guard folders.count == 1, let only = folders.first else {
+            return wanted ?? TopicMaking.folder(0)
+        }
+        topicID = TopicMaking.id(ofFolder: only)
+        if let wanted {
+            report.faults.append(
+                TopicVerification.Fault(
+                    .metadata, directory + "/topic.json", at: 0,
+                    expected: "the topic id of the directory \(only)", found: wanted))
+        }
+        return only
     }
 
     private mutating func readDescription() {
@@ -67,7 +96,7 @@ struct TopicScan: Sendable {
 
     private mutating func readDictionary() {
         var findings = Findings()
-        dictionary = DictionaryScan(path: directory + "/dictionary", &findings)
+        dictionary = DictionaryScan(path: place + "/dictionary", &findings)
         add(findings)
     }
 
@@ -76,7 +105,7 @@ struct TopicScan: Sendable {
     private mutating func settleIdentity(_ partitions: [Int]) {
         let ids = Set(
             partitions.compactMap {
-                HeaderIdentity.topicID("\(directory)/\($0)/control", headerBytes: 32)
+                HeaderIdentity.topicID("\(place)/\($0)/control", headerBytes: 32)
             })
         guard ids.count == 1, let id = ids.first else { return }
         if let topicID, topicID != id {
@@ -88,7 +117,7 @@ struct TopicScan: Sendable {
         topicID = id
     }
 
-    private mutating func noteLeftovers(_ names: [String]) {
+    private mutating func noteLeftovers(_ names: [String], in directory: String) {
         for name in names where name.contains(".tmp-") {
             report.notes.append(
                 TopicVerification.Note(
@@ -97,7 +126,7 @@ struct TopicScan: Sendable {
     }
 
     private mutating func add(_ partition: Int, isThere: Bool) {
-        let place = "\(directory)/\(partition)"
+        let place = "\(place)/\(partition)"
         if let count = configuration?.partitions, partition >= count {
             if isEmpty(place) {
                 report.notes.append(
@@ -123,7 +152,7 @@ struct TopicScan: Sendable {
             PartitionScope(
                 topic: report.topic, topicID: topicID ?? segmentIdentity(place),
                 partition: partition, directory: place, topicPath: directory,
-                configuration: configuration,
+                dictionaryPath: self.place + "/dictionary", configuration: configuration,
                 dictionaryCount: dictionary.isComplete ? dictionary.texts.count : nil))
     }
 

@@ -124,10 +124,10 @@ import Testing
             let path = stage.path + "/\(number)"
             try Files.createDirectory(path)
             let boot = PretendedBoot()
+            let attempts = if case .once = duration { 2 } else { 1 }
+            let log = FaultedLog(at: path, boot: boot, attempts: attempts)
             do {
                 try boot.run(on: path) {
-                    let attempts = if case .once = duration { 2 } else { 1 }
-                    let log = FaultedLog(at: path, boot: boot, attempts: attempts)
                     try plan.run(on: path) { try log.run() }
                     try check(plan, log)
                     try log.verify()
@@ -135,7 +135,7 @@ import Testing
             } catch {
                 faults += 1
                 let struck = plan.struck.prefix(3).map { "\($0.kind) \($0.path)" }
-                let files = (try? Files.list(path + "/topics/rows/0")) ?? []
+                let files = log.partitionFiles
                 Issue.record(
                     "call \(number), \(fault) \(duration), \(struck): \(error); \(files)")
             }

@@ -213,6 +213,11 @@ final class FaultedLog {
 
     // MARK: Looking
 
+    /// Names in the partition's directory, for reports.
+    var partitionFiles: [String] {
+        do { return try Files.list(opened().directory + "/0") } catch { return ["\(error)"] }
+    }
+
     private func read(_ name: String) throws {
         var seen: [Seen]?
         try step(name) { () throws(LogError) in seen = try self.seen() }

@@ -42,13 +42,13 @@ import Testing
     private static func open(_ topic: GoldenTopic, _ place: TemporaryDirectory) throws -> Topic {
         let golden = try golden(topic)
         let directory = place.file("topics/\(topic.name)")
-        try Files.createDirectory(directory + "/0")
-        try Files.writeDurably(place.file("format"), Array("millrace data, format 2\n".utf8))
-        for name in ["topic.json", "dictionary"] {
-            try Files.writeDurably("\(directory)/\(name)", #require(golden[name]))
-        }
-        let segment = directory + "/0/00000000000000000000-00001"
-        try Files.writeDurably(directory + "/0/control", #require(golden["control"]))
+        let inside = directory + "/" + GoldenTopic.folder
+        try Files.createDirectory(inside + "/0")
+        try Files.writeDurably(place.file("format"), Array("millrace data, format 3\n".utf8))
+        try Files.writeDurably(directory + "/topic.json", #require(golden["topic.json"]))
+        try Files.writeDurably(inside + "/dictionary", #require(golden["dictionary"]))
+        let segment = inside + "/0/00000000000000000000-00001"
+        try Files.writeDurably(inside + "/0/control", #require(golden["control"]))
         try Files.writeDurably(segment + ".log", #require(golden["segment"]))
         try Files.writeDurably(segment + ".index", #require(golden["index"]))
         return try DataDirectory(place.path, create: false).topic(topic.name)

@@ -12,6 +12,8 @@ struct GoldenTopic: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     static let id: UInt64 = 0x0123_4567_89AB_CDEF
+    /// The directory that carries the id.
+    static let folder = "0123456789abcdef"
     static let time: Int64 = 1_700_000_000_000_000_000
     static let texts = ["group", "topic:raw#1f", "producer", "model", "kernels, grün"]
 

@@ -200,9 +200,6 @@ final class Workshop {
     }
 
     private func control(_ partition: Int) throws -> ControlPage {
-        try PartitionFiles(
-            directory: directory.path + "/topics/rows/\(partition)", topic: "rows",
-            topicID: topic.id, partition: partition
-        ).openControl(writable: true)
+        try topic.files(partition).openControl(writable: true)
     }
 }

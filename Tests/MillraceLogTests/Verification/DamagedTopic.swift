@@ -102,7 +102,8 @@ struct DamagedTopic {
     var data: DataDirectory {
         get throws { try DataDirectory(fixture.directory.path, create: false) }
     }
-    var topicPath: String { fixture.directory.path + "/topics/rows" }
+    var topicPath: String { fixture.topic.entry }
+    var dictionaryPath: String { fixture.topic.directory + "/dictionary" }
     /// Paths of the segments, in the order of the log.
     var segments: [String] {
         batches.map(\.path).reduce(into: []) { if $0.last != $1 { $0.append($1) } }
@@ -118,7 +119,7 @@ struct DamagedTopic {
     /// The content of every file of the topic, by path.
     func content() throws -> [String: [UInt8]] {
         var all: [String: [UInt8]] = [:]
-        for directory in [topicPath, fixture.partitionPath] {
+        for directory in [topicPath, fixture.topic.directory, fixture.partitionPath] {
             for name in try Files.list(directory) where Files.isRegular(directory + "/" + name) {
                 all[directory + "/" + name] = try Damage.content(directory + "/" + name)
             }

@@ -192,8 +192,8 @@ import Testing
         }
         try topic.expectSalvage(keeps: Array(0..<topic.end))
         // A topic that is being deleted is none.
-        let description = topic.topicPath + "/topic.json"
-        try Files.renameDurably(description, description + ".deleted")
+        let deleted = topic.fixture.directory.file("topics/~deleted-0000000000000001")
+        try Files.renameDurably(topic.topicPath, deleted)
         let data = try topic.data
         let code = logErrorCode { () throws(LogError) in _ = try data.verifyTopic("rows") }
         #expect(code == .notFound)

@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test func anIDWithoutAText() throws {
-        let path = topic.topicPath + "/dictionary"
+        let path = topic.dictionaryPath
         for id in [UInt32(3), 9, .max] {
             try forge { $0.specification = id }
             let faults = try topic.verify().faults

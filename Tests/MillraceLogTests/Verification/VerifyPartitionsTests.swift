@@ -60,7 +60,7 @@ import Testing
         let topic = try features(codec)
         #expect(try data.verifyTopic("features").faults == [])
         let whole = try (0..<3).map { try images(topic, $0) }
-        let place = directory.path + "/topics/features/1"
+        let place = topic.directory + "/1"
         let name = try #require(try Files.list(place).first { $0.hasSuffix(".log") })
         // The second batch's payload.
         let path = place + "/" + name
@@ -89,8 +89,7 @@ import Testing
     }
 
     @Test func aMissingPartition() throws {
-        _ = try features(.none)
-        let place = directory.path + "/topics/features/2"
+        let place = try features(.none).directory + "/2"
         try Files.removeTree(place)
         let found = try data.verifyTopic("features")
         #expect(found.faults.map(\.path) == [place])
@@ -102,8 +101,7 @@ import Testing
 
     /// Names that are no segment's are no reason to stop.
     @Test func strangeNames() throws {
-        _ = try features(.none)
-        let place = directory.path + "/topics/features/0/"
+        let place = try features(.none).directory + "/0/"
         let names = [
             "x.log", "-.log", ".log", "00000000000000000064-fffffff.log",
             "00000000000000000064-ffffffff.log", "99999999999999999999-00001.log", "1-1-1.log",

@@ -15,7 +15,7 @@ import Testing
     @Test func everyBitOfTheDictionary() throws {
         let topic = try Self.topic("dictionary")
         for text in ["model:m", "kernels"] { _ = try topic.fixture.topic.dictionaryID(of: text) }
-        let path = topic.topicPath + "/dictionary"
+        let path = topic.dictionaryPath
         let texts = DictionaryScan(path: path).texts
         #expect(texts.count == 4)
         for bit in 0..<(try Files.size(path)) * 8 {
@@ -43,7 +43,7 @@ import Testing
         let topic = try Self.topic("salvaged dictionary")
         let texts = (0..<6).map { "text \($0)" }
         for text in texts { _ = try topic.fixture.topic.dictionaryID(of: text) }
-        let path = topic.topicPath + "/dictionary"
+        let path = topic.dictionaryPath
         // A text, whose record can still be counted, and a length, whose text is proven.
         let start = 2 * 32
         try Damage.flip(path, bit: (start + 16) * 8)
@@ -70,7 +70,7 @@ import Testing
     /// The dictionary is gone: ids that batches name are missed, and have placeholders in a copy.
     @Test func aLostDictionary() throws {
         let topic = try Self.topic("lost dictionary")
-        let path = topic.topicPath + "/dictionary"
+        let path = topic.dictionaryPath
         try Damage.truncate(path, to: 0)
         let found = try topic.verify()
         #expect(found.faults.map(\.path) == [path, path])
