@@ -42,7 +42,7 @@ let package = Package(
             name: "MillraceSystem", dependencies: ["CMillraceLinux", "CMillraceKernels"],
             swiftSettings: strict),
         .target(
-            name: "MillraceLog", dependencies: ["MillraceSystem", "CLZ4"],
+            name: "MillraceLog", dependencies: ["MillraceSystem", "CMillraceKernels", "CLZ4"],
             swiftSettings: strict),
         .target(name: "MillraceGroups", dependencies: ["MillraceLog"], swiftSettings: strict),
 

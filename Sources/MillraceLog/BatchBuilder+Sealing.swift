@@ -6,6 +6,7 @@ extension BatchBuilder {
     mutating func sealedHeader(storing type: ElementType) throws(LogError) -> BatchHeader {
         completeSections()
         try checkCounts()
+        if !sections.isEmpty { try checkSections() }
         guard rows == 0 || columns == 0 || elementType == .float32 || elementType == type else {
             throw LogError(
                 .invalidArgument,
@@ -36,26 +37,12 @@ extension BatchBuilder {
     }
 
     private func checkCounts() throws(LogError) {
-        func require(_ count: Int, _ what: String) throws(LogError) {
-            guard count == 0 || count == rows else {
-                throw LogError(.invalidArgument, "\(count) \(what) for a batch of \(rows) rows")
-            }
-        }
         if let excess = sections.excess { throw excess }
-        try require(sections.labels.count, "labels")
-        try require(sections.timestamps.count, "timestamps")
-        try require(sections.marks.count, "marks")
-        try require(sections.deltas.count, "source deltas")
         // Before the end of a key or value could be too large for its 32 bits.
         guard byteCount <= LogLimits.maxBatchBytes else { throw Self.batchTooLarge(byteCount) }
         guard rows <= LogLimits.maxRows else {
             throw LogError(
                 .tooLarge, "a batch has at most \(LogLimits.maxRows) rows, not \(rows)")
-        }
-        guard sections.keyEnds.count <= rows, sections.headerEnds.count <= rows else {
-            throw LogError(
-                .invalidArgument,
-                "\(sections.keyEnds.count) keys for a batch of \(rows) rows")
         }
         guard columns > 0 || sections.valueEnds.count == rows else {
             throw LogError(
@@ -65,6 +52,23 @@ extension BatchBuilder {
         let last = max(origin?.begin ?? 0, origin?.end ?? 0)
         guard last <= LogLimits.maxOffset else {
             throw LogError(.invalidArgument, "a source offset is at most 2^55, not \(last)")
+        }
+    }
+
+    private func checkSections() throws(LogError) {
+        func require(_ count: Int, _ what: String) throws(LogError) {
+            guard count == 0 || count == rows else {
+                throw LogError(.invalidArgument, "\(count) \(what) for a batch of \(rows) rows")
+            }
+        }
+        try require(sections.labels.count, "labels")
+        try require(sections.timestamps.count, "timestamps")
+        try require(sections.marks.count, "marks")
+        try require(sections.deltas.count, "source deltas")
+        guard sections.keyEnds.count <= rows, sections.headerEnds.count <= rows else {
+            throw LogError(
+                .invalidArgument,
+                "\(sections.keyEnds.count) keys for a batch of \(rows) rows")
         }
     }
 }

@@ -29,7 +29,7 @@ public struct BatchBuilder: ~Copyable {
     public var timestamp: Int64 = 0
 
     /// Header space, then the payload: so that a stored batch is written from where it was built.
-    private(set) var buffer = AlignedBuffer(byteCount: 1 << 16)
+    var buffer = AlignedBuffer(byteCount: 1 << 16)
     private(set) var sections = RowSections()
 
     /// Byte of `buffer` at which the payload begins.
@@ -168,13 +168,6 @@ public struct BatchBuilder: ~Copyable {
             memory.elements(
                 Self.payloadStart..<Self.payloadStart + rows * rowBytes, as: Float.self)
         }
-    }
-
-    /// The memory, for writing the header in front of the payload.
-    mutating func withBuffer<R>(
-        _ body: (inout AlignedBuffer) throws(LogError) -> R
-    ) throws(LogError) -> R {
-        try body(&buffer)
     }
 
     /// Puts the sections behind the matrix.

@@ -9,24 +9,27 @@ internal import MillraceSystem
 /// elements apart. Of topics with `float32` elements it is used in place (`matrix`), of others it is
 /// widened block by block (`widen`). **Thread-safety**: used by the thread that reads.
 public struct RecordBatch: ~Copyable, ~Escapable {
-    let header: BatchHeader
-    let layout: PayloadLayout
+    /// The one batch that the reader decoded last: what is handed over is small, whatever is known
+    /// of the batch.
+    private let decoded: Span<DecodedBatch>
     let payload: RawSpan
-    let decoding: ElementDecoding
     /// Rows at the front that lie before the offset the reader was sent to; leave them out.
     public let skippedRows: Int
 
-    @_lifetime(copy payload)
-    init(
-        header: BatchHeader, layout: PayloadLayout, payload: RawSpan, skippedRows: Int,
-        decoding: ElementDecoding
-    ) {
-        self.header = header
-        self.layout = layout
+    @inline(__always)
+    @_lifetime(copy decoded, copy payload)
+    init(_ decoded: Span<DecodedBatch>, payload: RawSpan, skippedRows: Int) {
+        self.decoded = decoded
         self.payload = payload
         self.skippedRows = skippedRows
-        self.decoding = decoding
     }
+
+    @inline(__always)
+    var header: BatchHeader { decoded[0].header }
+    @inline(__always)
+    var layout: PayloadLayout { decoded[0].layout }
+    @inline(__always)
+    var decoding: ElementDecoding { decoded[0].decoding }
 
     /// Number of rows, `skippedRows` included.
     public var rows: Int { header.rows }

@@ -1,14 +1,16 @@
+internal import CMillraceLinux
 internal import Glibc
 
 /// A file's bytes in memory, shared with every process that maps the same file.
 ///
 /// **Alignment**: the first byte is page-aligned. **Thread-safety**: `bytes` may be read from any
 /// thread; words that change under readers are reached through `word(at:)` alone.
-@safe package struct MappedFile: ~Copyable, @unchecked Sendable {
+@safe public struct MappedFile: ~Copyable, @unchecked Sendable {
     // Sendable: the mapping is plain memory, written only through atomics after creation.
     package let path: String
-    package let byteCount: Int
-    private let address: UnsafeMutableRawPointer
+    /// How many bytes are mapped.
+    public let byteCount: Int
+    @usableFromInline let address: UnsafeMutableRawPointer
     private let isWritable: Bool
 
     init(path: String, address: UnsafeMutableRawPointer, byteCount: Int, isWritable: Bool) {
@@ -35,7 +37,8 @@ internal import Glibc
     }
 
     /// All mapped bytes.
-    package var bytes: RawSpan {
+    public var bytes: RawSpan {
+        @inlinable @inline(always)
         @_lifetime(borrow self)
         get {
             // SAFETY: the mapping lives as long as `self`, which the span borrows.
@@ -46,8 +49,9 @@ internal import Glibc
     }
 
     /// The 64-bit word at byte `offset`, for atomic access.
+    @inlinable @inline(always)
     @_lifetime(borrow self)
-    package func word(at offset: Int) -> AtomicWord {
+    public func word(at offset: Int) -> AtomicWord {
         precondition(offset >= 0 && offset % 8 == 0 && offset + 8 <= byteCount)
         // SAFETY: the mapping lives as long as `self`, which the word borrows.
         return unsafe _overrideLifetime(AtomicWord(address: address + offset), borrowing: self)
@@ -80,6 +84,14 @@ internal import Glibc
                 return true
             }
         }
+    }
+
+    /// Brings `bytes` bytes from `offset` of a mapping that was made writable into the processor's
+    /// cache, as far as they are in the mapping, so that the next `write` there does not wait.
+    package func prefetch(from offset: Int, bytes: Int) {
+        guard isWritable, offset >= 0, offset < byteCount else { return }
+        // SAFETY: the addresses are inside the mapping, and only a hint.
+        unsafe ml_prefetch_for_writing(address + offset, min(bytes, byteCount - offset))
     }
 
     /// Faults in the pages of `bytes` bytes from `offset` of a mapping that was made writable, so

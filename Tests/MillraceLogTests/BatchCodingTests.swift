@@ -61,11 +61,8 @@ import Testing
             header.baseOffset = base
             header.epoch += 1
             header.durable = base * 64
-            let made = try encoder.withBatch(&header, of: &builder) {
-                bytes throws(LogError) -> [UInt8] in
-                (0..<bytes.byteCount).map { bytes.load($0) }
-            }
-            let stored = StoredBatch(unsafe made.span.bytes)
+            encoder.encode(&header, of: &builder)
+            let stored = StoredBatch(encoder.batch(header, of: builder))
             let read = try BatchHeader(stored.bytes)
             #expect(read.baseOffset == base)
             #expect(read.durable == base * 64)

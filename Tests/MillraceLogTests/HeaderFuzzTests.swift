@@ -150,7 +150,7 @@ import Testing
         do throws(BatchHeaderFault) {
             let stored = aligned.bytes.extracting(0..<payload.byteCount)
             try decoder.decode(header, stored: stored, verify: false)
-            let batch = decoder.batch(header, stored: stored, skippedRows: 0)
+            let batch = decoder.batch(stored: stored, skippedRows: 0)
             _ = BatchImage(batch)
             _ = RowDetails(batch)
         } catch {}

@@ -154,12 +154,8 @@ struct StoredBatch: ~Copyable {
         header.baseOffset = baseOffset
         header.epoch = 1
         header.appendedAt = 1_700_000_000_000_000_000
-        var made: StoredBatch?
-        try encoder.withBatch(&header, of: &builder) { bytes throws(LogError) in
-            made = StoredBatch(bytes)
-        }
-        guard let stored = made.take() else { throw LogError(.system, "no batch was made") }
-        self = stored
+        encoder.encode(&header, of: &builder)
+        self.init(encoder.batch(header, of: builder))
     }
 
     var bytes: RawSpan {
@@ -182,6 +178,6 @@ struct StoredBatch: ~Copyable {
         let stored = bytes.extracting(
             header.headerBytes..<header.headerBytes + header.storedBytes)
         try decoder.decode(header, stored: stored, verify: verify)
-        return body(decoder.batch(header, stored: stored, skippedRows: 0))
+        return body(decoder.batch(stored: stored, skippedRows: 0))
     }
 }

@@ -4,6 +4,8 @@ internal import FoundationEssentials
 public struct Digits: Sendable {
     /// Pixels of an image.
     public static let columns = 64
+    /// How many images there are.
+    public static let images = 1797
 
     /// `[rows, columns]`, row-major.
     public let features: [Float]

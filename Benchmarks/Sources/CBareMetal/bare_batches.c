@@ -4,6 +4,9 @@
 #include "bare_metal.h"
 #include "bare_time.h"
 
+// The kernel is part of every program that links Millrace.
+#include "../../../Sources/CMillraceKernels/include/cm_split.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <lz4.h>
@@ -19,16 +22,20 @@ static struct {
     int bound;
     uint8_t *source;        // one batch and what is written in front of it
     char *target;           // one batch, compressed or decoded
+    uint8_t *whole;         // one batch, its split undone
+    int split;
 } batches;
 
 enum { FRONT = 4096 };
 
-int bare_use(const void *bytes, size_t size, size_t count) {
+int bare_use(const void *bytes, size_t size, size_t count, int split) {
     free(batches.bytes);
     free(batches.compressed);
     free(batches.compressed_sizes);
     free(batches.source);
     free(batches.target);
+    free(batches.whole);
+    batches.split = split;
     batches.size = size;
     batches.count = count;
     batches.bound = LZ4_compressBound((int)size);
@@ -37,15 +44,22 @@ int bare_use(const void *bytes, size_t size, size_t count) {
     batches.compressed_sizes = malloc(count * sizeof(int));
     batches.source = aligned_alloc(64, size + FRONT);
     batches.target = aligned_alloc(64, ((size_t)batches.bound + 63) & ~(size_t)63);
+    batches.whole = aligned_alloc(64, size);
     if (!batches.bytes || !batches.compressed || !batches.compressed_sizes || !batches.source ||
-        !batches.target)
+        !batches.target || !batches.whole)
         return -ENOMEM;
     memcpy(batches.bytes, bytes, size * count);
     memset(batches.source, 0, size + FRONT);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *source = batches.bytes + i * size;
+        if (split) {
+            cm_split_best()->split(source, batches.whole, size / 4, 4);
+            source = batches.whole;
+        }
         batches.compressed_sizes[i] = LZ4_compress_fast(
-            (const char *)batches.bytes + i * size, batches.compressed + i * (size_t)batches.bound,
-            (int)size, batches.bound, 1);
+            (const char *)source, batches.compressed + i * (size_t)batches.bound, (int)size,
+            batches.bound, 1);
+    }
     return 0;
 }
 
@@ -74,6 +88,9 @@ int64_t bare_decompress(size_t turns) {
             LZ4_decompress_safe(batches.compressed + i * (size_t)batches.bound, batches.target,
                                 batches.compressed_sizes[i], (int)batches.size);
         if (written != (int)batches.size) return -EIO;
+        if (batches.split)
+            cm_split_best()->unsplit((const uint8_t *)batches.target, batches.whole,
+                                     batches.size / 4, 4);
     }
     return bare_now() - start;
 }

@@ -23,11 +23,12 @@ enum Bare {
 
     static func probe() -> Int64 { bare_probe() }
 
-    /// Gives the others the batches of `rows` to work on.
-    static func use(_ rows: DigitRows) throws {
+    /// Gives the others the batches of `rows` to work on, split before compression when said.
+    static func use(_ rows: DigitRows, isSplit: Bool = false) throws {
         // SAFETY: the bytes are copied during the call.
         let result = unsafe rows.features.withUnsafeBytes {
-            unsafe bare_use($0.baseAddress, DigitRows.batchBytes, rows.batches)
+            unsafe bare_use(
+                $0.baseAddress, DigitRows.batchBytes, rows.batches, isSplit ? 1 : 0)
         }
         _ = try seconds(Int64(result), "copying the batches")
     }
@@ -57,6 +58,17 @@ enum Bare {
         var times = [Int64](repeating: 0, count: rounds)
         let result = unsafe bare_ping_pong(Int32(cores.0), Int32(cores.1), rounds, &times)
         _ = try seconds(Int64(result), "ping-pong")
+        return times
+    }
+
+    /// Nanoseconds of each handing over of `bytes` bytes through a mapping of a new file.
+    static func handOver(
+        _ path: String, _ cores: (Int, Int), bytes: Int, rounds: Int
+    ) throws -> [Int64] {
+        var times = [Int64](repeating: 0, count: rounds)
+        let result = unsafe bare_hand_over(
+            path, Int32(cores.0), Int32(cores.1), bytes, rounds, &times)
+        _ = try seconds(Int64(result), "handing over")
         return times
     }
 

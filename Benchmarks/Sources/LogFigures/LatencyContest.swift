@@ -9,20 +9,32 @@ struct LatencyContest: Contest {
     private static let written = 128 + DigitRows.rowBytes
     private static let cores = (0, 1)
 
+    private enum Opponent { case pingPongAndWrite, pingPong, handOver }
+
+    private let opponent: Opponent
+    private let mode: AppendMode
     /// Which of the ordered times counts, in percent.
     private let percentile: Int
     private let directory: WorkDirectory
 
-    private init(percentile: Int) throws {
+    private init(_ mode: AppendMode, _ opponent: Opponent, percentile: Int) throws {
+        self.mode = mode
+        self.opponent = opponent
         self.percentile = percentile
         directory = try WorkDirectory()
     }
 
     func bare() throws -> Double {
-        let oneWay = try Bare.pingPong(Self.cores, rounds: Self.rounds)
-        let writes = try Bare.smallWrites(
-            directory.path + "/bare", bytes: Self.written, count: Self.rounds)
-        return value(of: oneWay) + value(of: writes)
+        let path = directory.path + "/bare"
+        if opponent == .handOver {
+            return value(
+                of: try Bare.handOver(
+                    path, Self.cores, bytes: Self.written, rounds: Self.rounds))
+        }
+        let oneWay = value(of: try Bare.pingPong(Self.cores, rounds: Self.rounds))
+        guard opponent == .pingPongAndWrite else { return oneWay }
+        let writes = try Bare.smallWrites(path, bytes: Self.written, count: Self.rounds)
+        return oneWay + value(of: writes)
     }
 
     func ours() throws -> Double {
@@ -35,7 +47,7 @@ struct LatencyContest: Contest {
             race.ended.signal()
         }
         thread.start()
-        let starts = Result { try Self.write(log, race) }
+        let starts = Result { try Self.write(log, mode, race) }
         race.isOver.store(true, ordering: .releasing)
         race.ended.wait()
         let ends = try race.seen.withLock { try $0.get() }
@@ -43,9 +55,11 @@ struct LatencyContest: Contest {
     }
 
     /// Appends one row after another, each when the one before was seen; returns the times before.
-    private static func write(_ log: DigitLog, _ race: Race) throws -> [Int64] {
+    private static func write(
+        _ log: DigitLog, _ mode: AppendMode, _ race: Race
+    ) throws -> [Int64] {
         var times = [Int64](repeating: 0, count: rounds)
-        var writer = try log.topic.writer(partition: 0)
+        var writer = try log.topic.writer(partition: 0, mode: mode)
         var builder = BatchBuilder(columns: DigitRows.columns)
         for round in 0..<rounds {
             var row = builder.addRows(1)
@@ -89,12 +103,31 @@ struct LatencyContest: Contest {
         return Double(ordered[(ordered.count - 1) * percentile / 100])
     }
 
-    static let figures = [50, 99].map { percentile in
+    static let figures = [50, 99].flatMap { percentile in
+        [
+            figure(
+                "Append to visible in another thread", .write, .pingPongAndWrite, percentile,
+                beside: "half a round trip over a shared word, and one `pwrite` of 384 bytes",
+                .below(2), limit: "the system call"),
+            figure(
+                "Mapped append to visible in another thread", .mapped, .pingPong, percentile,
+                beside: "half a round trip over a shared word", .below(3),
+                limit: "four checksums, and seven cache lines that change processors"),
+            figure(
+                "Mapped append beside the least work", .mapped, .handOver, percentile,
+                beside: "384 bytes with two checksums copied, published, seen and verified, by hand",
+                .nothing, limit: "keeping the log's promises, see above"),
+        ]
+    }
+
+    private static func figure(
+        _ name: String, _ mode: AppendMode, _ opponent: Opponent, _ percentile: Int,
+        beside: String, _ asked: Figure.Asked, limit: String
+    ) -> Figure {
         Figure(
-            name: "Append to visible in another thread, percentile \(percentile)",
-            bare: "half a round trip over a shared word, and one `pwrite` of 384 bytes",
-            unit: "ns", asked: percentile == 50 ? .below(2) : .nothing,
-            limit: "the system call", contest: { try LatencyContest(percentile: percentile) })
+            name: "\(name), percentile \(percentile)", bare: beside, unit: "ns",
+            asked: percentile == 50 ? asked : .nothing, limit: limit,
+            contest: { try LatencyContest(mode, opponent, percentile: percentile) })
     }
 }
 

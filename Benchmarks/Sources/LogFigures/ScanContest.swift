@@ -4,15 +4,17 @@ internal import MillraceLog
 struct ScanContest: Contest {
     private let log: DigitLog
     private let codec: Codec
+    private let filter: Filter
     private let turns: Int
 
-    private init(_ codec: Codec, turns: Int) throws {
+    private init(_ codec: Codec, _ filter: Filter = .none, turns: Int) throws {
         self.codec = codec
+        self.filter = filter
         self.turns = turns
-        log = try DigitLog(codec: codec, segmentBytes: 1 << 30)
+        log = try DigitLog(codec: codec, filter: filter, segmentBytes: 1 << 30)
         // The first batch opens the segment.
         _ = try log.append(turns - 1)
-        try Bare.use(DigitRows.shared.get())
+        try Bare.use(DigitRows.shared.get(), isSplit: filter == .split)
         if codec == .none { try Bare.map(log.segment()) }
     }
 
@@ -37,6 +39,11 @@ struct ScanContest: Contest {
             name: "Scan, LZ4", bare: "`LZ4_decompress_safe` on the same blocks", unit: "GB/s",
             asked: .atLeast(0.9), limit: "LZ4 decompression",
             contest: { try ScanContest(.lz4, turns: 256) }),
+        Figure(
+            name: "Scan, LZ4 and byte-stream split",
+            bare: "`LZ4_decompress_safe` on the same split blocks, and the undoing kernel",
+            unit: "GB/s", asked: .atLeast(0.9), limit: "LZ4 decompression",
+            contest: { try ScanContest(.lz4, .split, turns: 256) }),
         Figure(
             name: "Scan, stored, 512 MiB",
             bare: "sequential 64-byte loads from a mapping of the same file", unit: "GB/s",

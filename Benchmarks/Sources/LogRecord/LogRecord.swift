@@ -3,12 +3,15 @@ internal import LogFigures
 
 /// Measures every figure of the log and prints the record's table.
 ///
-/// `log-record [SAMPLES [START]]`; START is how the names of the figures to measure begin. Files are
-/// made in `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
+/// `log-record [SAMPLES [START]]`; START is how the names of the figures to measure begin.
+/// `log-record storage [DIRECTORY TOPIC]` prints what filters and sizes of batches do to the digits,
+/// and to the rows of a feature topic in a data directory. Files are made in
+/// `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
 @main
 enum LogRecord {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "storage" { return try storage(Array(arguments.dropFirst())) }
         let samples = arguments.first.flatMap { Int($0) } ?? 30
         let start = arguments.dropFirst().first ?? ""
         print("- Machine: \(Machine.processor), \(Machine.cores) cores, \(Machine.kernel)")
@@ -20,6 +23,14 @@ enum LogRecord {
         for figure in Figure.all where figure.name.hasPrefix(start) {
             print(try row(of: figure, samples: samples))
         }
+    }
+
+    private static func storage(_ arguments: [String]) throws {
+        print("| Rows | Columns | Filter | Rows a batch | Bytes a row | Read, a row | Read | Append |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+        try StorageTable.print(.digits())
+        guard arguments.count == 2 else { return }
+        try StorageTable.print(.topic(arguments[1], in: arguments[0], limit: 1 << 16))
     }
 
     private static func row(of figure: Figure, samples count: Int) throws -> String {

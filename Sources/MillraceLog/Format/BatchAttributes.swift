@@ -49,8 +49,10 @@ struct BatchAttributes: Equatable, Sendable {
     static let timestamps: UInt32 = 1 << 14
     static let keys: UInt32 = 1 << 15
     static let headers: UInt32 = 1 << 16
-    static let known: UInt32 =
-        0x11 | labels | marks | deltas | drops | values | origin | timestamps | keys | headers
+    /// What lies in the payload behind the matrix.
+    static let sections: UInt32 =
+        labels | marks | deltas | drops | values | timestamps | keys | headers
+    static let known: UInt32 = 0x11 | sections | origin
 
     /// Whether a section's length stands in the payload instead of the header.
     var hasUnknownLength: Bool { has(Self.values | Self.keys | Self.headers) }

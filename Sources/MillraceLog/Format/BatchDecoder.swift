@@ -6,24 +6,40 @@ internal import MillraceSystem
 struct BatchDecoder: ~Copyable, @unchecked Sendable {
     // Sendable: its memory is its own.
 
-    private let decoding: ElementDecoding
     private var arena = AlignedBuffer()
     /// What LZ4 gives of a filtered payload, before the filter is undone.
     private var scratch = AlignedBuffer()
-    /// Layout of the payload decoded last.
-    private var layout = PayloadLayout(BatchHeader())
+    /// The batch decoded last; always one.
+    private var decoded: [DecodedBatch]
 
-    init(_ decoding: ElementDecoding = ElementDecoding()) { self.decoding = decoding }
+    init(_ decoding: ElementDecoding = ElementDecoding()) {
+        decoded = [DecodedBatch(decoding: decoding)]
+    }
 
-    /// Checks and decodes one payload; `stored` is what follows the header, `header.storedBytes`
-    /// long.
+    /// The header read or given last.
+    @inline(__always)
+    var header: BatchHeader { decoded[0].header }
+
+    /// Reads and checks the header at the start of `bytes`, the rest of the published segment.
+    mutating func readHeader(_ bytes: RawSpan) throws(BatchHeaderFault) {
+        try decoded[0].header.read(bytes)
+    }
+
+    /// Checks and decodes the payload of `header`; `stored` is what follows it.
+    mutating func decode(
+        _ header: BatchHeader, stored: RawSpan, verify: Bool
+    ) throws(BatchHeaderFault) {
+        decoded[0].header = header
+        try decode(stored, verify: verify)
+    }
+
+    /// Checks and decodes the payload of the header read last; `stored` is what follows it,
+    /// `header.storedBytes` long.
     ///
     /// Its CRC is compared when `verify` says so, its structure always.
     /// - Throws: `BatchHeaderFault` with the byte inside the batch.
     /// - Complexity: O(bytes); no allocation once the arena is large enough.
-    mutating func decode(
-        _ header: BatchHeader, stored: RawSpan, verify: Bool
-    ) throws(BatchHeaderFault) {
+    mutating func decode(_ stored: RawSpan, verify: Bool) throws(BatchHeaderFault) {
         precondition(stored.byteCount == header.storedBytes)
         if verify {
             let checksum = CRC32C.checksum(stored)
@@ -33,14 +49,14 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
                     found: hex(header.payloadChecksum))
             }
         }
-        guard header.elementType == nil || header.elementType == decoding.type else {
+        let type = decoded[0].decoding.type
+        guard header.elementType == nil || header.elementType == type else {
             throw BatchHeaderFault(
-                byte: 100, expected: "the topic's element type \(decoding.type.code)",
+                byte: 100, expected: "the topic's element type \(type.code)",
                 found: "\(header.elementType?.code ?? 0)")
         }
         guard header.attributes.codec == .lz4 else {
-            layout = try PayloadLayout(header, checking: stored)
-            return
+            return decoded[0].layout = try PayloadLayout(header, checking: stored)
         }
         arena.reserve(header.decodedBytes)
         let isWhole: Bool
@@ -56,8 +72,9 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
                 byte: header.headerBytes,
                 expected: "an LZ4 block of \(header.decodedBytes) bytes", found: "another")
         }
-        layout = try PayloadLayout(
+        let layout = try PayloadLayout(
             header, checking: arena.bytes.extracting(0..<header.decodedBytes))
+        decoded[0].layout = layout
     }
 
     private static func decompress(
@@ -82,16 +99,21 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
 
     /// The payload decoded last: the stored bytes themselves, or the arena.
     @_lifetime(borrow self, copy stored)
-    func payload(_ header: BatchHeader, stored: RawSpan) -> RawSpan {
+    func payload(_ stored: RawSpan) -> RawSpan {
         if header.attributes.codec == .none { return stored }
         return arena.bytes.extracting(0..<header.decodedBytes)
     }
 
     /// The batch decoded last, as a reader sees it.
     @_lifetime(borrow self, copy stored)
-    func batch(_ header: BatchHeader, stored: RawSpan, skippedRows: Int) -> RecordBatch {
-        RecordBatch(
-            header: header, layout: layout, payload: payload(header, stored: stored),
-            skippedRows: skippedRows, decoding: decoding)
+    func batch(stored: RawSpan, skippedRows: Int) -> RecordBatch {
+        RecordBatch(decoded.span, payload: payload(stored), skippedRows: skippedRows)
     }
+}
+
+/// What is known of a batch beside its payload.
+struct DecodedBatch: Sendable {
+    var header = BatchHeader()
+    var layout = PayloadLayout(BatchHeader())
+    let decoding: ElementDecoding
 }

@@ -3,7 +3,7 @@ internal import MillraceSystem
 /// Turns the rows of a builder into the bytes of a batch.
 ///
 /// `prepare` does all that costs time in proportion to the bytes, and needs nothing that only the
-/// owner of the partition's end knows; `withBatch` then puts the header in front, as often as needed.
+/// owner of the partition's end knows; `encode` then puts the header in front, as often as needed.
 /// **Thread-safety**: one owner.
 struct BatchEncoder: ~Copyable, @unchecked Sendable {
     // Sendable: its memory is its own.
@@ -60,39 +60,39 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
         return header
     }
 
-    /// Encodes `header` in front of the payload prepared last and hands over the whole batch,
-    /// header to padding, `batchBytes` contiguous bytes.
+    /// Encodes `header` in front of the payload prepared last.
     ///
     /// May be called again with another header for the same payload. Rows without a time get that
     /// of the append, `header.appendedAt`.
-    /// - Complexity: O(1) but for `body`.
-    mutating func withBatch<R>(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder,
-        _ body: (RawSpan) throws(LogError) -> R
-    ) throws(LogError) -> R {
+    /// - Complexity: O(1).
+    mutating func encode(_ header: inout BatchHeader, of builder: inout BatchBuilder) {
         if header.firstTimestamp == 0, !header.attributes.has(BatchAttributes.timestamps) {
             header.firstTimestamp = header.appendedAt
             header.maxTimestamp = header.appendedAt
         }
         switch home {
-        case .builder:
-            return try builder.withBuffer { (buffer: inout AlignedBuffer) throws(LogError) -> R in
-                try Self.encode(&header, in: &buffer, body)
-            }
-        case .staging: return try Self.encode(&header, in: &staging, body)
-        case .arena: return try Self.encode(&header, in: &compressor.arena, body)
+        case .builder: Self.encode(&header, in: &builder.buffer)
+        case .staging: Self.encode(&header, in: &staging)
+        case .arena: Self.encode(&header, in: &compressor.arena)
         }
     }
 
-    private static func encode<R>(
-        _ header: inout BatchHeader, in buffer: inout AlignedBuffer,
-        _ body: (RawSpan) throws(LogError) -> R
-    ) throws(LogError) -> R {
-        let start = BatchHeader.fullBytes - header.headerBytes
+    private static func encode(_ header: inout BatchHeader, in buffer: inout AlignedBuffer) {
         var bytes = buffer.mutableBytes
-        var front = bytes._mutatingExtracting(start...)
+        var front = bytes._mutatingExtracting((BatchHeader.fullBytes - header.headerBytes)...)
         header.encode(into: &front)
-        return try body(buffer.bytes.extracting(start..<start + header.batchBytes))
+    }
+
+    /// The whole batch that was encoded last, header to padding, `batchBytes` contiguous bytes.
+    @_lifetime(borrow self, borrow builder)
+    func batch(_ header: BatchHeader, of builder: borrowing BatchBuilder) -> RawSpan {
+        let start = BatchHeader.fullBytes - header.headerBytes
+        let range = start..<start + header.batchBytes
+        switch home {
+        case .builder: return builder.memory.extracting(range)
+        case .staging: return staging.bytes.extracting(range)
+        case .arena: return compressor.arena.bytes.extracting(range)
+        }
     }
 
     private func checkKind(_ builder: borrowing BatchBuilder) throws(LogError) {

@@ -114,6 +114,13 @@ extension BatchHeader {
     ///
     /// `bytes` holds what is left of the published segment. Fields are copied before they are checked; only the copy is used.
     init(_ bytes: RawSpan) throws(BatchHeaderFault) {
+        self.init()
+        try read(bytes)
+    }
+
+    /// Replaces the header by the one at the start of `bytes`, likewise; what is left when that
+    /// throws is of no use.
+    mutating func read(_ bytes: RawSpan) throws(BatchHeaderFault) {
         func require(
             _ holds: Bool, _ byte: Int, _ expected: @autoclosure () -> String,
             _ found: @autoclosure () -> String
@@ -134,8 +141,8 @@ extension BatchHeader {
         checksum = bytes.load(8)
         let computed = CRC32C.checksum(bytes.extracting(12..<length))
         try require(checksum == computed, 8, "header checksum \(hex(computed))", hex(checksum))
-        read(bytes)
-        if length == Self.fullBytes { origin = BatchOrigin(bytes) }
+        readFields(bytes)
+        origin = length == Self.fullBytes ? BatchOrigin(bytes) : nil
         try checkSizes(left: left)
         try checkSections(element: bytes.load(100))
     }
@@ -198,13 +205,14 @@ extension BatchHeader {
         try require(
             rows == 0 || (columns > 0) != attributes.has(BatchAttributes.values), 44,
             "rows with either columns or values", hex(attributes.bits))
-        let least = PayloadLayout(self).end
+        let least =
+            attributes.has(BatchAttributes.sections) ? PayloadLayout(self).end : rows * stride
         try require(
             attributes.hasUnknownLength ? least <= decodedBytes : least == decodedBytes,
             56, "\(least) decoded bytes", "\(decodedBytes)")
     }
 
-    private mutating func read(_ bytes: RawSpan) {
+    private mutating func readFields(_ bytes: RawSpan) {
         payloadChecksum = bytes.load(12)
         previousChecksum = bytes.load(16)
         epoch = bytes.load(20)

@@ -12,17 +12,24 @@ enum PartitionState: UInt64 {
 /// The checked words as values.
 extension ControlPage {
     /// The `clean` word while the partition is being written: no published word has epoch 0.
-    static let written = PublishedWord(epoch: 0, position: 0).word
+    @inline(__always)
+    static var written: UInt64 { CheckedWord.seal(0) }
 
     /// The `state` word of a partition that takes rows.
-    static let open = CheckedWord.seal(PartitionState.open.rawValue)
+    @inline(__always)
+    static var open: UInt64 { CheckedWord.seal(0) }
 
     /// What is published.
     ///
     /// - Throws: `corrupt` when the word's check does not match, as every function here.
     @inline(__always)
     func publishedValue() throws(LogError) -> PublishedWord {
-        let word = published.loadAcquiring()
+        try published(published.loadAcquiring())
+    }
+
+    /// What `word`, read from `published`, says.
+    @inline(__always)
+    func published(_ word: UInt64) throws(LogError) -> PublishedWord {
         if let value = PublishedWord(word) { return value }
         throw damaged(Self.publishedByte, word)
     }
@@ -49,7 +56,12 @@ extension ControlPage {
 
     /// Log position up to which everything is on the disk.
     func durablePosition() throws(LogError) -> UInt64 {
-        try value(durable.loadAcquiring(), Self.durableByte) << 6
+        try durablePosition(durable.loadAcquiring())
+    }
+
+    /// What `word`, read from `durable`, says.
+    func durablePosition(_ word: UInt64) throws(LogError) -> UInt64 {
+        try value(word, Self.durableByte) << 6
     }
 
     /// Log position of the first segment that is kept.
@@ -88,7 +100,11 @@ extension ControlPage {
 
     /// Up to where the newest segment of an epoch has space on the disk.
     func allocatedValue() throws(LogError) -> PublishedWord {
-        let word = allocated.loadAcquiring()
+        try allocated(allocated.loadAcquiring())
+    }
+
+    /// What `word`, read from `allocated`, says.
+    func allocated(_ word: UInt64) throws(LogError) -> PublishedWord {
         if let value = PublishedWord(word) { return value }
         throw damaged(Self.allocatedByte, word)
     }

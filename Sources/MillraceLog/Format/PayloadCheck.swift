@@ -6,7 +6,11 @@ extension PayloadLayout {
     /// - Complexity: O(rows with keys, headers or values).
     init(_ header: BatchHeader, checking payload: RawSpan) throws(BatchHeaderFault) {
         guard header.attributes.hasUnknownLength else {
-            self.init(header)
+            if header.attributes.has(BatchAttributes.sections) {
+                self.init(header)
+            } else {
+                self.init(matrixBytes: header.rows * header.stride)
+            }
             return
         }
         let check = PayloadCheck(header: header)

@@ -37,6 +37,22 @@ struct PayloadLayout: Equatable, Sendable {
     /// Marks the end of a key that is none.
     static let noKey: UInt32 = 1 << 31
 
+    /// The layout of a matrix alone.
+    init(matrixBytes end: Int) {
+        labels = end
+        timestamps = end
+        marks = end
+        deltas = end
+        drops = end
+        keyEnds = end
+        keyBytes = end
+        headerEnds = end
+        headerBytes = end
+        valueEnds = end
+        valueBytes = end
+        self.end = end
+    }
+
     /// The layout with the given lengths of keys and headers, which the header does not tell: with
     /// none it gives the least size, and right places up to the key bytes.
     init(_ header: BatchHeader, keyLength: Int = 0, headerLength: Int = 0) {

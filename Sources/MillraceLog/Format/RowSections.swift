@@ -23,7 +23,14 @@ struct RowSections {
             + valueEnds.count * 4 + values.count
     }
 
+    /// Whether there is no section, as in a plain matrix.
+    var isEmpty: Bool {
+        labels.isEmpty && timestamps.isEmpty && marks.isEmpty && deltas.isEmpty && drops.isEmpty
+            && keyEnds.isEmpty && headerEnds.isEmpty && valueEnds.isEmpty
+    }
+
     mutating func removeAll() {
+        guard !isEmpty || excess != nil else { return }
         labels.removeAll(keepingCapacity: true)
         timestamps.removeAll(keepingCapacity: true)
         marks.removeAll(keepingCapacity: true)
@@ -136,6 +143,7 @@ struct RowSections {
     /// Enters into `header` what sections there are, and their size.
     func describe(in header: inout BatchHeader) {
         let rows = header.rows
+        guard !isEmpty else { return header.decodedBytes = rows * header.stride }
         header.drops = drops.count / 2
         header.attributes.set(BatchAttributes.labels, !labels.isEmpty)
         header.attributes.set(BatchAttributes.timestamps, !timestamps.isEmpty)
@@ -156,10 +164,11 @@ struct RowSections {
     /// Puts the sections behind the matrix of a payload that begins at byte `start` of `buffer`;
     /// zeroes what lies between them and behind, to a multiple of 64.
     func place(in buffer: inout AlignedBuffer, at start: Int, _ header: BatchHeader) {
-        let layout = layout(header)
         var bytes = buffer.mutableBytes
         var payload = bytes._mutatingExtracting(start...)
         var end = header.rows * header.stride
+        guard !isEmpty else { return payload.zero(end, to: aligned64(header.decodedBytes)) }
+        let layout = layout(header)
         func put<T: BitwiseCopyable>(
             _ attribute: UInt32, _ values: [T], _ offset: Int, _ payload: inout MutableRawSpan
         ) {

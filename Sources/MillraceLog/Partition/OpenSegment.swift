@@ -11,6 +11,8 @@ struct OpenSegment: ~Copyable, Sendable {
     /// For mapped writes; nil when batches are written by `pwrite`.
     private var map: MappedFile?
     private var index: SegmentIndexWriter
+    /// The `allocated` word read last.
+    private var allocated = PublishedWord(epoch: 0, position: 0)
     /// Bytes of the file that are mapped.
     private var mapped = 0
     /// Bytes of the file up to which pages of the mapping are made.
@@ -18,6 +20,8 @@ struct OpenSegment: ~Copyable, Sendable {
 
     private static let firstStep = 1 << 20
     private static let largestStep = 64 << 20
+    /// How much of the next batch's place is brought into the cache.
+    private static let prefetchBytes = 4096
     /// How far ahead pages of a mapping are made, so that an append does not fault.
     private static let populateStep = 2 << 20
 
@@ -76,18 +80,18 @@ struct OpenSegment: ~Copyable, Sendable {
     mutating func reserve(
         to end: UInt64, segmentBytes: Int, mapped: Bool, control: borrowing ControlPage
     ) throws(LogError) {
-        let allocated = try control.allocatedValue()
+        let word = control.allocated.loadAcquiring()
+        if word != allocated.word { allocated = try control.allocated(word) }
         let isOurs = allocated.epoch == UInt64(header.epoch)
         let isCovered = !mapped || fileOffset(end) <= self.mapped
         if !isOurs || allocated.position < end || !isCovered {
-            try grow(to: end, allocated, segmentBytes, mapped: mapped, control)
+            try grow(to: end, segmentBytes, mapped: mapped, control)
         }
         if mapped { populate(min(fileOffset(end), self.mapped)) }
     }
 
     private mutating func grow(
-        to end: UInt64, _ allocated: PublishedWord, _ segmentBytes: Int, mapped: Bool,
-        _ control: borrowing ControlPage
+        to end: UInt64, _ segmentBytes: Int, mapped: Bool, _ control: borrowing ControlPage
     ) throws(LogError) {
         let isOurs = allocated.epoch == UInt64(header.epoch)
         let size = try Self.size(file)
@@ -161,6 +165,9 @@ struct OpenSegment: ~Copyable, Sendable {
     /// Takes note of a published batch, for the index.
     mutating func note(_ header: BatchHeader, at position: UInt64, maxTimestampBefore: Int64) {
         index.note(header, at: position, maxTimestampBefore: maxTimestampBefore)
+        // Batches that wait for nobody are small, and the next is most likely like the last.
+        let next = fileOffset(position) + header.batchBytes
+        map?.prefetch(from: next, bytes: min(header.batchBytes, Self.prefetchBytes))
     }
 
     /// Gives back the space behind `end`, the end of the segment's batches.

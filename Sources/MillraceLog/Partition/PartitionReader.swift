@@ -21,8 +21,10 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// Log position at which the open segment's batches end; `UInt64.max` while it is the newest.
     private var segmentEnd: UInt64 = 0
     private var position: UInt64 = 0
-    /// Log position in the open segment before which memory was let go.
+    /// Log position in the open segment before which nothing read is mapped.
     private var releasedUpTo: UInt64 = 0
+    /// How much of what was read stays mapped.
+    private var window = Self.scanWindow
     /// The published word seen last, and the position in it.
     private(set) var word: UInt64 = 0
     private var published: UInt64 = 0
@@ -146,7 +148,10 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
             throw error
         }
         position = place.position
-        releasedUpTo = position
+        if position < releasedUpTo {
+            window = Self.returnWindow
+            releasedUpTo = position
+        }
         nextOffset = offset
     }
 
@@ -247,26 +252,32 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         }
         let limit = min(segmentEnd, published)
         try segment.extend(to: limit)
-        let header = try decode(limit: limit)
+        try decode(limit: limit)
         let start = position
-        let sought = nextOffset > header.baseOffset ? Int(nextOffset - header.baseOffset) : 0
-        position = start + UInt64(header.batchBytes)
-        if start - releasedUpTo > Self.window { release(before: start) }
-        previousChecksum = header.checksum
-        let end = header.baseOffset + UInt64(header.rows)
+        let rows = decoder.header.rows
+        let base = decoder.header.baseOffset
+        let sought = nextOffset > base ? Int(nextOffset - base) : 0
+        position = start + UInt64(decoder.header.batchBytes)
+        if start - releasedUpTo > window { release(to: start - window + Self.releaseStep) }
+        previousChecksum = decoder.header.checksum
+        let end = base + UInt64(rows)
         expectedOffset = end
         nextOffset = max(nextOffset, end)
         // SAFETY: the bytes are in the mapping or in the arena, both of which live and stay as they
         // are until the reader, which the batch borrows, is used again.
         return unsafe _overrideLifetime(
-            unsafe view(header, at: start, skippedRows: min(sought, header.rows)),
-            mutating: &self)
+            unsafe view(at: start, skippedRows: min(sought, rows)), mutating: &self)
     }
 
-    /// How much of what was read stays in memory: a scan of a log of any size needs no more.
-    private static let window: UInt64 = 24 << 20
+    /// How much of what was read stays mapped: a scan of a log of any size needs no more.
+    private static let scanWindow: UInt64 = 48 << 20
+    /// The same for a reader that goes back to what it read: so that it need not fault in again, at
+    /// half the price of reading, what the page cache holds in any case.
+    private static let returnWindow: UInt64 = 1 << 30
+    /// How much is let go of at a time: each time costs a call, and other processors a pause.
+    private static let releaseStep: UInt64 = 16 << 20
 
-    private mutating func release(before end: UInt64) {
+    private mutating func release(to end: UInt64) {
         segment.release(from: releasedUpTo, to: end)
         releasedUpTo = end
     }
@@ -274,22 +285,21 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// The batch decoded last, which the caller must not use after the reader has moved on.
     @unsafe
     @_lifetime(immortal)
-    private func view(_ header: BatchHeader, at start: UInt64, skippedRows: Int) -> RecordBatch {
-        let batch = decoder.batch(
-            header, stored: unsafe stored(header, at: start), skippedRows: skippedRows)
+    private func view(at start: UInt64, skippedRows: Int) -> RecordBatch {
+        let batch = decoder.batch(stored: unsafe stored(at: start), skippedRows: skippedRows)
         return unsafe _overrideLifetime(batch, copying: ())
     }
 
     /// Takes note of a new published word.
     private mutating func look(at word: UInt64) throws(LogError) {
-        let value = try control.publishedValue()
+        let value = try control.published(word)
         guard value.position >= published else {
             throw LogError.corrupt(
                 files.control, at: ControlPage.publishedByte,
                 expected: "a log position of at least \(published)", found: "\(value.position)")
         }
         try refreshList()
-        self.word = value.word
+        self.word = word
         published = value.position
     }
 
@@ -384,20 +394,19 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     }
 
     /// Reads, checks and decodes the batch at `position`.
-    private mutating func decode(limit: UInt64) throws(LogError) -> BatchHeader {
-        let epoch = epoch
+    private mutating func decode(limit: UInt64) throws(LogError) {
         do throws(BatchHeaderFault) {
-            let header = try BatchHeader(unsafe bytes(from: position, to: limit))
-            try check(header, epoch: epoch)
-            try decoder.decode(
-                header, stored: unsafe stored(header, at: position), verify: true)
-            return header
+            try decoder.readHeader(unsafe bytes(from: position, to: limit))
+            try checkPlace()
+            try decoder.decode(unsafe stored(at: position), verify: true)
         } catch {
             throw fault(error)
         }
     }
 
-    private func check(_ header: BatchHeader, epoch: UInt32) throws(BatchHeaderFault) {
+    /// Checks that the header read last is of a batch that follows the one before.
+    private func checkPlace() throws(BatchHeaderFault) {
+        let header = decoder.header
         guard header.epoch == epoch else {
             throw BatchHeaderFault(
                 byte: 20, expected: "epoch \(epoch) of the segment", found: "\(header.epoch)")
@@ -426,14 +435,14 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         return unsafe _overrideLifetime(bytes, copying: ())
     }
 
-    /// The stored payload of the batch at log position `start`; likewise.
+    /// The stored payload of the batch at log position `start`, whose header was read last;
+    /// likewise.
     @unsafe
     @_lifetime(immortal)
-    private func stored(_ header: BatchHeader, at start: UInt64) -> RawSpan {
-        let bytes = unsafe bytes(from: start, to: start + UInt64(header.batchBytes))
-        return unsafe _overrideLifetime(
-            bytes.extracting(header.headerBytes..<header.headerBytes + header.storedBytes),
-            copying: ())
+    private func stored(at start: UInt64) -> RawSpan {
+        let front = UInt64(decoder.header.headerBytes)
+        let stored = UInt64(decoder.header.storedBytes)
+        return unsafe bytes(from: start + front, to: start + front + stored)
     }
 
     /// Checks, once for each published word, that nothing lies behind what it says.

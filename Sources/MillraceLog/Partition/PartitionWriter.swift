@@ -27,6 +27,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private var listVersion: UInt64
     /// What was published when the cursor moved last.
     var seen: PublishedWord
+    /// The `durable` word read last, and its value.
+    private var durable = (word: CheckedWord.seal(0), position: 0 as UInt64)
     private var segment: OpenSegment?
     /// The offset ceiling that is known to be on the disk.
     private var durableCeiling: UInt64 = 0
@@ -169,18 +171,17 @@ public struct PartitionWriter: ~Copyable, Sendable {
         _ holding: inout SharedLock.Holding
     ) throws(LogError) -> UInt64? {
         try reserveOffsets(header.rows, &holding)
+        let isFull = mustRoll(to: cursor.position + UInt64(header.batchBytes))
         // What takes its time must not look as if we stood still.
-        let isHeavy =
-            segment == nil || header.batchBytes > Self.heavyBytes
-            || mustRoll(to: cursor.position + UInt64(header.batchBytes))
+        let isHeavy = isFull || segment == nil || header.batchBytes > Self.heavyBytes
         if isHeavy { SharedLock.markSlow(control.appender, &holding) }
         defer { if isHeavy { SharedLock.markFast(control.appender, &holding) } }
-        try prepareSegment(for: header.batchBytes)
+        try prepareSegment(for: header.batchBytes, isFull: isFull)
         let base = cursor.offset
         header.baseOffset = base
         header.epoch = UInt32(seen.epoch)
         header.previousChecksum = cursor.checksum
-        header.durable = try control.durablePosition()
+        header.durable = try durablePosition()
         header.appendedAt = Clock.wallNanoseconds()
         try write(&header, of: &builder)
         return publish(header) ? base : nil
@@ -189,22 +190,18 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// Bytes of a batch that take a while to write.
     private static let heavyBytes = 1 << 20
 
+    /// Log position up to which everything is on the disk, for the header of a batch.
+    private mutating func durablePosition() throws(LogError) -> UInt64 {
+        let word = control.durable.loadAcquiring()
+        if word != durable.word { durable = (word, try control.durablePosition(word)) }
+        return durable.position
+    }
+
     private mutating func write(
         _ header: inout BatchHeader, of builder: inout BatchBuilder
     ) throws(LogError) {
-        let position = cursor.position
-        guard let open = segment.take() else {
-            preconditionFailure("append without a segment")
-        }
-        do throws(LogError) {
-            try encoder.withBatch(&header, of: &builder) { (bytes) throws(LogError) in
-                try open.write(bytes, at: position)
-            }
-        } catch {
-            segment = consume open
-            throw error
-        }
-        segment = consume open
+        encoder.encode(&header, of: &builder)
+        try segment?.write(encoder.batch(header, of: builder), at: cursor.position)
     }
 
     /// Moves the published end behind the batch, in one step; false when the epoch has changed.
@@ -226,10 +223,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     /// Learns what others have appended since the last time.
     private mutating func catchUp() throws(LogError) {
-        let published = try control.publishedValue()
+        let word = control.published.loadAcquiring()
         let version = control.segments.loadAcquiring()
         // Another may have begun a segment and not published in it.
-        if published == seen, version == listVersion { return }
+        if word == seen.word, version == listVersion { return }
+        let published = try control.published(word)
         if published.epoch != seen.epoch { segment = nil }
         if version != listVersion {
             list = try files.segments(control)
@@ -271,10 +269,12 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     /// Throws unless the partition takes rows; says durably that it is being written.
     private func checkState(_ holding: inout SharedLock.Holding) throws(LogError) {
-        switch try control.stateValue() {
-        case .open: break
-        case .poisoned: throw files.poisoned()
-        case .deleted: throw files.deleted()
+        if control.state.loadAcquiring() != ControlPage.open {
+            switch try control.stateValue() {
+            case .open: break
+            case .poisoned: throw files.poisoned()
+            case .deleted: throw files.deleted()
+            }
         }
         guard control.clean.loadAcquiring() != ControlPage.written else { return }
         SharedLock.markSlow(control.appender, &holding)
@@ -323,8 +323,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         durableCeiling = raised
     }
 
-    /// Makes sure that there is an open segment with room for a batch.
-    private mutating func prepareSegment(for batchBytes: Int) throws(LogError) {
+    /// Makes sure that there is an open segment with room for a batch; `isFull` says that the one
+    /// that was open has none.
+    private mutating func prepareSegment(for batchBytes: Int, isFull: Bool) throws(LogError) {
         let end = cursor.position + UInt64(batchBytes)
         guard end <= LogLimits.maxPosition else {
             throw LogError(
@@ -338,7 +339,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         {
             segment = try OpenSegment.open(newest)
         }
-        let isFull = mustRoll(to: end)
+        let isFull = isFull || mustRoll(to: end)
         if isFull || segment == nil, let newest = list.entries.last {
             rolledAt = newest.header.basePosition
         }
@@ -351,12 +352,11 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     /// Whether a batch that ends at `end` begins a segment.
     private mutating func mustRoll(to end: UInt64) -> Bool {
-        guard let header = segment?.header, cursor.position > header.basePosition else {
-            return false
-        }
-        if end - header.basePosition > UInt64(configuration.segmentBytes) { return true }
+        guard let base = segment?.header.basePosition, cursor.position > base else { return false }
+        if end - base > UInt64(configuration.segmentBytes) { return true }
         guard let age = configuration.segmentMilliseconds else { return false }
-        return Clock.wallNanoseconds() - header.createdAt > Int64(age) * 1_000_000
+        let createdAt = segment?.header.createdAt ?? 0
+        return Clock.wallNanoseconds() - createdAt > Int64(age) * 1_000_000
     }
 
     private mutating func beginSegment() throws(LogError) {

@@ -1,10 +1,10 @@
-internal import CMillraceLinux
+public import CMillraceLinux
 internal import Synchronization
 
 /// Who observes which files of this process.
 ///
 /// While nobody does, the file layer pays one relaxed load a call for it.
-package enum DiskObservation {
+public enum DiskObservation {
     /// Files under one path, whose calls and stores take place one after the other.
     final class Scope: Sendable {
         let root: String
@@ -38,8 +38,8 @@ package enum DiskObservation {
     private static let state = Mutex(State())
 
     /// Whether anybody observes any file.
-    @inline(__always)
-    static var isActive: Bool { ml_is_observed() != 0 }
+    @inlinable @inline(__always)
+    public static var isActive: Bool { ml_is_observed() != 0 }
 
     /// Shows calls and stores under `prefix`, a file or directory, until the observer is removed.
     ///
@@ -154,7 +154,7 @@ extension DiskObservation {
     ///
     /// `body` says whether it stored: a compare-exchange may not have.
     @inline(never)
-    static func store(
+    public static func store(
         _ address: UnsafeRawPointer, count: Int, _ body: () -> Bool
     ) -> Bool {
         let start = UInt(bitPattern: address)

@@ -127,9 +127,9 @@ struct GoldenTopic: Sendable, CustomTestStringConvertible {
             header.durable = number == 2 ? cursor.position : 0
             header.appendedAt = Self.time + Int64(number)
             header.producer = 3
-            try encoder.withBatch(&header, of: &builder) { (batch) throws(LogError) in
-                for byte in 0..<batch.byteCount { bytes.append(batch.load(byte)) }
-            }
+            encoder.encode(&header, of: &builder)
+            let made = encoder.batch(header, of: builder)
+            for byte in 0..<made.byteCount { bytes.append(made.load(byte)) }
             index.note(header, at: cursor.position, maxTimestampBefore: cursor.maxTimestamp)
             cursor.pass(header)
         }

@@ -18,14 +18,15 @@ int64_t bare_clock(void);
 /// this moment.
 int64_t bare_probe(void);
 
-/// Copies the batches that the others work on: `count` times `bytes`, one behind the other.
-int bare_use(const void *batches, size_t bytes, size_t count);
+/// Copies the batches that the others work on: `count` times `bytes`, one behind the other. With
+/// `split` the compressed ones are split into byte streams before, by the kernel that the log uses.
+int bare_use(const void *batches, size_t bytes, size_t count, int split);
 
 /// `LZ4_compress_fast` with acceleration 1 on `turns` batches, each copied into the source buffer
 /// before, which is not part of the time.
 int64_t bare_compress(size_t turns);
 
-/// `LZ4_decompress_safe` on `turns` compressed batches, into one buffer.
+/// `LZ4_decompress_safe` on `turns` compressed batches, into one buffer, and the undoing of the split.
 int64_t bare_decompress(size_t turns);
 
 /// Bytes of the compressed batches together.
@@ -47,6 +48,12 @@ size_t bare_mapped_bytes(void);
 
 /// One way between two pinned threads over a shared word, as half of each of `rounds` round trips.
 int bare_ping_pong(int first, int second, size_t rounds, int64_t *times);
+
+/// What a mapped append does at the least: `bytes` bytes with the checksums of their first 128 and of
+/// the rest are copied into a mapping of a new file, its pages in place, and one word is published;
+/// another pinned thread sees the word and verifies both. Times are from before to verified.
+int bare_hand_over(const char *path, int first, int second, size_t bytes, size_t rounds,
+                   int64_t *times);
 
 /// `count` times `pwrite` of `bytes` bytes, one behind the other, into a new file with reserved blocks.
 int bare_small_writes(const char *path, size_t bytes, size_t count, int64_t *times);
