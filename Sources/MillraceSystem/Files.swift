@@ -105,8 +105,9 @@ package enum Files {
         try syncDirectory(parent(of: path))
     }
 
-    /// Makes a file that is whole and on the disk when it is there at all, unless there is one of that
-    /// name; returns whether it did. The name is not synced.
+    /// Makes a file, unless there is one of that name; returns whether it did.
+    ///
+    /// It is whole and on the disk when it is there at all; its name is not synced.
     package static func writeOnce(_ path: String, _ bytes: [UInt8]) throws(SystemError) -> Bool {
         let temporary = "\(path).tmp-\(getpid())-\(Clock.monotonicNanoseconds())"
         do throws(SystemError) {

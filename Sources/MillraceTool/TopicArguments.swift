@@ -57,6 +57,15 @@ extension Int {
     }
 }
 
+extension Topic {
+    /// Removes rows that have expired by age, as far as this user may: nobody else may write the topic.
+    func expireRows() {
+        guard configuration.retention.milliseconds != nil else { return }
+        // What is wrong with the topic the command itself will say.
+        do throws(LogError) { try applyRetention() } catch {}
+    }
+}
+
 /// How long rows are kept.
 struct RetentionOptions: ParsableArguments {
     private static let millisecondsPerHour = 3_600_000

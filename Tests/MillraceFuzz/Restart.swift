@@ -14,8 +14,8 @@ extension Bench {
         #if DEBUG
             let topic = try DataDirectory(template.path, create: false).topic(Template.topic)
             let control = try PartitionFiles(
-                directory: template.directory + "/" + template.folder + "/0", topic: Template.topic, topicID: topic.id,
-                partition: 0
+                directory: template.directory + "/" + template.folder + "/0",
+                topic: Template.topic, topicID: topic.id, partition: 0
             ).openControl(writable: true)
             control.boot.storeReleasing(CheckedWord.seal(try control.bootValue() ^ 0xFFFF))
             control.clean.storeReleasing(ControlPage.written)

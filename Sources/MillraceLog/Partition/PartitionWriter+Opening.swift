@@ -3,10 +3,11 @@ internal import MillraceSystem
 extension PartitionWriter {
     /// The end of the log, with the newest batch of `producer` when one is named.
     ///
-    /// Others append and begin segments meanwhile.
+    /// Others append and begin segments meanwhile. The producer has no batch before log position
+    /// `since`.
     static func cursor(
         _ files: PartitionFiles, _ control: borrowing ControlPage, _ view: LogView,
-        producer: UInt32
+        producer: UInt32, since: UInt64
     ) throws(LogError) -> LogCursor {
         let list = view.list
         // The segment of the last batch: a newer one may have none yet.
@@ -24,7 +25,8 @@ extension PartitionWriter {
         try cursor.advance(to: position, in: list, of: files)
         try check(cursor, control)
         if producer != 0, cursor.lastOfProducer == nil {
-            cursor.lastOfProducer = try lastBatch(of: producer, before: index, list, files)
+            cursor.lastOfProducer = try lastBatch(
+                of: producer, before: index, since: since, list, files)
         }
         return cursor
     }
@@ -46,9 +48,11 @@ extension PartitionWriter {
 
     /// The newest batch of a producer in the segments before `index`.
     private static func lastBatch(
-        of producer: UInt32, before index: Int, _ list: SegmentList, _ files: PartitionFiles
+        of producer: UInt32, before index: Int, since: UInt64, _ list: SegmentList,
+        _ files: PartitionFiles
     ) throws(LogError) -> LogCursor.ProducerMark? {
         for earlier in (0..<index).reversed() {
+            guard list.limit(of: earlier, published: .max) > since else { return nil }
             let header = list.entries[earlier].header
             var cursor = LogCursor(at: header, producer: producer)
             var walk = try BatchWalk(

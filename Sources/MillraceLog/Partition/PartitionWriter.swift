@@ -34,8 +34,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private var durableCeiling: UInt64 = 0
     /// Set when a segment was begun: the one before it is to be flushed, outside the lock.
     private var rolledAt: UInt64?
-    /// Keeps the topic's interval flusher at work while this writer lives.
-    private let registration: IntervalFlusher.Registration?
+    /// Keeps the topic's upkeep at work while this writer lives.
+    private let registration: TopicUpkeep.Registration?
     /// The producer's newest sequence that this writer knows of.
     private var known: LogCursor.ProducerMark?
 
@@ -52,7 +52,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     init(
         files: PartitionFiles, configuration: TopicConfiguration, producer: UInt32,
-        mode: AppendMode, sources: SourceTopics?, interval: IntervalFlusher?
+        producerSince: UInt64 = 0, mode: AppendMode, sources: SourceTopics?,
+        upkeep: TopicUpkeep?
     ) throws(LogError) {
         let torn = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: true)
@@ -60,9 +61,13 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let boot = try PartitionEntry.bootID(files)
         try control.checkOffsets()
         let (view, cursor) = try files.withView(control) { (view) throws(LogError) in
-            (view, try Self.cursor(files, control, view, producer: producer))
+            (
+                view,
+                try Self.cursor(
+                    files, control, view, producer: producer, since: producerSince)
+            )
         }
-        let registration = try interval?.register(files, sources)
+        let registration = try upkeep?.register(files, sources)
         self.files = files
         self.configuration = configuration
         self.slot = slot

@@ -3,7 +3,9 @@
 /// A segment is removed when the rows behind it are enough, or when its newest row is too old. The newest
 /// segment stays, unless it is too old as a whole: then it is closed first. What producers and
 /// stages need to know of removed batches (their newest sequence and position) is written anew at
-/// the end of the log before they go. A reader that is in a removed segment reads on to its end.
+/// the end of the log before they go. It is looked for what is to go when a segment is begun and,
+/// where rows expire by age, when a writer is opened, at least every eighth of the age (a second to a minute)
+/// while one lives, when the command-line tool opens the topic, and by `Topic.applyRetention()`. A reader that is in a removed segment reads on to its end.
 public struct RetentionPolicy: Sendable, Codable, Equatable {
     /// Bytes of batches that each partition keeps at least; nil for no such limit.
     public var bytes: Int?

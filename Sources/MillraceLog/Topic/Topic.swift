@@ -15,7 +15,7 @@ public final class Topic: Sendable {
     /// The directory of what is in this topic, and in no other of its name.
     let directory: String
     let dictionary: TopicDictionary
-    private let interval: IntervalFlusher?
+    private let upkeep: TopicUpkeep?
 
     /// The number of partitions.
     public var partitions: Int { configuration.partitions }
@@ -61,10 +61,7 @@ public final class Topic: Sendable {
         configuration = description.configuration
         directory = entry + "/" + TopicMaking.folder(description.id)
         dictionary = TopicDictionary(path: directory + "/dictionary")
-        interval =
-            if case .interval(let milliseconds) = description.configuration.flush {
-                IntervalFlusher(milliseconds: milliseconds)
-            } else { nil }
+        upkeep = TopicUpkeep(description.configuration)
     }
 
     /// Makes a new topic in `topics`, the directory of all; false when there are files of one of that
@@ -166,15 +163,48 @@ public final class Topic: Sendable {
     /// With a `producer`'s name, batches carry sequences (`BatchBuilder.sequence`, from 1) and one
     /// that was appended before is not appended again, whoever crashed in between. Of two
     /// instances of one producer the second to append is refused.
+    ///
+    /// Where rows expire by age, those that have are removed now.
     /// - Throws: `LogError` with code `corrupt` when recovery after a crash of the machine finds
     ///   durable rows damaged, `busy` when 4,096 writers are open.
+    /// - Complexity: O(batches of the newest segment); with a producer, O(batches of the segments
+    ///   from the newest that has one of its batches, or a batch that retention appended in its
+    ///   name). A name that was never used in the topic costs nothing; one that was, but not in
+    ///   this partition, is looked for in all of its batch headers.
     public func writer(
         partition: Int, producer: String? = nil, mode: AppendMode = .write
     ) throws(LogError) -> PartitionWriter {
-        let id = if let producer { try dictionary.id(of: producer) } else { UInt32(0) }
-        return try PartitionWriter(
-            files: files(partition), configuration: configuration, producer: id, mode: mode,
-            sources: sources, interval: interval)
+        var id: UInt32 = 0
+        var since: UInt64 = 0
+        if let producer {
+            // Whoever has no number yet has no batch, and will have none before what is published.
+            let published = try opened(partition).publishedValue().position
+            if try dictionary.existingID(of: producer) == nil { since = published }
+            id = try dictionary.id(of: producer)
+        }
+        var writer = try PartitionWriter(
+            files: files(partition), configuration: configuration, producer: id,
+            producerSince: since, mode: mode, sources: sources, upkeep: upkeep)
+        // Rows that stay too long are no reason to refuse new ones.
+        if configuration.retention.milliseconds != nil {
+            do throws(LogError) { try writer.applyRetention() } catch {}
+        }
+        return writer
+    }
+
+    /// Removes the rows of all partitions that retention lets go.
+    ///
+    /// Writers do so when they begin a segment and, where rows expire by age, when they are opened
+    /// and from time to time while they live. Of a topic that nobody writes any more, rows expire
+    /// when this is called.
+    /// - Throws: `LogError`, of the first partition where it fails.
+    public func applyRetention() throws(LogError) {
+        guard configuration.retention.isActive else { return }
+        for partition in 0..<partitions {
+            let files = try files(partition)
+            _ = try PartitionEntry.recoverIfNeeded(files, sources: sources)
+            try TopicUpkeep.retain(files, configuration, sources)
+        }
     }
 
     /// Opens a partition for reading from its first row.

@@ -19,6 +19,7 @@ struct ConsumeCommand: ParsableCommand {
         try ExitStatus.coded {
             let data = try DataDirectory(places.data, create: false)
             let topic = try data.topic(topic)
+            topic.expireRows()
             var left = most
             for partition in partition.map({ [$0] }) ?? Array(0..<topic.partitions) {
                 guard left > 0 else { break }

@@ -56,11 +56,13 @@ extension TopicCommand {
             let topic = try ExitStatus.coded {
                 let data = try DataDirectory(places.data, create: false)
                 let policy = try data.topic(name).configuration.retention
-                return try data.alterTopic(
+                let topic = try data.alterTopic(
                     name,
                     TopicAlteration(
                         partitions: partitions, flush: flush?.policy,
                         retention: retention.isEmpty ? nil : retention.applied(to: policy)))
+                topic.expireRows()
+                return topic
             }
             if json { return try JSONText.print(try Description(topic)) }
             print("Altered topic \(topic.name).")

@@ -92,7 +92,9 @@ struct TopicCommand: ParsableCommand {
         func run() throws {
             let topic = try ExitStatus.coded {
                 let data = try DataDirectory(places.data, create: false)
-                return try Description(data.topic(name))
+                let topic = try data.topic(name)
+                topic.expireRows()
+                return try Description(topic)
             }
             if json { return try JSONText.print(topic) }
             for line in Self.lines(topic) { print(line) }

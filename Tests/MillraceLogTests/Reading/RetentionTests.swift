@@ -73,8 +73,8 @@ import Testing
         let young = try TopicFixture(retention: RetentionPolicy(milliseconds: 3_600_000))
         var writer = try Self.fill(young, 3)
         #expect(try writer.applyRetention() == 0)
-        let fixture = try TopicFixture(retention: RetentionPolicy(milliseconds: 1))
-        var old = try fixture.topic.writer(partition: 0)
+        let fixture = try TopicFixture()
+        var old = try Self.writer(fixture, RetentionPolicy(milliseconds: 1))
         for segment in 0..<3 {
             if segment > 0 { try old.closeSegment() }
             try Rows.append(5, to: &old)
@@ -90,14 +90,75 @@ import Testing
         #expect(try Self.offsets(fixture) == Array(15..<20))
     }
 
+    /// A writer with a policy of its own, which nothing applies but the test.
+    private static func writer(
+        _ fixture: TopicFixture, _ retention: RetentionPolicy
+    ) throws -> PartitionWriter {
+        var configuration = fixture.topic.configuration
+        configuration.retention = retention
+        return try PartitionWriter(
+            files: fixture.files, configuration: configuration, producer: 0, mode: .write,
+            sources: nil, upkeep: nil)
+    }
+
+    private static func startOffset(_ fixture: TopicFixture) -> UInt64? {
+        do { return try fixture.control().startOffsetValue() } catch { return nil }
+    }
+
+    /// Rows of a topic to which nobody appends any more expire while a writer lives.
+    @Test(arguments: [FlushPolicy.none, .interval(milliseconds: 20)])
+    func anIdleWriter(_ flush: FlushPolicy) throws {
+        let fixture = try TopicFixture(
+            flush: flush, retention: RetentionPolicy(milliseconds: 1))
+        var writer = try fixture.topic.writer(partition: 0)
+        try Rows.append(5, to: &writer)
+        #expect(waitUntil { Self.startOffset(fixture) == 5 })
+        try Rows.append(5, to: &writer)
+        #expect(writer.nextOffset == 10)
+    }
+
+    /// And when somebody opens the topic to write, or asks for it.
+    @Test(arguments: [false, true])
+    func anIdleTopic(asking: Bool) throws {
+        let fixture = try TopicFixture()
+        do {
+            var writer = try fixture.topic.writer(partition: 0)
+            try Rows.append(5, to: &writer)
+        }
+        let data = try DataDirectory(fixture.directory.path, create: false)
+        let old = RetentionPolicy(milliseconds: 1)
+        let topic = try data.alterTopic("rows", TopicAlteration(retention: old))
+        PinnedThread.sleep(nanoseconds: 5_000_000)
+        if asking { try topic.applyRetention() } else { _ = try topic.writer(partition: 0) }
+        #expect(try topic.startOffset(partition: 0) == 5)
+    }
+
+    /// Of a producer whose name is new no batches are looked for, of a known one all.
+    @Test func opensForAProducer() throws {
+        let fixture = try TopicFixture()
+        _ = try Self.fill(fixture, 5)
+        func opened(_ name: String) throws -> Int {
+            let recorder = CallRecorder()
+            try recorder.run(on: fixture.directory.path) {
+                let writer = try fixture.topic.writer(partition: 0, producer: name)
+                #expect(writer.lastSequence == nil)
+            }
+            let segments = try fixture.segments()
+            // Once for its header, when the segments are listed.
+            return recorder.opened.filter { segments.contains($0) }.count - segments.count
+        }
+        #expect(try opened("p") == 1)
+        #expect(try opened("p") == 5)
+    }
+
     /// Rows that another writer appends between the look and the removal are not removed.
     @Test func anAppendMeanwhile() throws {
-        let fixture = try TopicFixture(retention: RetentionPolicy(milliseconds: 1))
+        let fixture = try TopicFixture()
         let stopped = StoppedWriter(fixture)
         var other = try fixture.topic.writer(partition: 0)
         let taking = StopPoint.atStore { $0.hasSuffix("/control") && $1 == 576 }
-        let isStopped = try stopped.start(.write, at: taking) { writer, _ in
-            var writer = writer
+        let isStopped = try stopped.start(.write, at: taking) { _, _ in
+            var writer = try Self.writer(fixture, RetentionPolicy(milliseconds: 1))
             PinnedThread.sleep(nanoseconds: 5_000_000)
             let removed = try writer.applyRetention()
             #expect(removed == 0)

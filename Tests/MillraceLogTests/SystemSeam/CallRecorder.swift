@@ -20,6 +20,11 @@ final class CallRecorder: DiskObserver {
 
     var paths: Set<String> { state.withLock { Set($0.calls.map(\.0.path)) } }
 
+    /// Paths that were opened, in order.
+    var opened: [String] {
+        state.withLock { $0.calls.filter { $0.0.kind == .open }.map(\.0.path) }
+    }
+
     var stores: [Store] { state.withLock { $0.stores } }
 
     /// Stores and attempted compare-exchanges.

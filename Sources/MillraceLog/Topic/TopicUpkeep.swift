@@ -1,32 +1,50 @@
 internal import MillraceSystem
 internal import Synchronization
 
-/// Flushes the partitions of a topic that have writers in this process, every so many milliseconds.
+/// What is due from time to time in the partitions of a topic that have writers in this process: to
+/// flush them, where the flush policy is an interval, and to remove rows that are too old, where
+/// they expire by age.
 ///
 /// Its thread lives while there is a writer. A failed sync poisons the partition, which the next
 /// append reports.
-final class IntervalFlusher: Sendable {
+final class TopicUpkeep: Sendable {
     private struct State {
         var partitions: [Int: (files: PartitionFiles, sources: SourceTopics?, writers: Int)] = [:]
         var isRunning = false
     }
 
+    private let configuration: TopicConfiguration
+    private let flushes: Bool
+    /// How long the thread rests between two turns.
     private let nanoseconds: Int64
+    /// How long rows are left alone after it was looked whether they are too old.
+    private let agingNanoseconds: Int64?
     private let state = Mutex(State())
 
-    init(milliseconds: Int) { nanoseconds = Int64(milliseconds) * 1_000_000 }
+    /// Nil when a topic needs none.
+    init?(_ configuration: TopicConfiguration) {
+        self.configuration = configuration
+        var interval: Int?
+        if case .interval(let milliseconds) = configuration.flush { interval = milliseconds }
+        // An eighth of the age: rows stay that much longer at most.
+        let aging = configuration.retention.milliseconds.map { min(max($0 / 8, 1_000), 60_000) }
+        guard let rest = [interval, aging].compactMap(\.self).min() else { return nil }
+        flushes = interval != nil
+        nanoseconds = Int64(rest) * 1_000_000
+        agingNanoseconds = aging.map { Int64($0) * 1_000_000 }
+    }
 
     /// What a writer holds while it lives.
     final class Registration: Sendable {
-        private let flusher: IntervalFlusher
+        private let upkeep: TopicUpkeep
         private let partition: Int
 
-        fileprivate init(_ flusher: IntervalFlusher, _ partition: Int) {
-            self.flusher = flusher
+        fileprivate init(_ upkeep: TopicUpkeep, _ partition: Int) {
+            self.upkeep = upkeep
             self.partition = partition
         }
 
-        deinit { flusher.leave(partition) }
+        deinit { upkeep.leave(partition) }
     }
 
     /// Takes a writer's partition into care.
@@ -54,20 +72,21 @@ final class IntervalFlusher: Sendable {
             return (entry.files, entry.sources)
         }
         // Nobody else would flush what was appended since the last turn.
-        guard let (files, sources) = last else { return }
+        guard flushes, let (files, sources) = last else { return }
         do throws(LogError) { try Self.flush(files, sources) } catch {}
     }
 
     private func start() throws(LogError) {
         do throws(SystemError) {
-            _ = try PinnedThread(name: "flusher", core: nil) { self.work() }
+            _ = try PinnedThread(name: "upkeep", core: nil) { self.work() }
         } catch {
             state.withLock { $0.isRunning = false }
-            throw LogError(error, while: "cannot start the flusher")
+            throw LogError(error, while: "cannot start the topic's upkeep")
         }
     }
 
     private func work() {
+        var aged = Clock.monotonicNanoseconds()
         while true {
             PinnedThread.sleep(nanoseconds: nanoseconds)
             let partitions = state.withLock { state in
@@ -75,12 +94,31 @@ final class IntervalFlusher: Sendable {
                 return state.partitions.values.map { ($0.files, $0.sources) }
             }
             if partitions.isEmpty { return }
+            let now = Clock.monotonicNanoseconds()
+            let isAging = agingNanoseconds.map { now - aged >= $0 } ?? false
+            if isAging { aged = now }
             for (files, sources) in partitions {
                 // What goes wrong stands in the control page, where the next append finds it; a
                 // passing failure (no memory, no descriptor) is tried again in the next turn.
-                do throws(LogError) { try Self.flush(files, sources) } catch {}
+                do throws(LogError) {
+                    if flushes { try Self.flush(files, sources) }
+                    if isAging { try Self.retain(files, configuration, sources) }
+                } catch {}
             }
         }
+    }
+
+    /// Removes what retention lets go of a partition that has been recovered.
+    static func retain(
+        _ files: PartitionFiles, _ configuration: TopicConfiguration, _ sources: SourceTopics?
+    ) throws(LogError) {
+        let plan = try RetentionPlan(
+            files, configuration.retention, files.openControl(writable: false))
+        guard !plan.doomed.isEmpty else { return }
+        var writer = try PartitionWriter(
+            files: files, configuration: configuration, producer: 0, mode: .write,
+            sources: sources, upkeep: nil)
+        try writer.applyRetention()
     }
 
     private static func flush(
