@@ -53,6 +53,8 @@ enum Bare {
 
     static func read() throws -> Double { try seconds(bare_read(), "reading") }
 
+    static func checksum() throws -> Double { try seconds(bare_checksum(), "checksums") }
+
     /// Nanoseconds one way, of each round.
     static func pingPong(_ cores: (Int, Int), rounds: Int) throws -> [Int64] {
         var times = [Int64](repeating: 0, count: rounds)

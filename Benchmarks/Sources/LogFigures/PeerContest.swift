@@ -4,7 +4,7 @@ internal import MillraceLog
 /// Appending and scanning the same rows in another store, 262,144 rows of 256 bytes a sample.
 final class PeerContest: Contest {
     private enum Peer { case lmdb, rocksDB }
-    private enum Work { case append, scan }
+    private enum Work { case append, scan, write }
 
     private static let turns = 256
     private static let rows = turns * DigitRows.rowsPerBatch
@@ -26,6 +26,7 @@ final class PeerContest: Contest {
         // The first run makes the file; those that count write into it.
         _ = try append()
         if work == .scan { _ = try log.append(Self.turns - 1) }
+        if work == .write { try Bare.use(DigitRows.shared.get()) }
     }
 
     deinit {
@@ -54,7 +55,9 @@ final class PeerContest: Contest {
     }
 
     func bare() throws -> Double {
-        guard work == .scan else { return Double(Self.rows) / (try append()) * 1e-6 }
+        guard work == .scan else {
+            return Double(Self.rows) / (try append()) * 1e-6
+        }
         var found = 0
         var sum = 0.0
         let time =
@@ -74,6 +77,11 @@ final class PeerContest: Contest {
             let seconds = try DigitLog(codec: .none).appendRows(Self.turns)
             return Double(Self.rows) / seconds * 1e-6
         }
+        if work == .write {
+            let seconds = try Bare.write(
+                directory.path + "/bare", turns: Self.turns, extra: 128, fresh: true)
+            return Double(Self.rows) / seconds * 1e-6
+        }
         let found = try log.scan(touchingRows: true)
         guard found.rows == Self.rows else {
             throw Bare.Failure(description: "\(found.rows) rows were found")
@@ -88,6 +96,11 @@ final class PeerContest: Contest {
             unit: "M rows/s", asked: .atLeast(2),
             limit: "copying rows into the batch, and the kernel's copy into new pages",
             contest: { try PeerContest(.lmdb, .append) }),
+        Figure(
+            name: "`pwrite` alone into a new file, beside LMDB",
+            bare: "LMDB, as above: what no log that writes new pages can exceed",
+            unit: "M rows/s", asked: .nothing, limit: "the kernel's copy into new pages",
+            contest: { try PeerContest(.lmdb, .write) }),
         Figure(
             name: "Scan, stored, beside LMDB", bare: "LMDB, a cursor over the same rows",
             unit: "M rows/s", asked: .atLeast(1), limit: "memory",

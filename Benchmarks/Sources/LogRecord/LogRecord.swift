@@ -26,7 +26,7 @@ enum LogRecord {
     }
 
     private static func storage(_ arguments: [String]) throws {
-        print("| Rows | Columns | Filter | Rows a batch | Bytes a row | Read, a row | Read | Append |")
+        print("| Rows | Columns | Filter | Rows a batch | Bytes a row | A row | Read | Append |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         try StorageTable.print(.digits())
         guard arguments.count == 2 else { return }

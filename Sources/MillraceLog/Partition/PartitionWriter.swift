@@ -102,7 +102,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     ///   disk refuses. While the builder has its rows nothing of it is published, and a later
     ///   append may succeed. A builder that is empty was published and not made durable, which
     ///   `flush()` may try again.
-    /// - Complexity: one pass over the bytes, one `pwrite` (or copy), three compare-exchanges.
+    /// - Complexity: one pass over the bytes, one `pwrite` (or copy), four compare-exchanges.
     @discardableResult
     public mutating func append(
         _ builder: inout BatchBuilder, acknowledgement: Acknowledgement? = nil

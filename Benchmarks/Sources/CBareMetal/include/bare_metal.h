@@ -43,6 +43,9 @@ int bare_map(const char *path);
 /// A sequential read of the mapped file: its 64-byte vectors added up.
 int64_t bare_read(void);
 
+/// The checksum that the log uses, of the mapped file, 256 KiB at a time.
+int64_t bare_checksum(void);
+
 /// Bytes of the mapped file.
 size_t bare_mapped_bytes(void);
 
