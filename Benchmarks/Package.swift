@@ -32,6 +32,7 @@ let package = Package(
     products: [
         .executable(name: "log-record", targets: ["LogRecord"]),
         .executable(name: "scan-memory", targets: ["ScanMemory"]),
+        .executable(name: "inference-record", targets: ["InferenceRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -67,6 +68,15 @@ let package = Package(
         .executableTarget(
             name: "ScanMemory",
             dependencies: ["LogFigures", .product(name: "Millrace", package: "millrace")],
+            swiftSettings: settings),
+        // Other engines, loaded while the program runs; see compare/inference.
+        .target(name: "CInferencePeers"),
+        .executableTarget(
+            name: "InferenceRecord",
+            dependencies: [
+                "CInferencePeers", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
             swiftSettings: settings),
         suite("LogBenchmarks", also: ["LogFigures"]),
         suite("ComputeBenchmarks"),

@@ -178,38 +178,59 @@ CM_INLINE vf add_neighbours(vf a, vf b) {
     return __builtin_shufflevector(a, b, CM_EVEN) + __builtin_shufflevector(a, b, CM_ODD);
 }
 
+typedef float quarter __attribute__((vector_size(16)));
+
 // The sums of the lanes of four vectors, always in the same order.
-CM_INLINE void four_sums(const vf *v, float *sums) {
-    float quarters[CM_LANES];
-    store(quarters, add_neighbours(add_neighbours(v[0], v[1]), add_neighbours(v[2], v[3])));
-    CM_UNROLL for (int width = CM_LANES / 2; width >= 4; width /= 2) {
-        CM_UNROLL for (int i = 0; i < width; i++) quarters[i] += quarters[i + width];
-    }
-    memcpy(sums, quarters, 4 * sizeof *sums);
+CM_INLINE quarter four_sums(const vf *v) {
+    vf all = add_neighbours(add_neighbours(v[0], v[1]), add_neighbours(v[2], v[3]));
+#if CM_LANES == 4
+    return all;
+#elif CM_LANES == 8
+    return __builtin_shufflevector(all, all, 0, 1, 2, 3) +
+           __builtin_shufflevector(all, all, 4, 5, 6, 7);
+#else
+    quarter even = __builtin_shufflevector(all, all, 0, 1, 2, 3) +
+                   __builtin_shufflevector(all, all, 8, 9, 10, 11);
+    quarter odd = __builtin_shufflevector(all, all, 4, 5, 6, 7) +
+                  __builtin_shufflevector(all, all, 12, 13, 14, 15);
+    return even + odd;
+#endif
 }
 
-// The products of eight rows with one column; a row that is not there is the last one again.
-static __attribute__((noinline)) void dot_block(const float *weights, const float *x, size_t x_stride, size_t inputs,
-                         size_t rows, float *sums) {
-    const float *row[CM_DOT_ROWS];
-    CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) {
-        row[r] = x + ((size_t)r < rows ? (size_t)r : rows - 1) * x_stride;
-    }
+// The products of eight rows, or of one, with one column.
+CM_INLINE void dot_block(const float *weights, const float *x, size_t x_stride, size_t inputs,
+                         const int rows, float *sums) {
     vf v[CM_DOT_ROWS];
     CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) v[r] = (vf){0};
     size_t k = 0;
     for (; k + CM_LANES <= inputs; k += CM_LANES) {
         vf w = load(weights + k);
-        CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) v[r] = CM_FMA(load(row[r] + k), w, v[r]);
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            v[r] = CM_FMA(load(x + (size_t)r * x_stride + k), w, v[r]);
+        }
     }
     if (k < inputs) {
         vf w = load(weights + k);
-        CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) {
-            v[r] = CM_FMA(load_first(row[r] + k, inputs - k), w, v[r]);
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            v[r] = CM_FMA(load_first(x + (size_t)r * x_stride + k, inputs - k), w, v[r]);
         }
     }
-    four_sums(v, sums);
-    four_sums(v + 4, sums + 4);
+    quarter first = four_sums(v);
+    memcpy(sums, &first, (rows < 4 ? 1 : 4) * sizeof *sums);
+    if (rows > 4) {
+        quarter second = four_sums(v + 4);
+        memcpy(sums + 4, &second, sizeof second);
+    }
+}
+
+static __attribute__((noinline)) void dot_eight(const float *weights, const float *x,
+                                                size_t x_stride, size_t inputs, float *sums) {
+    dot_block(weights, x, x_stride, inputs, CM_DOT_ROWS, sums);
+}
+
+static __attribute__((noinline)) void dot_one(const float *weights, const float *x, size_t inputs,
+                                              float *sums) {
+    dot_block(weights, x, 0, inputs, 1, sums);
 }
 
 static void dots(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
@@ -220,8 +241,15 @@ static void dots(const cm_layer *layer, const float *x, size_t x_stride, size_t 
         size_t count = rows - row < CM_DOT_ROWS ? rows - row : CM_DOT_ROWS;
         for (size_t column = 0; column < layer->outputs; column++) {
             float sums[CM_DOT_ROWS];
-            dot_block(layer->weights + column * column_size, x + row * x_stride, x_stride,
-                      layer->inputs, count, sums);
+            const float *weights = layer->weights + column * column_size;
+            const float *from = x + row * x_stride;
+            if (count == CM_DOT_ROWS) {
+                dot_eight(weights, from, x_stride, layer->inputs, sums);
+            } else {
+                for (size_t r = 0; r < count; r++) {
+                    dot_one(weights, from + r * x_stride, layer->inputs, sums + r);
+                }
+            }
             float *target = y + row * y_stride + column;
             if (dense_column && count == CM_DOT_ROWS) {
                 CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) sums[r] += layer->bias[0];

@@ -103,7 +103,7 @@ public final class FigureRun {
 }
 
 /// `value` with two digits behind the point.
-func decimal(_ value: Double) -> String {
+public func decimal(_ value: Double) -> String {
     let hundredths = Int((value * 100).rounded())
     let rest = hundredths % 100
     return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"

@@ -1,0 +1,121 @@
+internal import CInferencePeers
+internal import LogFigures
+internal import MillraceModels
+
+/// Three engines at the same work, one after the other in each sample.
+struct Comparison {
+    static let head = """
+        | Network | Batch | Millrace | ONNX Runtime | OpenVINO | ONNX Runtime / Millrace \
+        | OpenVINO / Millrace | Part of the FMA peak | Other limit | Dropped |
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+        """
+
+    /// Probes that take longer than this many times the shortest mark a disturbed sample.
+    private static let disturbance = 1.15
+    /// Nanoseconds that a measurement of one engine should take.
+    private static let target = 3_000_000.0
+
+    private let network: Network
+    private let batch: Int
+    private let engines: [any Engine]
+    private let features: [Float]
+    private var calls: [Int]
+    private var fastestPeak = 0.0
+    private var dropped = 0
+
+    /// Opens the engines and holds their outputs against each other.
+    init(
+        _ network: Network, _ batch: Int, _ prepared: PreparedModel, _ libraries: Libraries
+    ) throws {
+        self.network = network
+        self.batch = batch
+        features = network.features(batch)
+        let (inputs, outputs) = (network.widths[0], prepared.outputWidth)
+        let file = "\(libraries.models)/\(network.stem)-\(batch).onnx"
+        engines = [
+            OwnEngine(prepared, features: features, rows: batch),
+            try unsafe PeerEngine(features: features, outputs: batch * outputs) { x, y in
+                unsafe ip_open_onnxruntime(
+                    libraries.onnxRuntime, file, batch, inputs, outputs, x, y)
+            },
+            try unsafe PeerEngine(features: features, outputs: batch * outputs) { x, y in
+                unsafe ip_open_openvino(libraries.openVINO, file, batch, inputs, outputs, x, y)
+            },
+        ]
+        calls = []
+        for engine in engines {
+            try engine.run(3)
+            for (x, y) in zip(engine.output, engines[0].output) where !(abs(x - y) < 1e-4) {
+                throw EngineFailure(description: "\(network.name): outputs \(x) and \(y) differ")
+            }
+            var count = 1
+            while try Self.time(engine, count) < Self.target { count *= 2 }
+            calls.append(count)
+        }
+    }
+
+    /// Nanoseconds of `calls` calls.
+    private static func time(_ engine: any Engine, _ calls: Int) throws -> Double {
+        let begin = ip_now()
+        try engine.run(calls)
+        return Double(ip_now() - begin)
+    }
+
+    /// Nanoseconds of one call of each engine, and what the processor did at best beside them.
+    private struct Sample {
+        var times: [Double]
+        var peak: Double
+        var limit: Double
+    }
+
+    private mutating func sample() throws -> Sample? {
+        let before = ip_fma_peak()
+        var times: [Double] = []
+        for (engine, count) in zip(engines, calls) {
+            // Back in the caches after the engine before.
+            try engine.run(max(1, count / 8))
+            times.append(try Self.time(engine, count) / Double(count))
+        }
+        let limit = readLimit()
+        let after = ip_fma_peak()
+        fastestPeak = max(fastestPeak, before, after)
+        guard min(before, after) * Self.disturbance >= fastestPeak else {
+            dropped += 1
+            return nil
+        }
+        return Sample(times: times, peak: max(before, after), limit: limit)
+    }
+
+    /// Nanoseconds of a bare read of what one call must read: the weights for one row, the features
+    /// for a linear model.
+    private func readLimit() -> Double {
+        let isLinear = network.widths.count == 2
+        let bytes = isLinear ? batch * network.widths[0] * 4 : network.weightBytes
+        guard isLinear || batch == 1 else { return .nan }
+        let block = [Float](repeating: 1, count: bytes / 4)
+        return unsafe block.withUnsafeBufferPointer { block in
+            let rate = unsafe ip_read_rate(block.baseAddress, bytes, max(2, 20_000_000 / bytes))
+            return Double(bytes) / rate
+        }
+    }
+
+    /// A line of the table.
+    mutating func row(samples count: Int) throws -> String {
+        var samples: [Sample] = []
+        for _ in 0..<3 * count where samples.count < count {
+            if let sample = try sample() { samples.append(sample) }
+        }
+        func micros(_ engine: Int) -> String {
+            Spread(samples.map { $0.times[engine] / 1000 }).description + " us"
+        }
+        func ratio(_ engine: Int) -> String {
+            Spread(samples.map { $0.times[engine] / $0.times[0] }).description
+        }
+        let operations = network.operationsPerRow * Double(batch)
+        let part = Spread(samples.map { operations / $0.times[0] / $0.peak })
+        let read = Spread(samples.map { $0.limit / $0.times[0] })
+        let limit = read.median.isFinite ? "\(read) of a bare read" : "-"
+        return "| \(network.name) | \(batch) | \(micros(0)) | \(micros(1)) | \(micros(2)) "
+            + "| \(ratio(1)) | \(ratio(2)) | \(part) | \(limit) | \(dropped) |"
+    }
+}
