@@ -1,12 +1,13 @@
 internal import MillraceSystem
 
 extension PartitionWriter {
-    /// The end of the log, with the newest batch of `producer` when one is named.
+    /// The end of the log, with the newest batches of `producer` and of `claim` when they are
+    /// named.
     ///
     /// `list` was read after `published`: others append and begin segments meanwhile.
     static func cursor(
         _ files: PartitionFiles, _ control: borrowing ControlPage, _ list: SegmentList,
-        _ published: PublishedWord, producer: UInt32
+        _ published: PublishedWord, producer: UInt32, claim: ClaimKey?
     ) throws(LogError) -> LogCursor {
         // The segment of the last batch: a newer one may have none yet.
         let position = published.position
@@ -15,16 +16,16 @@ extension PartitionWriter {
             guard position == 0 || list.entries.first?.header.basePosition == position else {
                 throw files.missingSegment(position)
             }
-            var cursor = LogCursor(at: list.entries.first?.header, producer: producer)
+            var cursor = LogCursor(
+                at: list.entries.first?.header, producer: producer, claim: claim)
             try cursor.advance(to: position, in: list, of: files)
             return cursor
         }
-        var cursor = LogCursor(at: list.entries[index].header, producer: producer)
+        var cursor = LogCursor(
+            at: list.entries[index].header, producer: producer, claim: claim)
         try cursor.advance(to: position, in: list, of: files)
         try check(cursor, control)
-        if producer != 0, cursor.lastOfProducer == nil {
-            cursor.lastOfProducer = try lastBatch(of: producer, before: index, list, files)
-        }
+        try lookBack(&cursor, before: index, list, files)
         return cursor
     }
 
@@ -43,19 +44,22 @@ extension PartitionWriter {
         }
     }
 
-    /// The newest batch of a producer in the segments before `index`.
-    private static func lastBatch(
-        of producer: UInt32, before index: Int, _ list: SegmentList, _ files: PartitionFiles
-    ) throws(LogError) -> LogCursor.ProducerMark? {
+    /// Looks in the segments before `index` for the newest batches that the cursor has not found.
+    private static func lookBack(
+        _ cursor: inout LogCursor, before index: Int, _ list: SegmentList, _ files: PartitionFiles
+    ) throws(LogError) {
         for earlier in (0..<index).reversed() {
-            let header = list.entries[earlier].header
-            var cursor = LogCursor(at: header, producer: producer)
+            let seeksProducer = cursor.producer != 0 && cursor.lastOfProducer == nil
+            let seeksClaim = cursor.claim != nil && cursor.lastOfClaim == nil
+            guard seeksProducer || seeksClaim else { return }
+            var walker = LogCursor(
+                at: list.entries[earlier].header, producer: cursor.producer, claim: cursor.claim)
             var walk = try BatchWalk(
                 files.open(list.entries[earlier]),
                 limit: list.limit(of: earlier, published: .max))
-            while let header = try walk.next() { cursor.pass(header) }
-            if let mark = cursor.lastOfProducer { return mark }
+            while let header = try walk.next() { walker.pass(header) }
+            cursor.lastOfProducer = cursor.lastOfProducer ?? walker.lastOfProducer
+            cursor.lastOfClaim = cursor.lastOfClaim ?? walker.lastOfClaim
         }
-        return nil
     }
 }

@@ -50,7 +50,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     init(
         files: PartitionFiles, configuration: TopicConfiguration, producer: UInt32,
-        mode: AppendMode, sources: SourceTopics?, interval: IntervalFlusher?
+        claim: ClaimKey? = nil, mode: AppendMode, sources: SourceTopics?,
+        interval: IntervalFlusher?
     ) throws(LogError) {
         let torn = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: true)
@@ -61,7 +62,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let published = try control.publishedValue()
         let version = control.segments.loadAcquiring()
         let list = try files.segments(control)
-        let cursor = try Self.cursor(files, control, list, published, producer: producer)
+        let cursor = try Self.cursor(
+            files, control, list, published, producer: producer, claim: claim)
         let registration = try interval?.register(files, sources)
         self.files = files
         self.configuration = configuration
@@ -91,12 +93,13 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// A batch without rows is allowed when it has an origin: it records progress. With a named
     /// producer, a batch whose sequence is not above the last one is a duplicate: it was appended
     /// before, and is acknowledged without being appended again.
-    /// - Parameter acknowledgement: what to wait for; by default what the topic's flush policy says.
+    /// - Parameter acknowledgement: what to wait for; by default what the topic's flush policy
+    /// says.
     /// - Throws: `LogError` with code `fenced` when another instance of the named producer has
-    ///   appended since this writer was opened, `poisoned` after a failed sync, `system` when the
-    ///   disk refuses. While the builder has its rows nothing of it is published, and a later
-    ///   append may succeed. A builder that is empty was published and not made durable, which
-    ///   `flush()` may try again.
+    ///   appended since this writer was opened, or another has its claim now, `poisoned` after a
+    ///   failed sync, `system` when the disk refuses. While the builder has its rows nothing of it
+    ///   is published, and a later append may succeed. A builder that is empty was published and
+    ///   not made durable, which `flush()` may try again.
     /// - Complexity: one pass over the bytes, one `pwrite` (or copy), three compare-exchanges.
     @discardableResult
     public mutating func append(
@@ -122,6 +125,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         while true {
             try enter(&holding)
             if let receipt = try duplicate(header) { return receipt }
+            try checkClaim(header)
             header.producer = cursor.producer
             if let base = try place(&header, of: &builder, &holding) {
                 return AppendReceipt(baseOffset: base, isDuplicate: false)
@@ -251,7 +255,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
         while true {
             let published = try control.publishedValue()
             do throws(LogError) { try files.checkEpoch(published.epoch + 1) } catch {
-                // Nobody may append in an epoch in which another may still believe to have the lock.
+                // Nobody may append in an epoch in which another may still believe to have the
+                // lock.
                 holding.keep()
                 throw error
             }
@@ -365,8 +370,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
             epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
         let prior = try TimestampLookup(files: files, list: list, published: cursor.position)
             .priorMaxTimestamp(ofSegment: list.entries.count)
-        // What an owner that was succeeded wrote and did not publish must not come back in its place
-        // when the machine goes down.
+        // What an owner that was succeeded wrote and did not publish must not come back in its
+        // place when the machine goes down.
         let isOfNewEpoch = list.entries.last.map { $0.header.epoch != header.epoch } ?? false
         let opened = try OpenSegment.create(
             files, header, priorMaxTimestamp: prior, isDurable: isOfNewEpoch)
