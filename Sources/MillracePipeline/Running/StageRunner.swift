@@ -96,8 +96,10 @@ struct StageRunner {
         try Files.createDirectory(directory)
         while !stop.isSet {
             if let lock = try FileLock.acquire("\(directory)/freezing") {
-                defer { _ = consume lock }
-                return try freeze(work, source)
+                let frozen = Result { try freeze(work, source) }
+                // The lock is held until here.
+                _ = consume lock
+                return try frozen.get()
             }
             PinnedThread.sleep(nanoseconds: 5_000_000)
         }
