@@ -84,6 +84,41 @@ struct OutputClaimTests {
         #expect(try ranges() == ["1: 0 to 4", "1: 6 to 8"])
     }
 
+    @Test(
+        "Without a contest nothing is appended before there are rows; then the others are shut out")
+    func uncontested() throws {
+        func quiet(_ generation: UInt32) -> OutputClaim {
+            var claim = claim(generation)
+            claim.isContested = false
+            return claim
+        }
+        var first = try output.writer(partition: 0, claim: quiet(1))
+        try Self.append(&first, output, 1, 0, 2)
+        let bytes = try output.status(partition: 0).bytes
+        var second = try output.writer(partition: 0, claim: quiet(2))
+        var third = try output.writer(partition: 0, claim: quiet(3))
+        #expect(try output.status(partition: 0).bytes == bytes)
+        #expect(second.claimedEnd == 2 && third.claimedEnd == 2)
+        // Who looked before another appended has learnt a tail that is none any more.
+        try Self.append(&first, output, 1, 2, 3)
+        for attempt in 0..<2 {
+            let error = #expect(throws: LogError.self, "\(attempt)") {
+                try Self.append(&second, output, 2, 2, 3)
+            }
+            #expect(error?.code == .fenced)
+        }
+        third = try output.writer(partition: 0, claim: quiet(3))
+        #expect(third.claimedEnd == 3)
+        try Self.append(&third, output, 3, 3, 4)
+        let late = #expect(throws: LogError.self) { try Self.append(&first, output, 1, 4, 5) }
+        #expect(late?.code == .fenced)
+        let opened = #expect(throws: LogError.self) {
+            _ = try output.writer(partition: 0, claim: quiet(2))
+        }
+        #expect(opened?.code == .fenced)
+        #expect(try ranges() == ["1: 0 to 2", "1: 2 to 3", "3: 3 to 4"])
+    }
+
     @Test("A reset goes on elsewhere, also backwards")
     func reset() throws {
         var writer = try output.writer(partition: 0, claim: claim(1))

@@ -47,13 +47,19 @@ struct Scoring: Sendable {
         say("ready")
         try group.run { consumer in
             var lanes: [GroupConsumer.Claim: Lane] = [:]
+            // What is owned and not begun with, since its output was another's a moment ago.
+            var waiting: Set<GroupConsumer.Claim> = []
             while !group.isDraining {
-                if let changes = try consumer.changes() { try follow(changes, consumer, &lanes) }
+                if let changes = try consumer.changes() {
+                    try follow(changes, consumer, &lanes, &waiting)
+                }
+                try begin(&lanes, &waiting)
                 var hasWorked = false
                 for (claim, lane) in lanes {
                     do { if try lane.step(consumer) { hasWorked = true } } catch {
                         guard Self.isFenced(error) else { throw error }
                         lanes[claim] = nil
+                        waiting.insert(claim)
                     }
                     if consumer.mayHaveChanged { break }
                 }
@@ -64,9 +70,12 @@ struct Scoring: Sendable {
 
     private func follow(
         _ changes: GroupConsumer.Changes, _ consumer: GroupConsumer,
-        _ lanes: inout [GroupConsumer.Claim: Lane]
+        _ lanes: inout [GroupConsumer.Claim: Lane], _ waiting: inout Set<GroupConsumer.Claim>
     ) throws {
-        for claim in changes.revoked + changes.lost { lanes[claim] = nil }
+        for claim in changes.revoked + changes.lost {
+            lanes[claim] = nil
+            waiting.remove(claim)
+        }
         if !changes.revoked.isEmpty { try consumer.release(changes.revoked) }
         let file = try PromiseFile(notes)
         for claim in changes.granted {
@@ -76,8 +85,17 @@ struct Scoring: Sendable {
                     first: UInt64(claim.generation), baseOffset: UInt64(getpid()),
                     rows: UInt32(claim.partition.partition), kind: .seen,
                     checksum: worker << 8 | UInt32(consumer.index)))
+            waiting.insert(claim)
+        }
+    }
+
+    private func begin(
+        _ lanes: inout [GroupConsumer.Claim: Lane], _ waiting: inout Set<GroupConsumer.Claim>
+    ) throws {
+        for claim in waiting {
             do {
                 lanes[claim] = try Lane(claim, source, output, group.name, worker)
+                waiting.remove(claim)
             } catch {
                 guard Self.isFenced(error) else { throw error }
             }
@@ -120,7 +138,7 @@ private final class Lane {
             partition: partition,
             claim: OutputClaim(
                 group: "group:" + group, source: source.reference, sourcePartition: partition,
-                generation: claim.generation, start: claim.committed ?? 0))
+                generation: claim.generation, isContested: claim.isContested))
         reader = try source.reader(partition: partition, from: writer.claimedEnd ?? 0)
         self.writer = consume writer
     }

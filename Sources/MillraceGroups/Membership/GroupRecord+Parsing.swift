@@ -64,7 +64,7 @@ extension GroupRecord {
     private static func partition(_ reader: inout Reader) throws(Damage) -> GroupState.Partition {
         let topicID: UInt64 = try reader.number()
         let partition: UInt32 = try reader.number()
-        let isRead: UInt8 = try reader.number(below: 2)
+        let flags: UInt8 = try reader.number(below: 4)
         let owner: UInt32 = try reader.number()
         let target: UInt32 = try reader.number()
         let generation: UInt32 = try reader.number()
@@ -73,8 +73,9 @@ extension GroupRecord {
         let topic = try reader.name()
         return GroupState.Partition(
             partition: TopicPartition(topic: topic, partition: Int(partition)), topicID: topicID,
-            isRead: isRead == 1, owner: owner, target: target, generation: generation,
-            committed: committed == 0 ? nil : committed - 1, validFrom: validFrom)
+            isRead: flags & 1 != 0, owner: owner, target: target, generation: generation,
+            committed: committed == 0 ? nil : committed - 1, isContested: flags & 2 != 0,
+            validFrom: validFrom)
     }
 
     private struct Reader {

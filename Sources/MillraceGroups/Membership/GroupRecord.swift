@@ -23,7 +23,8 @@ internal import MillraceSystem
 /// |          |      | members: key 4, number 4, core 4 (all ones: none), static  |
 /// |          |      | 1, pid 4, start time 8, namespace 8, grace 8, hang 8, away |
 /// |          |      | until 8, name                                              |
-/// |          |      | partitions: topic's id 8, partition 4, read 1, owner 4,    |
+/// |          |      | partitions: topic's id 8, partition 4, flags 1 (1 read,    |
+/// |          |      | + 2 contested), owner 4,                                   |
 /// |          |      | target 4, generation 4, valid from 4, committed + 1 8 (0:  |
 /// |          |      | none), topic's name                                        |
 ///
@@ -77,7 +78,7 @@ package enum GroupRecord {
         for partition in state.partitions {
             writer.put(partition.topicID)
             writer.put(UInt32(partition.partition.partition))
-            writer.put(UInt8(partition.isRead ? 1 : 0))
+            writer.put(UInt8((partition.isRead ? 1 : 0) + (partition.isContested ? 2 : 0)))
             writer.put(partition.owner)
             writer.put(partition.target)
             writer.put(partition.generation)

@@ -147,6 +147,9 @@ extension GroupState {
     package mutating func observe(dead: [UInt32], hung: [UInt32], now: Int64) {
         let before = self
         depart(dead, now: now)
+        for index in partitions.indices where hung.contains(partitions[index].owner) {
+            partitions[index].isContested = true
+        }
         remove { hung.contains($0.key) || ($0.isAway && $0.awayUntil <= now) }
         finish(after: before)
     }

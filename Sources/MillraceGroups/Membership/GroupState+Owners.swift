@@ -73,6 +73,7 @@ extension GroupState {
         for index in partitions.indices {
             partitions[index].owner = 0
             partitions[index].target = 0
+            partitions[index].isContested = false
         }
         generation = max(generation, floor) + 1
     }

@@ -54,6 +54,8 @@ package struct GroupState: Sendable, Equatable {
         package var generation: UInt32 = 0
         /// What the group had committed (the offset to read next) at the last change of this state.
         package var committed: UInt64?
+        /// Whether an owner was taken for hung since the boot: it may still live.
+        package var isContested = false
         /// Commits made under a generation below this one are void.
         package var validFrom: UInt32 = 0
     }

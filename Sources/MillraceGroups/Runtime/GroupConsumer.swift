@@ -14,6 +14,8 @@ public final class GroupConsumer {
         public let generation: UInt32
         /// The offset to read next when the partition was granted; nil when none was committed.
         public let committed: UInt64?
+        /// Whether an earlier owner was taken for hung and may still live.
+        public let isContested: Bool
         let index: Int
     }
 
@@ -131,7 +133,7 @@ public final class GroupConsumer {
             if files.page.replace(index, tenure, by: ours) {
                 return Claim(
                     partition: partition.partition, generation: partition.generation,
-                    committed: next, index: index)
+                    committed: next, isContested: partition.isContested, index: index)
             }
         }
     }
@@ -150,7 +152,8 @@ public final class GroupConsumer {
 
     /// Records that everything before `next` has been consumed: one store into the group's page.
     ///
-    /// It survives the death of the process; `ConsumerGroup.sync` makes it survive loss of power.
+    /// It survives the death of the process, and within a second loss of power; `ConsumerGroup.sync`
+    /// does not wait for that.
     /// - Throws: `GroupError` with `fenced` when the partition is another's by now, whatever was
     ///   checked before; nothing is changed then.
     public func commit(_ claim: Claim, next: UInt64) throws(GroupError) {

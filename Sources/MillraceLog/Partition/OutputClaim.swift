@@ -1,10 +1,10 @@
 /// A consumer group member's right to append what it makes of one source partition.
 ///
-/// The log itself is the judge: a writer that is opened with a claim first appends a batch without
-/// rows that names the claim's generation, and from then on every batch of that group and source
-/// must be of that generation. It is checked where batches get their order, under the append
-/// lock, so that a member that was stopped between its own check and its write, and whose
-/// partition was given to another meanwhile, is refused when it wakes.
+/// The log itself is the judge. Once a batch of the claim's generation is there, batches of earlier
+/// generations of that group and source are refused, and so is a batch that begins before the end
+/// of the newest. It is checked where batches get their order, under the append lock, so that a
+/// member that was stopped between its own check and its write, and whose partition was given
+/// to another meanwhile, is refused when it wakes.
 public struct OutputClaim: Sendable, Equatable {
     /// The group, as the output topic's dictionary names it.
     public var group: String
@@ -18,19 +18,25 @@ public struct OutputClaim: Sendable, Equatable {
     /// The source offset to begin with where the output does not tell.
     public var start: UInt64
 
+    /// Whether an earlier owner may still live, as one that was taken for hung.
+    ///
+    /// The writer then begins with a batch without rows, which shuts that owner out at once.
+    /// Without, it is shut out by the first batch with rows.
+    public var isContested: Bool
     /// Whether to go on from `start` whatever the output tells: how a group is reset.
     public var isReset: Bool
 
     /// A claim with these fields.
     public init(
         group: String, source: String, sourcePartition: Int, generation: UInt32,
-        start: UInt64 = 0, isReset: Bool = false
+        start: UInt64 = 0, isContested: Bool = true, isReset: Bool = false
     ) {
         self.group = group
         self.source = source
         self.sourcePartition = sourcePartition
         self.generation = generation
         self.start = start
+        self.isContested = isContested
         self.isReset = isReset
     }
 }

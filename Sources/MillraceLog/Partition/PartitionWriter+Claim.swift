@@ -4,12 +4,19 @@ extension PartitionWriter {
     /// With a claim: the source offset to go on from, as the output tells; nil without one.
     public var claimedEnd: UInt64? { cursor.claim.map { cursor.lastOfClaim?.end ?? $0.start } }
 
-    /// Shuts out whoever had the claim before, and learns where it got to.
+    /// Takes the claim over from where the earlier owner got to; with `now` it shuts that owner
+    /// out.
     ///
-    /// Appends a batch without rows unless the newest batch is of this generation already. What an
-    /// earlier owner appended comes before it and counts; what it tries afterwards is refused.
-    mutating func stakeClaim() throws(LogError) {
+    /// It then appends a batch without rows unless the newest batch is of this generation already.
+    /// What an earlier owner appended comes before it and counts; what it tries afterwards is
+    /// refused.
+    mutating func stakeClaim(now: Bool) throws(LogError) {
         guard let claim = cursor.claim else { return }
+        inherited = cursor.lastOfClaim
+        if let mark = inherited, mark.generation > claim.generation {
+            throw fenced(claim, mark.generation)
+        }
+        guard now else { return }
         var holding = try lock()
         defer { unlock(holding) }
         while true {
@@ -44,15 +51,18 @@ extension PartitionWriter {
         guard let claim = cursor.claim, let origin = header.origin, claim.covers(origin) else {
             return
         }
-        guard let mark = cursor.lastOfClaim, mark.generation == claim.generation,
+        let mark = cursor.lastOfClaim
+        // Until the first batch of this generation, the newest one is that of the opening.
+        guard mark?.generation == claim.generation || mark == inherited,
             origin.generation == claim.generation
-        else { throw fenced(claim, cursor.lastOfClaim?.generation ?? 0) }
-        guard origin.begin >= mark.end else {
+        else { throw fenced(claim, mark?.generation ?? 0) }
+        let end = mark?.end ?? 0
+        guard origin.begin >= end else {
             throw LogError(
                 .invalidArgument,
                 "topic '\(files.topic)', partition \(files.partition): the batch is made of source "
-                    + "rows from \(origin.begin) on, but rows before \(mark.end) have their "
-                    + "outcome already",
+                    + "rows from \(origin.begin) on, but rows before \(end) have their outcome "
+                    + "already",
                 path: files.directory)
         }
     }

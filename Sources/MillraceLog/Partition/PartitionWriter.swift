@@ -36,6 +36,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private let registration: IntervalFlusher.Registration?
     /// The producer's newest sequence that this writer knows of.
     private var known: LogCursor.ProducerMark?
+    /// The newest batch that the claim covered when the writer was opened.
+    var inherited: ClaimMark?
 
     /// Bytes dropped at opening because the machine had gone down before they were synced.
     public let tornBytes: Int

@@ -179,7 +179,7 @@ public final class Topic: Sendable {
 
     /// Opens a partition for appending what a group's member makes of a source partition.
     ///
-    /// Whoever had the claim before is shut out; `PartitionWriter.claimedEnd` says where to go on.
+    /// `PartitionWriter.claimedEnd` says where to go on.
     /// - Throws: as `writer(partition:producer:mode:)`, and `fenced` when a later owner has
     /// appended.
     public func writer(
@@ -192,7 +192,7 @@ public final class Topic: Sendable {
         var writer = try PartitionWriter(
             files: files(partition), configuration: configuration, producer: 0, claim: key,
             mode: mode, sources: sources, interval: interval)
-        try writer.stakeClaim()
+        try writer.stakeClaim(now: claim.isContested || claim.isReset)
         return writer
     }
 

@@ -29,6 +29,8 @@ struct SlotLoop {
     /// Slots end together: one that has nothing left may be given the partition of one that fails.
     let vote: EndVote
     private var tasks: [(claim: GroupConsumer.Claim, task: any PartitionTask)] = []
+    /// What is owned and not begun with: its output was another's a moment ago.
+    private var waiting: [GroupConsumer.Claim] = []
 
     init(
         consumer: GroupConsumer, upstream: Upstream, stop: StopFlag, status: StageStatus,
@@ -70,7 +72,7 @@ struct SlotLoop {
                 isReady = false
                 continue
             }
-            if ended, try consumer.isSettled(), !consumer.mayHaveChanged {
+            if ended, waiting.isEmpty, try consumer.isSettled(), !consumer.mayHaveChanged {
                 if !isReady { vote.enter() }
                 isReady = true
                 if vote.isUnanimous { break }
@@ -83,10 +85,13 @@ struct SlotLoop {
     /// One batch of each partition; false when there was none.
     private mutating func round() throws -> Bool {
         var worked = false
-        for (_, task) in tasks where !stop.isSet {
-            do { if try task.step() { worked = true } } catch  where Self.isFenced(error) {
-                // The partition is another's: what it tried was refused, and the next look at the
-                // group tells what is left.
+        for (claim, task) in tasks where !stop.isSet {
+            do { if try task.step() { worked = true } } catch {
+                guard Self.isFenced(error) else { throw error }
+                // What it tried was refused. The next look at the group tells whether the partition
+                // is still owned.
+                drop([claim])
+                waiting.append(claim)
                 return true
             }
             consumer.tick()
@@ -103,20 +108,30 @@ struct SlotLoop {
     private mutating func follow(
         _ make: (GroupConsumer.Claim) throws -> any PartitionTask
     ) throws {
-        guard let changes = try consumer.changes() else { return }
-        let gone = Set(changes.revoked + changes.lost)
-        for (claim, task) in tasks where gone.contains(claim) { status.add(rows: -task.rowsDone) }
-        tasks.removeAll { gone.contains($0.claim) }
-        if !changes.revoked.isEmpty { try consumer.release(changes.revoked) }
-        for claim in changes.granted {
+        if let changes = try consumer.changes() {
+            drop(Set(changes.revoked + changes.lost))
+            if !changes.revoked.isEmpty { try consumer.release(changes.revoked) }
+            waiting += changes.granted
+        }
+        guard !waiting.isEmpty else { return }
+        let claims = waiting
+        waiting = []
+        for claim in claims {
             do {
                 let task = try make(claim)
                 status.add(rows: task.rowsDone)
                 tasks.append((claim, task))
-            } catch  where Self.isFenced(error) {
-                // Another's already; the next look tells.
-                continue
+            } catch {
+                guard Self.isFenced(error) else { throw error }
+                waiting.append(claim)
             }
         }
+    }
+
+    /// Ends the tasks of some partitions.
+    private mutating func drop(_ gone: Set<GroupConsumer.Claim>) {
+        for (claim, task) in tasks where gone.contains(claim) { status.add(rows: -task.rowsDone) }
+        tasks.removeAll { gone.contains($0.claim) }
+        waiting.removeAll { gone.contains($0) }
     }
 }

@@ -55,7 +55,7 @@ final class ScoreTask: PartitionTask {
             partition: partition,
             claim: OutputClaim(
                 group: "group:" + group, source: source.reference, sourcePartition: partition,
-                generation: claim.generation, start: claim.committed ?? 0))
+                generation: claim.generation, isContested: claim.isContested))
         template.group = try output.dictionaryID(of: "group:" + group)
         template.source = try output.dictionaryID(of: source.reference)
         template.sourcePartition = UInt32(partition)

@@ -28,7 +28,7 @@ final class PreprocessLane {
             partition: partition,
             claim: OutputClaim(
                 group: "group:" + group, source: source.reference, sourcePartition: partition,
-                generation: claim.generation, start: claim.committed ?? 0))
+                generation: claim.generation, isContested: claim.isContested))
         tail = writer.claimedEnd ?? 0
         self.writer = consume writer
         builder = BatchBuilder(columns: width)

@@ -35,6 +35,7 @@ struct GroupRecordTests {
                     target: UInt32(random.number(in: 0...4)),
                     generation: UInt32.random(in: 0 ... .max, using: &random),
                     committed: Bool.random(using: &random) ? random.next() >> 9 : nil,
+                    isContested: Bool.random(using: &random),
                     validFrom: UInt32.random(in: 0 ... .max, using: &random)))
         }
         return state

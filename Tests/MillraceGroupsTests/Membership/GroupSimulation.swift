@@ -29,6 +29,12 @@ struct GroupSimulation {
     struct Held: Equatable {
         var generation: UInt32
         var next: Int
+        /// What the output's newest batch said when the partition was taken over.
+        var inherited: (generation: UInt32, end: Int)
+
+        static func == (left: Held, right: Held) -> Bool {
+            left.generation == right.generation && left.next == right.next
+        }
     }
 
     struct Actor {
@@ -65,6 +71,8 @@ struct GroupSimulation {
     private(set) var actors: [Actor] = []
     private var tenures: [Tenure]
     private(set) var outputs: [Output]
+    /// The newest generation whose owner has learnt the output's tail: none before it may append.
+    private var staked: [UInt32]
     private var source: [Int]
     private var now: Int64 = 1
     private var pids: Int32 = 0
@@ -80,6 +88,7 @@ struct GroupSimulation {
         assignor = Assignor.allCases[Int(random.next() % UInt64(Assignor.allCases.count))]
         tenures = Array(repeating: Tenure(), count: partitions)
         outputs = Array(repeating: Output(), count: partitions)
+        staked = Array(repeating: 0, count: partitions)
         source = Array(repeating: 0, count: partitions)
     }
 
@@ -198,16 +207,22 @@ struct GroupSimulation {
             if !valid { tenures[partition].committed = nil }
             actor.steps.append(.stake(partition, generation))
         case .stake(let partition, let generation):
-            if outputs[partition].generation > generation { break }
-            outputs[partition].generation = generation
-            actor.held[partition] = Held(generation: generation, next: outputs[partition].end)
+            let output = outputs[partition]
+            if output.generation > generation { break }
+            if state.partitions[partition].isContested {
+                outputs[partition].generation = generation
+            }
+            staked[partition] = max(staked[partition], generation)
+            actor.held[partition] = Held(
+                generation: generation, next: output.end,
+                inherited: (output.generation, output.end))
         case .work(let partition):
             guard let held = actor.held[partition], held.next < source[partition] else { break }
             let rows = min(source[partition] - held.next, 1 + Int(random.next() % 3))
             actor.steps.append(.append(partition, from: held.next, to: held.next + rows))
         case .append(let partition, let from, let to):
             guard let held = actor.held[partition] else { break }
-            append(partition, held.generation, from, to, &actor)
+            append(partition, held, from, to, &actor)
         case .commit(let partition, let next):
             guard let held = actor.held[partition],
                 tenures[partition].generation == held.generation
@@ -219,12 +234,17 @@ struct GroupSimulation {
 
     /// What the log does under its append lock: refuses all but the newest owner's.
     private mutating func append(
-        _ partition: Int, _ generation: UInt32, _ from: Int, _ to: Int, _ actor: inout Actor
+        _ partition: Int, _ held: Held, _ from: Int, _ to: Int, _ actor: inout Actor
     ) {
-        guard outputs[partition].generation == generation, from >= outputs[partition].end else {
+        let mark = (generation: outputs[partition].generation, end: outputs[partition].end)
+        guard mark.generation == held.generation || mark == held.inherited, from >= mark.end else {
             actor.held[partition] = nil
             return
         }
+        if held.generation < staked[partition] {
+            faults.append("an earlier owner of partition \(partition) has appended")
+        }
+        outputs[partition].generation = held.generation
         outputs[partition].outcomes += Array(from..<to)
         outputs[partition].end = to
         actor.held[partition]?.next = to
@@ -296,7 +316,7 @@ struct GroupSimulation {
             faults.append("partition \(index): \(output.outcomes) end at \(output.end)")
         }
         let active = actors.flatMap { actor in
-            actor.held.filter { outputs[$0.key].generation == $0.value.generation }.map(\.key)
+            actor.held.filter { staked[$0.key] == $0.value.generation }.map(\.key)
         }
         if Set(active).count != active.count { faults.append("two members may append: \(active)") }
     }

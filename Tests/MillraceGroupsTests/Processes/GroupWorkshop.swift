@@ -118,6 +118,19 @@ final class GroupWorkshop {
         return rest
     }
 
+    /// Gives the group some time to settle; one whose members are stopped may not.
+    func letSettle() {
+        for _ in 0..<200 {
+            do {
+                let group = try GroupCatalog(data).describe(Self.group)
+                if group.state == .stable, group.members.count >= scorers.count { return }
+            } catch {
+                // Nobody has made the group yet.
+            }
+            PinnedThread.sleep(nanoseconds: 1_000_000)
+        }
+    }
+
     /// Waits for something that is bound to happen; false when it has not for a minute.
     func waitUntil(_ condition: () throws -> Bool) throws -> Bool {
         let end = Clock.monotonicNanoseconds() + 60_000_000_000
