@@ -32,10 +32,12 @@ let package = Package(
     products: [
         .executable(name: "log-record", targets: ["LogRecord"]),
         .executable(name: "scan-memory", targets: ["ScanMemory"]),
+        .executable(name: "group-record", targets: ["GroupRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
-        // Statistics over samples, baselines and comparison. Without its traits it needs no jemalloc.
+        // Statistics over samples, baselines and comparison. Without its traits it needs no
+        // jemalloc.
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
     ],
     targets: [
@@ -67,6 +69,9 @@ let package = Package(
         .executableTarget(
             name: "ScanMemory",
             dependencies: ["LogFigures", .product(name: "Millrace", package: "millrace")],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "GroupRecord", dependencies: [.product(name: "Millrace", package: "millrace")],
             swiftSettings: settings),
         suite("LogBenchmarks", also: ["LogFigures"]),
         suite("ComputeBenchmarks"),
