@@ -40,7 +40,8 @@ enum GroupCost {
                 calls.withLock { $0.append(pure) }
             }
         }
-        print("scan with the group beside a bare scan: \(GroupRecord.spread(ratios.withLock { $0 }))")
+        let ratio = GroupRecord.spread(ratios.withLock { $0 })
+        print("scan with the group beside a bare scan: \(ratio)")
         print("a bare batch, ns: \(GroupRecord.spread(bare.withLock { $0 }))")
         print("the group's calls for a batch, ns: \(GroupRecord.spread(calls.withLock { $0 }))")
     }
