@@ -106,6 +106,12 @@ let package = Package(
             name: "MillraceLogWorker",
             dependencies: ["MillraceLog", "MillraceSystem", "MillraceTestSupport"],
             path: "Tests/MillraceLogWorker", swiftSettings: strict),
+        .executableTarget(
+            name: "MillraceGroupsWorker",
+            dependencies: [
+                "MillraceGroups", "MillraceLog", "MillraceSystem", "MillraceTestSupport",
+            ],
+            path: "Tests/MillraceGroupsWorker", swiftSettings: strict),
         .target(name: "MillraceFuzzMain", path: "Tests/MillraceFuzzMain"),
         .executableTarget(
             name: "MillraceFuzz",
@@ -124,7 +130,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MillraceGroupsTests",
-            dependencies: ["MillraceGroups", "MillraceSystem", "MillraceTestSupport"],
+            dependencies: [
+                "MillraceGroups", "MillraceGroupsWorker", "MillraceLog", "MillraceSystem",
+                "MillraceTestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceFeaturesTests",

@@ -33,10 +33,12 @@ let package = Package(
         .executable(name: "log-record", targets: ["LogRecord"]),
         .executable(name: "scan-memory", targets: ["ScanMemory"]),
         .executable(name: "inference-record", targets: ["InferenceRecord"]),
+        .executable(name: "group-record", targets: ["GroupRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
-        // Statistics over samples, baselines and comparison. Without its traits it needs no jemalloc.
+        // Statistics over samples, baselines and comparison. Without its traits it needs no
+        // jemalloc.
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
     ],
     targets: [
@@ -77,6 +79,9 @@ let package = Package(
                 "CInferencePeers", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),
             ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "GroupRecord", dependencies: [.product(name: "Millrace", package: "millrace")],
             swiftSettings: settings),
         suite("LogBenchmarks", also: ["LogFigures"]),
         suite("ComputeBenchmarks"),

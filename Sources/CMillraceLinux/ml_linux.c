@@ -89,6 +89,11 @@ int ml_is_locked(int fd, int64_t offset) {
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 ? lock.l_type != F_UNLCK : -errno;
 }
 
+int ml_pidfd_open(int pid) {
+    long fd = syscall(SYS_pidfd_open, pid, 0);
+    return fd >= 0 ? (int)fd : -errno;
+}
+
 int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds) {
     struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     long woken = syscall(SYS_futex, word, FUTEX_WAIT, expected, &limit, NULL, 0);

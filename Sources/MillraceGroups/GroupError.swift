@@ -1,3 +1,4 @@
+internal import MillraceLog
 public import MillraceSystem
 
 /// Why something about a consumer group could not be done.
@@ -13,6 +14,18 @@ public struct GroupError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let noSuchGroup = Code(description: "noSuchGroup")
         /// Another owner, in this process or another, runs the group.
         public static let inUse = Code(description: "inUse")
+        /// The members that are in the group read other topics, or share them out another way.
+        public static let otherSubscription = Code(description: "otherSubscription")
+        /// A process that lives is in the group under the same instance id.
+        public static let instanceInUse = Code(description: "instanceInUse")
+        /// The group has as many members as it can have.
+        public static let tooManyMembers = Code(description: "tooManyMembers")
+        /// The group knows as many partitions as it can know.
+        public static let tooManyPartitions = Code(description: "tooManyPartitions")
+        /// A topic or partition that the group has nothing to do with, or that does not exist.
+        public static let noSuchTopic = Code(description: "noSuchTopic")
+        /// The log refused; see the description.
+        public static let log = Code(description: "log")
         /// A commit came from a generation that is not the group's current one.
         public static let fenced = Code(description: "fenced")
         /// A file of the group holds what this program never wrote.
@@ -89,6 +102,57 @@ extension GroupError {
             "group '\(name)': a commit of generation \(generation) was refused, the group is at "
                 + "generation \(current): the member that made it must join again",
             group: name)
+    }
+
+    static func refused(
+        _ refusal: GroupState.Refusal, group name: String, lock path: String
+    ) -> GroupError {
+        switch refusal {
+        case .inUse(let member): inUse(name, path: path, holder: Int(member.process.pid))
+        case .otherSubscription:
+            GroupError(
+                .otherSubscription,
+                "group '\(name)' has members that read other topics, write to others, or use "
+                    + "another assignor: all members of a group do the same", group: name)
+        case .instanceInUse(let member):
+            GroupError(
+                .instanceInUse,
+                "group '\(name)': instance '\(member.id)' is process \(member.process.pid): give "
+                    + "each process an instance id of its own", group: name,
+                holder: Int(member.process.pid))
+        case .tooManyMembers: tooManyMembers(name)
+        case .tooManyPartitions:
+            GroupError(
+                .tooManyPartitions,
+                "group '\(name)' can know \(GroupState.maxPartitions) partitions at most: read "
+                    + "fewer topics in one group", group: name)
+        }
+    }
+
+    static func tooManyMembers(_ name: String) -> GroupError {
+        GroupError(
+            .tooManyMembers,
+            "group '\(name)' can have \(GroupState.maxMembers) members at most", group: name)
+    }
+
+    static func invalidInstance(_ name: String) -> GroupError {
+        GroupError(
+            .invalidName,
+            "instance id '\(name.prefix(40))' is not allowed: use 1 to 249 letters, digits, '.', "
+                + "'_' or '-'")
+    }
+
+    static func noSuchTopic(_ name: String, _ topic: String) -> GroupError {
+        GroupError(
+            .noSuchTopic,
+            "group '\(name)' has never read topic '\(topic)', or there is no such topic",
+            group: name)
+    }
+
+    static func log(_ name: String, _ error: LogError) -> GroupError {
+        GroupError(
+            .log, "group '\(name)': \(error.description)", group: name, path: error.path,
+            cause: error.cause)
     }
 
     static func corrupt(

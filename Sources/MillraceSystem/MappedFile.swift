@@ -57,6 +57,14 @@ internal import Glibc
         return unsafe _overrideLifetime(AtomicWord(address: address + offset), borrowing: self)
     }
 
+    /// The two 64-bit words at byte `offset`, for atomic access to both at once.
+    @_lifetime(borrow self)
+    package func wordPair(at offset: Int) -> AtomicWordPair {
+        precondition(offset >= 0 && offset % 16 == 0 && offset + 16 <= byteCount)
+        // SAFETY: the mapping lives as long as `self`, which the pair borrows.
+        return unsafe _overrideLifetime(AtomicWordPair(address: address + offset), borrowing: self)
+    }
+
     /// The 32-bit word at byte `offset`, for sleeping on a change of it.
     @_lifetime(borrow self)
     package func futex(at offset: Int) -> FutexWord {

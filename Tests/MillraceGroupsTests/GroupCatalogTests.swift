@@ -1,9 +1,9 @@
-import Glibc
+import MillraceLog
 import MillraceSystem
 import MillraceTestSupport
 import Testing
 
-import MillraceGroups
+@testable import MillraceGroups
 
 @Suite("Group catalogue")
 struct GroupCatalogTests {
@@ -14,17 +14,19 @@ struct GroupCatalogTests {
             String(repeating: "x", count: 250),
         ])
     func names(name: String) throws {
-        let directory = try TemporaryDirectory("millrace-groups")
-        let catalog = GroupCatalog(dataDirectory: directory.path)
+        let fixture = try GroupFixture(partitions: 1)
+        let catalog = fixture.catalog
         let attempts: [() throws -> Void] = [
-            { try GroupCatalog.validate(name) }, { _ = try catalog.open(name) },
+            { try GroupCatalog.validate(name) },
+            { _ = try ConsumerGroup(data: fixture.data, name: name, topics: [fixture.topic]) },
             { _ = try catalog.describe(name) }, { try catalog.delete(name) },
+            { _ = try catalog.reset(name, topic: "rows", to: .earliest) },
         ]
         for attempt in attempts {
             let error = #expect(throws: GroupError.self, performing: attempt)
             #expect(error?.code == .invalidName)
         }
-        #expect(try Files.list(directory.path).isEmpty)
+        #expect(!Files.exists(fixture.directory.file("groups")))
     }
 
     @Test("Names that Kafka allows are allowed")
@@ -34,171 +36,118 @@ struct GroupCatalogTests {
         }
     }
 
-    @Test("Lists, describes and deletes")
+    @Test("Lists, describes, resets and deletes")
     func lifeCycle() throws {
-        let directory = try TemporaryDirectory("millrace-groups")
-        let catalog = GroupCatalog(dataDirectory: directory.path)
+        let fixture = try GroupFixture(partitions: 2)
+        let catalog = fixture.catalog
         #expect(try catalog.names() == [])
-        let before = Clock.wallNanoseconds()
-        var group: GroupDirectory? = try catalog.open("score")
-        _ = try catalog.open("prepare")
-        try Files.createDirectory(directory.file("groups/no-group"))
-        #expect(try catalog.names() == ["prepare", "score"])
+        try fixture.append(batches: 6)
+        var group: ConsumerGroup? = try fixture.group()
+        try group?.run { consumer in
+            let claims = try consumer.changes()?.granted ?? []
+            try consumer.commit(claims[0], next: 4)
+        }
+        group = try fixture.group()
+        try Files.createDirectory(fixture.directory.file("groups/no-group"))
+        #expect(try catalog.names() == ["g"])
+        var description = try catalog.describe("g")
+        #expect(description.state == .stable)
+        let ours = try ProcessIdentity.current()
+        #expect(description.members.map(\.process) == [Int(ours.pid)])
+        #expect(description.members.map(\.core) == [0])
+        #expect(description.partitions.map(\.partition) == (0..<2).map(fixture.partition))
+        #expect(description.partitions.map(\.committed) == [4, nil])
+        #expect(description.partitions.map(\.end) == [6, 6])
+        #expect(description.partitions.map(\.lag) == [2, 6])
+        #expect(description.partitions.allSatisfy { $0.owner == description.members[0] })
 
-        let handles = try group!.offsets.register(topic: "t", id: 9, partitions: 2)
-        try group!.offsets.commit(handles[1], next: 5, generation: 1)
-        let expected = [
-            CommittedOffset(
-                partition: TopicPartition(topic: "t", partition: 1), topicID: 9, next: 5)
+        let attempts: [() throws -> Void] = [
+            { try catalog.delete("g") }, { _ = try catalog.reset("g", topic: "rows", to: .latest) },
         ]
-        var description = try catalog.describe("score")
-        #expect(description.isActive)
-        #expect(description.holder == Int(getpid()))
-        #expect(description.generation == 1)
-        #expect(description.offsets == expected)
-        #expect(description.damagedSlots == 0)
-        #expect((before...Clock.wallNanoseconds()).contains(description.committedAt))
+        for attempt in attempts {
+            let error = #expect(throws: GroupError.self, performing: attempt)
+            #expect(error?.code == .inUse)
+            #expect(error?.holder == description.members[0].process)
+        }
+        #expect(try catalog.describe("g") == description)
 
-        let refused = #expect(throws: GroupError.self) { try catalog.delete("score") }
-        #expect(refused?.code == .inUse)
         group = nil
-        description = try catalog.describe("score")
-        #expect(!description.isActive)
-        #expect(description.holder == nil)
-        #expect(description.offsets == expected)
+        #expect(try catalog.describe("g").state == .empty)
+        #expect(try catalog.reset("g", topic: "rows", to: .offset(1)) == [1, 1])
+        #expect(try catalog.describe("g").partitions.map(\.committed) == [1, 1])
+        let unknown = #expect(throws: GroupError.self) {
+            _ = try catalog.reset("g", topic: "none", to: .latest)
+        }
+        #expect(unknown?.code == .noSuchTopic)
 
-        try catalog.delete("score")
-        #expect(try catalog.names() == ["prepare"])
-        for attempt in [{ _ = try catalog.describe("score") }, { try catalog.delete("score") }] {
+        let generation = try catalog.describe("g").generation
+        try catalog.delete("g")
+        #expect(try catalog.names() == [])
+        for attempt in [{ _ = try catalog.describe("g") }, { try catalog.delete("g") }] {
             let error = #expect(throws: GroupError.self, performing: attempt)
             #expect(error?.code == .noSuchGroup)
         }
-        // Made anew, it goes on counting: what generation 1 wrote elsewhere is not its own.
-        let anew = try catalog.open("score")
-        #expect(anew.generation == 2)
-        #expect(anew.offsets.committed().isEmpty)
+        // Made anew, it goes on counting: what an old member tries is not its own.
+        group = try fixture.group()
+        description = try catalog.describe("g")
+        #expect(description.generation > generation)
+        #expect(description.partitions.map(\.committed) == [nil, nil])
+        _ = group?.name
     }
 
-    @Test("The generation grows with every opening, and beyond what the caller has seen")
-    func generations() throws {
-        let directory = try TemporaryDirectory("millrace-groups")
-        let catalog = GroupCatalog(dataDirectory: directory.path)
-        #expect(try catalog.open("g").generation == 1)
-        #expect(try catalog.open("g").generation == 2)
-        #expect(try catalog.open("g").advanceGeneration() == 4)
-        #expect(try catalog.open("g", above: 41).generation == 42)
-        try Files.remove(directory.file("groups/g/generation"))
-        #expect(try catalog.open("g").generation == 43)
-        let error = #expect(throws: GroupError.self) { try catalog.open("g", above: .max) }
-        #expect(error?.code == .outOfGenerations)
+    @Test("What was committed for a topic that is gone means nothing for another of its name")
+    func otherTopic() throws {
+        let fixture = try GroupFixture(partitions: 1)
+        try fixture.append(batches: 3)
+        try fixture.group().consumeToEnd { _, _ in }
+        try fixture.data.deleteTopic("rows")
+        let anew = try fixture.data.topic(
+            "rows", creating: TopicConfiguration(partitions: 1, kind: .bytes))
+        let group = try fixture.group(topics: [anew])
+        #expect(try group.committed(fixture.partition(0)) == nil)
     }
 
-    @Test("A damaged generation file is refused with its place")
-    func damagedGeneration() throws {
-        let directory = try TemporaryDirectory("millrace-groups")
-        let catalog = GroupCatalog(dataDirectory: directory.path)
-        _ = try catalog.open("g")
-        let path = directory.file("groups/g/generation")
-        let whole = try Files.read(path, maxBytes: 100)
-        #expect(whole.count == GenerationFile.byteCount)
-        #expect(Array(whole[..<8]) == Array("MLRGGENR".utf8))
-        #expect(Array(whole[12...]) == [1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
-        for bit in 0..<whole.count * 8 {
+    @Test("Every flipped bit of the page that means anything is refused with its place")
+    func damagedPage() throws {
+        let fixture = try GroupFixture(partitions: 1)
+        try fixture.append(batches: 3)
+        try fixture.group().consumeToEnd { _, _ in }
+        let path = fixture.directory.file("groups/g/page")
+        let whole = try Files.read(path, maxBytes: 1 << 20)
+        let words = [0, 64, GroupPage.partitionsByte, GroupPage.partitionsByte + 8]
+        for bit in words.flatMap({ byte in (byte * 8)..<(byte * 8 + 64) }) {
             var bytes = whole
-            bytes[bit / 8] ^= 1 << (bit % 8)
-            try Files.writeDurably(path, bytes)
-            let error = #expect(throws: GroupError.self) { try catalog.open("g") }
-            #expect(error?.code == .corrupt, "bit \(bit)")
-        }
-        for length in 0..<whole.count {
-            try Files.writeDurably(path, Array(whole[..<length]))
-            let error = #expect(throws: GroupError.self) { try catalog.open("g") }
-            #expect(error?.code == .corrupt, "\(length) bytes")
-        }
-        try Files.writeDurably(path, whole)
-        #expect(try catalog.open("g").generation == 2)
-    }
-
-    @Test("What a writer left behind half-written is removed by the next owner")
-    func temporaries() throws {
-        let directory = try TemporaryDirectory("millrace-groups")
-        let catalog = GroupCatalog(dataDirectory: directory.path)
-        _ = try catalog.open("g")
-        for name in ["offsets.tmp-1-2", "generation.tmp-3-4"] {
-            try Files.writeDurably(directory.file("groups/g/\(name)"), [1])
-        }
-        _ = try catalog.open("g")
-        #expect(
-            try Files.list(directory.file("groups/g")) == ["generation", "lock", "offsets"])
-    }
-
-    @Test("Of two owners in two processes the second is told who the first is")
-    func twoProcesses() async throws {
-        let directory = try TemporaryDirectory("millrace-groups")
-        let group = try GroupCatalog(dataDirectory: directory.path).open("g")
-        await #expect(processExitsWith: .success) {
-            [path = directory.path as String, owner = Int(getpid()) as Int] in
-            let catalog = GroupCatalog(dataDirectory: path)
-            let error = #expect(throws: GroupError.self) { try catalog.open("g") }
-            #expect(error?.code == .inUse)
-            #expect(error?.holder == owner)
-            #expect(error?.description.contains("process \(owner)") == true)
-            let description = try catalog.describe("g")
-            #expect(description.isActive)
-        }
-        #expect(group.generation == 1)
-    }
-
-    @Test("A killed owner leaves whole commits, and its group can be had at once")
-    func killed() async throws {
-        for round in 1...4 {
-            let directory = try TemporaryDirectory("millrace-groups")
-            await #expect(processExitsWith: .signal(SIGKILL)) {
-                [path = directory.path as String, pause = UInt32(round * 7000) as UInt32] in
-                try Self.commitUntilKilled(path, afterMicroseconds: pause)
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            try FileHandle(path, .readWrite).write(bytes, at: 0)
+            let error = #expect(throws: GroupError.self, "bit \(bit)") {
+                _ = try fixture.catalog.describe("g")
             }
-            let group = try GroupCatalog(dataDirectory: directory.path).open("g")
-            let committed = Set(group.offsets.committed().map(\.next))
-            let returned = try Files.readNext(directory.file("returned"))
-            #expect(group.generation == 2)
-            try #require(committed.count == 1, "a commit is whole")
-            #expect(committed.contains(returned) || committed.contains(returned + 1))
+            #expect(error?.code == .corrupt && error?.path == path, "bit \(bit): \(error as Any)")
+            #expect(error?.byte.map { $0 / 8 } == bit / 64, "bit \(bit): \(error as Any)")
         }
+        try FileHandle(path, .readWrite).write(whole, at: 0)
+        #expect(try fixture.catalog.describe("g").partitions.map(\.committed) == [3])
     }
 
-    /// Commits the same offset for all partitions again and again, noting each that returned.
-    private static func commitUntilKilled(
-        _ path: String, afterMicroseconds pause: UInt32
-    ) throws {
-        let group = try GroupCatalog(dataDirectory: path).open("g")
-        let handles = try group.offsets.register(
-            topic: String(repeating: "t", count: 200), id: 1, partitions: 40)
-        func commit(_ next: UInt64) throws {
-            let positions = handles.map { OffsetStore.Position($0, next: next) }
-            try group.offsets.commit(positions.span, generation: 1)
-            try Files.writeNext(next, path + "/returned")
-        }
-        try commit(1)
-        let killer = try PinnedThread(name: "killer", core: nil) {
-            usleep(pause)
-            kill(getpid(), SIGKILL)
-        }
-        for next in UInt64(2)...UInt64.max - 1 { try commit(next) }
-        killer.join()
-    }
-}
-
-extension Files {
-    /// Notes a number where another process finds it.
-    fileprivate static func writeNext(_ next: UInt64, _ path: String) throws {
-        var bytes = [UInt8](repeating: 0, count: 8)
-        LittleEndian.store(next, into: &bytes, at: 0)
-        let file = try FileHandle(path, .openOrCreate)
-        try file.write(unsafe bytes.span.bytes, at: 0)
-    }
-
-    fileprivate static func readNext(_ path: String) throws -> UInt64 {
-        let bytes = try read(path, maxBytes: 8)
-        return LittleEndian.load(bytes.span, at: 0)
+    @Test("After the machine went down nobody is in the group, and generations go on above")
+    func anotherBoot() throws {
+        let fixture = try GroupFixture(partitions: 1)
+        try fixture.append(batches: 3)
+        try fixture.group().consumeToEnd { _, _ in }
+        let before = try fixture.catalog.describe("g")
+        let files = try GroupFiles(
+            root: fixture.directory.file("groups"), group: "g", create: false)
+        // The record that was current was never written to the disk.
+        let place = try files.page.place(at: GroupPage.currentByte, "g")
+        let ceiling = try files.generationCeiling()
+        files.page.store(1, at: GroupPage.bootByte)
+        let session = try GroupSession(
+            root: fixture.directory.file("groups"), group: "g", create: false)
+        _ = try session.change { $0.leave([], now: 1) }
+        #expect(place.version > 1)
+        let after = try fixture.catalog.describe("g")
+        #expect(after.generation > ceiling && ceiling > before.generation)
+        #expect(after.partitions.map(\.committed) == [3])
+        #expect(after.state == .empty)
     }
 }

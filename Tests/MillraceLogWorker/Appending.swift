@@ -48,7 +48,7 @@ struct Appending {
         if name != nil { try resume() }
         var writer = try topic.writer(partition: partition, producer: name, mode: mode)
         try checkMemory(of: writer)
-        if forks { try Forking.leaveChild() }
+        if forks { say("child \(try Forking.leaveChild())") }
         var builder = BatchBuilder()
         var unsynced: [Promise] = []
         for batch in 0..<batches {

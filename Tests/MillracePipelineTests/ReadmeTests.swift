@@ -21,7 +21,7 @@ func readme(directory: String) throws -> Int {
     try group.consumeToEnd { slot, batch in
         print("core \(slot.core): rows \(batch.baseOffset) to \(batch.endOffset - 1)")
     }
-    return Int(group.committed(TopicPartition(topic: "measurements", partition: 0)) ?? 0)
+    return Int(try group.committed(TopicPartition(topic: "measurements", partition: 0)) ?? 0)
 }
 // README: end
 

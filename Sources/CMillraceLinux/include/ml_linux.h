@@ -68,6 +68,9 @@ int ml_unlock(int fd, int64_t offset);
 /// Whether another open file description holds a lock on one byte. 0, 1 or -errno.
 int ml_is_locked(int fd, int64_t offset);
 
+/// A descriptor that becomes readable when process `pid` dies. The descriptor or -errno.
+int ml_pidfd_open(int pid);
+
 /// Sleeps while `*word == expected`, at most `nanoseconds`. Shared between processes.
 /// 0 when woken, or -errno (-EAGAIN: the value differed; -ETIMEDOUT).
 int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);

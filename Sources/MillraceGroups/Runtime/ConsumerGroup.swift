@@ -2,122 +2,182 @@ public import MillraceLog
 internal import MillraceSystem
 internal import Synchronization
 
-/// A consumer group, run by this process on pinned cores.
+/// This process's part in a consumer group: a member on each of some cores.
 ///
-/// One slot a core; each slot owns its partitions alone. A group's state is on the disk: which
-/// generation it is in, and for each partition the offset to read next (the last consumed + 1).
-/// **Thread-safety**: any thread; `run` blocks its caller.
+/// Any number of processes on one data directory may be in a group. Each partition of its topics
+/// has one owner at a time; members that come, go, die or hang lead to a new generation in which
+/// their partitions are others', and partitions that stay where they are are not interrupted.
+/// Deaths are told by the kernel, without a time-out. How far the group is (for each partition the
+/// offset to read next: the last consumed + 1) is on the disk, for all to see.
+///
+/// **Thread-safety**: any thread; `run` and the functions that consume block their caller.
 public final class ConsumerGroup: Sendable {
-    /// A thread bound to a core, and the partitions that it owns.
-    public struct Slot: Sendable {
-        /// Place in the group, from 0.
-        public let index: Int
-        /// The core the thread is bound to.
-        public let core: Int
-        /// What the slot reads; nobody else of this generation does.
-        public let partitions: [TopicPartition]
-    }
-
     /// The group's name.
     public let name: String
-    /// Number of this run of the group: larger than that of any run before.
-    public let generation: UInt32
-    /// The slots, one for each core.
-    public let slots: [Slot]
-    private let directory: GroupDirectory
-    private let topics: [String: Topic]
-    private let handles: [TopicPartition: OffsetStore.Handle]
+    /// The cores, one consumer on each.
+    public let cores: [Int]
+    let session: GroupSession
+    let topics: [String: Topic]
+    private let options: MemberOptions
+    private let subscription: GroupState.Subscription
+    /// The members, one for each core, while the process is in the group.
+    private let members: Mutex<[Member]>
+    private let stopFlag = Atomic<Bool>(false)
+    /// Partitions that are not to be read at the moment.
+    let paused = PausedPartitions()
 
-    /// Joins as the only process of the group, with all partitions of `topics`.
+    /// Joins a group, which is made where it is not there.
     ///
-    /// - Parameter cores: where the slots run; by default one slot on each physical core that this
-    ///   process may use.
-    /// - Throws: `GroupError`: the name is not allowed, a core does not exist or is not allowed, or
-    ///   another process runs the group.
+    /// - Parameters:
+    ///   - topics: What is read; the same for all members.
+    ///   - outputs: Topics whose batches record the group's progress, where it has such: a
+    ///     partition of each for each partition that is read, both of the same number.
+    ///   - cores: where the consumers run; by default one on each physical core that this process
+    ///     may use. More than the machine has cannot be asked for: a second thread on a core adds
+    ///  none.  - assignor: How partitions are shared out; the same for all members.
+    ///   - isExclusive: Whether no other process may be in the group.
+    /// - Throws: `GroupError`: a name is not allowed, a core does not exist or is not allowed, the
+    ///   members that are there do something else, or another process has the group to itself.
     public init(
-        data: DataDirectory, name: String, topics: [Topic], cores: [Int]? = nil,
-        assignor: Assignor = .sticky
+        data: DataDirectory, name: String, topics: [Topic], outputs: [Topic] = [],
+        cores: [Int]? = nil, assignor: Assignor = .sticky, isExclusive: Bool = false,
+        options: MemberOptions = MemberOptions()
     ) throws(GroupError) {
-        let text = cores?.map(String.init).joined(separator: ",")
-        let list =
-            try text.map { (text) throws(GroupError) in try CoreList(parsing: text) }
-            ?? CoreList(automaticOn: .current())
-        let directory = try GroupCatalog(dataDirectory: data.path).open(name)
-        var handles: [TopicPartition: OffsetStore.Handle] = [:]
-        for topic in topics {
-            let registered = try directory.offsets.register(
-                topic: topic.name, id: topic.id, partitions: topic.partitions)
-            for (partition, handle) in registered.enumerated() {
-                handles[TopicPartition(topic: topic.name, partition: partition)] = handle
-            }
+        try GroupCatalog.validate(name)
+        if let instance = options.instance, !Names.isValid(instance) {
+            throw .invalidInstance(instance)
         }
-        let members = list.cores.indices.map { MemberID("slot-\($0)") }
-        let assignment = assignor.assign(members: members, partitions: Array(handles.keys))
+        let list = try cores.map { (cores) throws(GroupError) in try CoreList(cores) }
         self.name = name
-        self.directory = directory
-        self.handles = handles
+        self.cores = (list ?? CoreList(automaticOn: .current())).cores
+        self.options = options
         self.topics = Dictionary(topics.map { ($0.name, $0) }) { first, _ in first }
-        generation = directory.generation
-        slots = list.cores.enumerated().map { index, core in
-            Slot(index: index, core: core, partitions: assignment[members[index]])
+        subscription = GroupState.Subscription(
+            assignor: assignor, isExclusive: isExclusive,
+            topics: self.topics.keys.sorted(), outputs: Set(outputs.map(\.name)).sorted())
+        session = try GroupSession(root: "\(data.path)/groups", group: name, create: true)
+        members = Mutex([])
+        try join(above: Self.newestGeneration(of: self, in: outputs))
+    }
+
+    deinit {
+        // Who cannot say that it leaves is found dead: its locks go with it.
+        do throws(GroupError) { try session.leave(members.withLock { $0.map(\.key) }) } catch {}
+    }
+
+    private struct Member {
+        let number: Int
+        let key: UInt32
+    }
+
+    /// The highest generation in what a group whose files are new wrote before they were lost.
+    private static func newestGeneration(
+        of group: ConsumerGroup, in outputs: [Topic]
+    ) throws(GroupError) -> UInt32 {
+        let state = try group.session.state().state
+        guard state.generation == 0 else { return 0 }
+        var newest: UInt32 = 0
+        do throws(LogError) {
+            for output in outputs {
+                for topic in group.topics.values {
+                    for partition in 0..<min(output.partitions, topic.partitions) {
+                        let last = try output.lastOrigin(
+                            partition: partition, source: topic.reference,
+                            sourcePartition: partition, group: "group:" + group.name)
+                        newest = max(newest, last?.origin.generation ?? 0)
+                    }
+                }
+            }
+        } catch {
+            throw .log(group.name, error)
+        }
+        return newest
+    }
+
+    private func join(above floor: UInt32 = 0) throws(GroupError) {
+        let candidates = try session.candidates(
+            cores: cores, instance: options.instance, options: options)
+        let shapes = topics.values.sorted { $0.name < $1.name }.map {
+            GroupState.TopicShape(name: $0.name, id: $0.id, partitions: $0.partitions)
+        }
+        let keys = try session.join(candidates, subscription, shapes, above: floor)
+        members.withLock {
+            $0 = zip(candidates, keys).map { Member(number: $0.number, key: $1) }
         }
     }
+
+    /// The group's generation: grows with every change of its members or of who owns what.
+    ///
+    /// - Throws: `GroupError` with `corrupt` or `system`.
+    public func generation() throws(GroupError) -> UInt32 { try session.state().state.generation }
 
     /// The offset to read next in a partition; nil when the group has committed none.
-    public func committed(_ partition: TopicPartition) -> UInt64? {
-        directory.offsets.committed(partition)
-    }
-
-    /// Records that everything before `next` has been consumed.
     ///
-    /// It survives the death of the process; `sync` makes it survive loss of power.
-    public func commit(_ partition: TopicPartition, next: UInt64) throws(GroupError) {
-        guard let handle = handles[partition] else {
-            preconditionFailure("partition \(partition) is not the group's")
-        }
-        try directory.offsets.commit(handle, next: next, generation: generation)
+    /// - Throws: `GroupError` with `corrupt` or `system`.
+    public func committed(_ partition: TopicPartition) throws(GroupError) -> UInt64? {
+        try session.files.read().state.partitions
+            .first { $0.partition == partition }?.committed
     }
 
     /// Makes all commits so far durable.
-    public func sync() throws(GroupError) { try directory.offsets.sync() }
-
-    /// Runs `body` once for each slot that owns a partition, on the slot's pinned thread, and waits
-    /// for all of them.
     ///
-    /// - Throws: the first error that a slot threw.
-    public func run(_ body: @escaping @Sendable (Slot) throws -> Void) throws {
-        let failure = Mutex<(any Error)?>(nil)
-        let threads = try slots.filter { !$0.partitions.isEmpty }.map { slot in
-            try PinnedThread(name: "\(name)/\(slot.index)", core: slot.core) {
-                do { try body(slot) } catch {
-                    failure.withLock { if $0 == nil { $0 = error } }
-                }
+    /// - Throws: `GroupError.system`.
+    public func sync() throws(GroupError) { try session.files.sync() }
+
+    /// Asks every consumer to finish its batch, commit it, hand its partitions over and end.
+    ///
+    /// Returns at once; `run` and the functions that consume return when it is done.
+    public func drain() { stopFlag.store(true, ordering: .relaxed) }
+
+    /// Whether `drain` was called.
+    public var isDraining: Bool { stopFlag.load(ordering: .relaxed) }
+
+    /// Stops reading partitions until `resume`; they stay owned, and the rest goes on.
+    public func pause(_ partitions: some Sequence<TopicPartition>) { paused.add(partitions) }
+
+    /// Goes on with partitions that were paused.
+    public func resume(_ partitions: some Sequence<TopicPartition>) { paused.remove(partitions) }
+
+    /// Runs `body` once for each core, on a thread bound to it, and waits for all of them.
+    ///
+    /// When a body ends, its partitions are handed over to those that are left. Afterwards the
+    /// process is not in the group any more; the next `run` joins again.
+    /// - Throws: the first error that a body threw.
+    public func run(_ body: @escaping @Sendable (GroupConsumer) throws -> Void) throws {
+        if members.withLock({ $0.isEmpty }) { try join() }
+        let joined = members.withLock { members in
+            defer { members = [] }
+            return members
+        }
+        let failure = Failure()
+        let watch = try watch(failure)
+        defer { watch.stop() }
+        let threads = try joined.enumerated().map { index, member in
+            try PinnedThread(name: "\(name)/\(index)", core: cores[index]) {
+                let consumer = GroupConsumer(
+                    self.session, index: index, core: self.cores[index],
+                    number: member.number, key: member.key, options: self.options)
+                do { try body(consumer) } catch { failure.note(error) }
+                do { try consumer.leave() } catch { failure.note(error) }
             }
         }
         for thread in threads { thread.join() }
-        if let error = failure.withLock({ $0 }) { throw error }
+        if let error = failure.first { throw error }
     }
 
-    /// Reads every partition from where the group stopped to its published end, hands each batch to
-    /// `handler` on the owner's pinned thread, and commits after it.
-    ///
-    /// Rows before `RecordBatch.skippedRows` were consumed earlier. When the handler throws, the
-    /// batch is not committed: it comes again next time.
-    public func consumeToEnd(
-        _ handler: @escaping @Sendable (Slot, borrowing RecordBatch) throws -> Void
-    ) throws {
-        try run { slot in
-            for partition in slot.partitions {
-                guard let topic = self.topics[partition.topic] else { continue }
-                var reader = try topic.reader(partition: partition.partition)
-                try reader.seek(to: self.committed(partition) ?? reader.startOffset)
-                while true {
-                    guard let batch = try reader.next() else { break }
-                    try handler(slot, batch)
-                    try self.commit(partition, next: batch.endOffset)
-                }
-            }
-            try self.sync()
+    /// Looks after the other members until stopped.
+    private func watch(_ failure: Failure) throws -> WatchThread {
+        try WatchThread(session) { error in
+            failure.note(error)
+            self.drain()
         }
     }
+}
+
+/// The first error of several threads.
+private final class Failure: Sendable {
+    private let error = Mutex<(any Error)?>(nil)
+
+    var first: (any Error)? { error.withLock { $0 } }
+    func note(_ found: any Error) { error.withLock { if $0 == nil { $0 = found } } }
 }

@@ -6,19 +6,19 @@ internal import CMillraceKernels
 /// start, most significant byte first: every flip of up to three bits is found, and a word of
 /// zeros is not valid. A word is stored whole, so value and check never disagree in between.
 /// - Source: AUTOSAR, Specification of CRC Routines, CRC8H2F (here without the last inversion).
-enum CheckedWord {
-    static let maxValue: UInt64 = (1 << 56) - 1
+package enum CheckedWord {
+    package static let maxValue: UInt64 = (1 << 56) - 1
 
     /// The word for a value of at most 56 bits.
     @inline(__always)
-    static func seal(_ value: UInt64) -> UInt64 {
+    package static func seal(_ value: UInt64) -> UInt64 {
         precondition(value <= maxValue)
         return cm_check8(value) << 56 | value
     }
 
     /// The value of a word; nil when its check does not match.
     @inline(__always)
-    static func open(_ word: UInt64) -> UInt64? {
+    package static func open(_ word: UInt64) -> UInt64? {
         let value = word & maxValue
         return cm_check8(value) == word >> 56 ? value : nil
     }

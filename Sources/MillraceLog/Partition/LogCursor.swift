@@ -17,6 +17,11 @@ struct LogCursor: Sendable {
     /// The newest batch of that producer, as far as seen.
     var lastOfProducer: ProducerMark?
 
+    /// The claim whose batches are looked for; nil for none.
+    let claim: ClaimKey?
+    /// The newest batch that the claim covers, as far as seen.
+    var lastOfClaim: ClaimMark?
+
     /// A batch of a named producer.
     struct ProducerMark: Sendable, Equatable {
         let sequence: UInt64
@@ -26,10 +31,11 @@ struct LogCursor: Sendable {
     }
 
     /// Begins at the newest segment's start.
-    init(at header: SegmentHeader?, producer: UInt32) {
+    init(at header: SegmentHeader?, producer: UInt32, claim: ClaimKey? = nil) {
         position = header?.basePosition ?? 0
         offset = header?.baseOffset ?? 0
         self.producer = producer
+        self.claim = claim
     }
 
     /// Takes note of the batch that begins at `position`.
@@ -38,6 +44,9 @@ struct LogCursor: Sendable {
             lastOfProducer = ProducerMark(
                 sequence: header.sequence, position: position,
                 baseOffset: header.rows > 0 ? header.baseOffset : nil)
+        }
+        if let claim, let origin = header.origin, claim.covers(origin) {
+            lastOfClaim = ClaimMark(generation: origin.generation, end: origin.end)
         }
         position += UInt64(header.batchBytes)
         offset = max(offset, header.baseOffset + UInt64(header.rows))

@@ -1,13 +1,14 @@
 internal import MillraceSystem
 
 extension PartitionWriter {
-    /// The end of the log, with the newest batch of `producer` when one is named.
+    /// The end of the log, with the newest batches of `producer` and of `claim` when they are
+    /// named.
     ///
     /// Others append and begin segments meanwhile. The producer has no batch before log position
     /// `since`.
     static func cursor(
         _ files: PartitionFiles, _ control: borrowing ControlPage, _ view: LogView,
-        producer: UInt32, since: UInt64
+        producer: UInt32, since: UInt64, claim: ClaimKey?
     ) throws(LogError) -> LogCursor {
         let list = view.list
         // The segment of the last batch: a newer one may have none yet.
@@ -17,17 +18,16 @@ extension PartitionWriter {
             guard position == 0 || list.entries.first?.header.basePosition == position else {
                 throw files.missingSegment(position)
             }
-            var cursor = LogCursor(at: list.entries.first?.header, producer: producer)
+            var cursor = LogCursor(
+                at: list.entries.first?.header, producer: producer, claim: claim)
             try cursor.advance(to: position, in: list, of: files)
             return cursor
         }
-        var cursor = LogCursor(at: list.entries[index].header, producer: producer)
+        var cursor = LogCursor(
+            at: list.entries[index].header, producer: producer, claim: claim)
         try cursor.advance(to: position, in: list, of: files)
         try check(cursor, control)
-        if producer != 0, cursor.lastOfProducer == nil {
-            cursor.lastOfProducer = try lastBatch(
-                of: producer, before: index, since: since, list, files)
-        }
+        try lookBack(&cursor, before: index, since: since, list, files)
         return cursor
     }
 
@@ -46,21 +46,27 @@ extension PartitionWriter {
         }
     }
 
-    /// The newest batch of a producer in the segments before `index`.
-    private static func lastBatch(
-        of producer: UInt32, before index: Int, since: UInt64, _ list: SegmentList,
+    /// Looks in the segments before `index` for the newest batches that the cursor has not found.
+    ///
+    /// The producer has none before log position `since`.
+    private static func lookBack(
+        _ cursor: inout LogCursor, before index: Int, since: UInt64, _ list: SegmentList,
         _ files: PartitionFiles
-    ) throws(LogError) -> LogCursor.ProducerMark? {
+    ) throws(LogError) {
         for earlier in (0..<index).reversed() {
-            guard list.limit(of: earlier, published: .max) > since else { return nil }
-            let header = list.entries[earlier].header
-            var cursor = LogCursor(at: header, producer: producer)
+            let seeksProducer =
+                cursor.producer != 0 && cursor.lastOfProducer == nil
+                && list.limit(of: earlier, published: .max) > since
+            let seeksClaim = cursor.claim != nil && cursor.lastOfClaim == nil
+            guard seeksProducer || seeksClaim else { return }
+            var walker = LogCursor(
+                at: list.entries[earlier].header, producer: cursor.producer, claim: cursor.claim)
             var walk = try BatchWalk(
                 files.open(list.entries[earlier]),
                 limit: list.limit(of: earlier, published: .max))
-            while let header = try walk.next() { cursor.pass(header) }
-            if let mark = cursor.lastOfProducer { return mark }
+            while let header = try walk.next() { walker.pass(header) }
+            cursor.lastOfProducer = cursor.lastOfProducer ?? walker.lastOfProducer
+            cursor.lastOfClaim = cursor.lastOfClaim ?? walker.lastOfClaim
         }
-        return nil
     }
 }

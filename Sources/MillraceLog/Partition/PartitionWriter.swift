@@ -38,6 +38,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private let registration: TopicUpkeep.Registration?
     /// The producer's newest sequence that this writer knows of.
     private var known: LogCursor.ProducerMark?
+    /// The newest batch that the claim covered when the writer was opened.
+    var inherited: ClaimMark?
 
     /// Bytes dropped at opening because the machine had gone down before they were synced.
     public let tornBytes: Int
@@ -52,8 +54,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     init(
         files: PartitionFiles, configuration: TopicConfiguration, producer: UInt32,
-        producerSince: UInt64 = 0, mode: AppendMode, sources: SourceTopics?,
-        upkeep: TopicUpkeep?
+        producerSince: UInt64 = 0, claim: ClaimKey? = nil, mode: AppendMode,
+        sources: SourceTopics?, upkeep: TopicUpkeep?
     ) throws(LogError) {
         let torn = try PartitionEntry.recoverIfNeeded(files, sources: sources)
         let control = try files.openControl(writable: true)
@@ -64,7 +66,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
             (
                 view,
                 try Self.cursor(
-                    files, control, view, producer: producer, since: producerSince)
+                    files, control, view, producer: producer, since: producerSince, claim: claim)
             )
         }
         let registration = try upkeep?.register(files, sources)
@@ -96,12 +98,13 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// A batch without rows is allowed when it has an origin: it records progress. With a named
     /// producer, a batch whose sequence is not above the last one is a duplicate: it was appended
     /// before, and is acknowledged without being appended again.
-    /// - Parameter acknowledgement: what to wait for; by default what the topic's flush policy says.
+    /// - Parameter acknowledgement: what to wait for; by default what the topic's flush policy
+    /// says.
     /// - Throws: `LogError` with code `fenced` when another instance of the named producer has
-    ///   appended since this writer was opened, `poisoned` after a failed sync, `system` when the
-    ///   disk refuses. While the builder has its rows nothing of it is published, and a later
-    ///   append may succeed. A builder that is empty was published and not made durable, which
-    ///   `flush()` may try again.
+    ///   appended since this writer was opened, or another has its claim now, `poisoned` after a
+    ///   failed sync, `system` when the disk refuses. While the builder has its rows nothing of it
+    ///   is published, and a later append may succeed. A builder that is empty was published and
+    ///   not made durable, which `flush()` may try again.
     /// - Complexity: one pass over the bytes, one `pwrite` (or copy), four compare-exchanges.
     @discardableResult
     public mutating func append(
@@ -127,6 +130,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         while true {
             try enter(&holding)
             if let receipt = try duplicate(header) { return receipt }
+            try checkClaim(header)
             header.producer = cursor.producer
             if let base = try place(&header, of: &builder, &holding) {
                 return AppendReceipt(baseOffset: base, isDuplicate: false)
@@ -259,7 +263,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
         while true {
             let published = try control.publishedValue()
             do throws(LogError) { try files.checkEpoch(published.epoch + 1) } catch {
-                // Nobody may append in an epoch in which another may still believe to have the lock.
+                // Nobody may append in an epoch in which another may still believe to have the
+                // lock.
                 holding.keep()
                 throw error
             }
@@ -369,8 +374,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
             topicID: files.topicID, partition: UInt32(files.partition),
             epoch: UInt32(seen.epoch), baseOffset: cursor.offset, basePosition: cursor.position)
         let prior = try priorMaxTimestamp()
-        // What an owner that was succeeded wrote and did not publish must not come back in its place
-        // when the machine goes down.
+        // What an owner that was succeeded wrote and did not publish must not come back in its
+        // place when the machine goes down.
         let isOfNewEpoch = list.entries.last.map { $0.header.epoch != header.epoch } ?? false
         do throws(LogError) {
             let opened = try OpenSegment.create(

@@ -207,6 +207,25 @@ public final class Topic: Sendable {
         }
     }
 
+    /// Opens a partition for appending what a group's member makes of a source partition.
+    ///
+    /// `PartitionWriter.claimedEnd` says where to go on.
+    /// - Throws: as `writer(partition:producer:mode:)`, and `fenced` when a later owner has
+    /// appended.
+    public func writer(
+        partition: Int, claim: OutputClaim, mode: AppendMode = .write
+    ) throws(LogError) -> PartitionWriter {
+        let key = ClaimKey(
+            group: try dictionary.id(of: claim.group), source: try dictionary.id(of: claim.source),
+            partition: UInt32(claim.sourcePartition), generation: claim.generation,
+            start: claim.start, isReset: claim.isReset)
+        var writer = try PartitionWriter(
+            files: files(partition), configuration: configuration, producer: 0, claim: key,
+            mode: mode, sources: sources, upkeep: upkeep)
+        try writer.stakeClaim(now: claim.isContested || claim.isReset)
+        return writer
+    }
+
     /// Opens a partition for reading from its first row.
     ///
     /// `onOutOfRange` says what to do when retention removes rows before they were read. A

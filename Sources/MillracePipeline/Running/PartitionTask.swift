@@ -1,3 +1,5 @@
+internal import MillraceGroups
+internal import MillraceLog
 internal import MillraceSystem
 
 /// The work on one source partition: one owner, one batch at a time.
@@ -7,36 +9,129 @@ protocol PartitionTask: AnyObject {
 
     /// Makes what was written durable and lets go of it.
     func close() throws
+
+    /// How many source rows have their outcome, by this task or before it.
+    var rowsDone: Int { get }
 }
 
-/// Runs the tasks of one slot until their input has ended or the run is stopped.
-enum SlotLoop {
+/// Runs the tasks of one slot, those of the partitions that it owns, until their input has ended or
+/// the run is stopped.
+struct SlotLoop {
     /// How long a slot sleeps when none of its partitions has rows.
     ///
     /// Stages of one run share cores, so they sleep and do not spin.
     private static let idleNanoseconds: Int64 = 200_000
 
+    let consumer: GroupConsumer
+    let upstream: Upstream
+    let stop: StopFlag
+    let status: StageStatus
+    /// Slots end together: one that has nothing left may be given the partition of one that fails.
+    let vote: EndVote
+    private var tasks: [(claim: GroupConsumer.Claim, task: any PartitionTask)] = []
+    /// What is owned and not begun with: its output was another's a moment ago.
+    private var waiting: [GroupConsumer.Claim] = []
+
+    init(
+        consumer: GroupConsumer, upstream: Upstream, stop: StopFlag, status: StageStatus,
+        vote: EndVote
+    ) {
+        self.consumer = consumer
+        self.upstream = upstream
+        self.stop = stop
+        self.status = status
+        self.vote = vote
+    }
+
+    /// Works until the end; `make` begins with a partition, `begun` is called once, when the first
+    /// partitions have been begun with.
+    ///
     /// When a task fails, the whole run is stopped before the error goes on.
-    static func run(_ tasks: [any PartitionTask], until upstream: Upstream, stop: StopFlag) throws {
-        do { try work(tasks, until: upstream, stop: stop) } catch {
+    mutating func run(
+        _ make: (GroupConsumer.Claim) throws -> any PartitionTask, begun: () -> Void = {}
+    ) throws {
+        do {
+            try follow(make)
+            begun()
+            try work(make)
+        } catch {
             stop.set()
             throw error
         }
     }
 
-    private static func work(
-        _ tasks: [any PartitionTask], until upstream: Upstream, stop: StopFlag
+    private mutating func work(
+        _ make: (GroupConsumer.Claim) throws -> any PartitionTask
     ) throws {
+        var isReady = false
         while !stop.isSet {
             let ended = upstream.hasEnded
-            var worked = false
-            for task in tasks where !stop.isSet {
-                if try task.step() { worked = true }
+            try follow(make)
+            if try round() {
+                if isReady { vote.withdraw() }
+                isReady = false
+                continue
             }
-            if worked { continue }
-            if ended { break }
-            PinnedThread.sleep(nanoseconds: idleNanoseconds)
+            if ended, waiting.isEmpty, try consumer.isSettled(), !consumer.mayHaveChanged {
+                if !isReady { vote.enter() }
+                isReady = true
+                if vote.isUnanimous { break }
+            }
+            PinnedThread.sleep(nanoseconds: Self.idleNanoseconds)
         }
-        for task in tasks { try task.close() }
+        for (_, task) in tasks { try task.close() }
+    }
+
+    /// One batch of each partition; false when there was none.
+    private mutating func round() throws -> Bool {
+        var worked = false
+        for (claim, task) in tasks where !stop.isSet {
+            do { if try task.step() { worked = true } } catch {
+                guard Self.isFenced(error) else { throw error }
+                // What it tried was refused. The next look at the group tells whether the partition
+                // is still owned.
+                drop([claim])
+                waiting.append(claim)
+                return true
+            }
+            consumer.tick()
+            if consumer.mayHaveChanged { return true }
+        }
+        return worked
+    }
+
+    private static func isFenced(_ error: any Error) -> Bool {
+        (error as? LogError)?.code == .fenced || (error as? GroupError)?.code == .fenced
+    }
+
+    /// Ends and begins tasks as the group says.
+    private mutating func follow(
+        _ make: (GroupConsumer.Claim) throws -> any PartitionTask
+    ) throws {
+        if let changes = try consumer.changes() {
+            drop(Set(changes.revoked + changes.lost))
+            if !changes.revoked.isEmpty { try consumer.release(changes.revoked) }
+            waiting += changes.granted
+        }
+        guard !waiting.isEmpty else { return }
+        let claims = waiting
+        waiting = []
+        for claim in claims {
+            do {
+                let task = try make(claim)
+                status.add(rows: task.rowsDone)
+                tasks.append((claim, task))
+            } catch {
+                guard Self.isFenced(error) else { throw error }
+                waiting.append(claim)
+            }
+        }
+    }
+
+    /// Ends the tasks of some partitions.
+    private mutating func drop(_ gone: Set<GroupConsumer.Claim>) {
+        for (claim, task) in tasks where gone.contains(claim) { status.add(rows: -task.rowsDone) }
+        tasks.removeAll { gone.contains($0.claim) }
+        waiting.removeAll { gone.contains($0) }
     }
 }

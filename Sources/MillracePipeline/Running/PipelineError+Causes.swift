@@ -24,8 +24,9 @@ extension PipelineError {
     init(_ error: GroupError) {
         let code: Code =
             switch error.code {
-            case .inUse: .tryLater
-            case .corrupt, .unsupportedVersion: .badData
+            case .inUse, .instanceInUse: .tryLater
+            case .noSuchGroup, .noSuchTopic: .noInput
+            case .corrupt, .unsupportedVersion, .log: .badData
             case .system: error.cause?.isOutOfSpace == true ? .cannotCreate : .inputOutput
             case .fenced, .outOfGenerations: .internalError
             default: .usage

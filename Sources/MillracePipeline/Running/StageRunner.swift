@@ -34,18 +34,26 @@ struct StageRunner {
         }
     }
 
-    private func group(_ topic: Topic, cores: [Int]?) throws -> ConsumerGroup {
+    private func group(
+        _ topic: Topic, outputs: [Topic] = [], cores: [Int]?, isExclusive: Bool = false
+    ) throws -> ConsumerGroup {
+        // A trainer may take any time for what it does between two looks at the group.
+        let options = isExclusive ? MemberOptions(hangMilliseconds: 0) : MemberOptions()
         let group = try ConsumerGroup(
-            data: data, name: stage.group, topics: [topic], cores: cores,
-            assignor: stage.assignor)
-        status.begin(cores: group.slots.filter { !$0.partitions.isEmpty }.map(\.core))
+            data: data, name: stage.group, topics: [topic], outputs: outputs, cores: cores,
+            assignor: stage.assignor, isExclusive: isExclusive, options: options)
+        status.begin(cores: Array(group.cores.prefix(topic.partitions)))
         return group
+    }
+
+    private func loop(_ consumer: GroupConsumer, _ vote: EndVote) -> SlotLoop {
+        SlotLoop(
+            consumer: consumer, upstream: upstream, stop: stop, status: status, vote: vote)
     }
 
     // MARK: Preprocess
 
     private func preprocess(_ work: PreprocessStage, _ source: Topic) throws {
-        let group = try group(source, cores: stage.cores ?? plan.options.cores)
         guard let specification = try specification(work, source) else { return }
         var outputs: [Topic] = []
         for reference in work.to {
@@ -58,23 +66,47 @@ struct StageRunner {
             outputs.append(topic)
         }
         let opened = outputs
-        let waiting = Countdown(group.slots.count { !$0.partitions.isEmpty })
-        try group.run { slot in
-            let tasks = try slot.partitions.map {
+        let group = try group(
+            source, outputs: opened, cores: stage.cores ?? plan.options.cores)
+        let waiting = Countdown(group.cores.count)
+        let vote = EndVote(voters: group.cores.count)
+        try group.run { consumer in
+            var loop = self.loop(consumer, vote)
+            try loop.run { claim in
                 try PreprocessTask(
-                    partition: $0, source: source, outputs: opened, group: group,
-                    specification: specification, policy: work.definition.onBadRow,
-                    status: self.status, rejections: self.rejections)
+                    claim: claim, consumer: consumer, group: group.name, source: source,
+                    outputs: opened, specification: specification,
+                    policy: work.definition.onBadRow, status: self.status,
+                    rejections: self.rejections)
+            } begun: {
+                // When every writer has brought its partition in order, the outputs may be read.
+                if waiting.countDown() { for topic in opened { self.board.add(topic) } }
             }
-            // When every writer has brought its partition in order, the outputs may be read.
-            if waiting.countDown() { for topic in opened { self.board.add(topic) } }
-            try SlotLoop.run(tasks, until: self.upstream, stop: self.stop)
         }
         try group.sync()
     }
 
     /// The frozen specification: the one of an earlier run, or a new one.
+    ///
+    /// Of several processes one fits, and the others take what it has frozen.
     private func specification(
+        _ work: PreprocessStage, _ source: Topic
+    ) throws -> FrozenSpecification? {
+        let directory = "\(data.path)/groups/\(stage.group)"
+        try Files.createDirectory(directory)
+        while !stop.isSet {
+            if let lock = try FileLock.acquire("\(directory)/freezing") {
+                let frozen = Result { try freeze(work, source) }
+                // The lock is held until here.
+                _ = consume lock
+                return try frozen.get()
+            }
+            PinnedThread.sleep(nanoseconds: 5_000_000)
+        }
+        return nil
+    }
+
+    private func freeze(
         _ work: PreprocessStage, _ source: Topic
     ) throws -> FrozenSpecification? {
         let header = try header(of: source)
@@ -110,14 +142,14 @@ struct StageRunner {
         guard let specification = try specification(of: source) else { return }
         // One slot trains: the order of rows, and so every bit of the weights, is one.
         let cores = stage.cores ?? plan.options.cores ?? CoreList(automaticOn: .current()).cores
-        let group = try group(source, cores: Array(cores.suffix(1)))
+        let group = try group(source, cores: Array(cores.suffix(1)), isExclusive: true)
         let metrics = try data.topic(
             MetricsTopic.name(of: stage.name), creating: TopicConfiguration(kind: .bytes))
         board.add(metrics)
-        try group.run { _ in
+        try group.run { consumer in
             let task = try TrainTask(
-                work, topic: source, metrics: metrics, group: group, repository: self.repository,
-                specification: specification,
+                work, topic: source, metrics: metrics, group: group, consumer: consumer,
+                repository: self.repository, specification: specification,
                 checkpointPath: "\(self.data.path)/groups/\(self.stage.group)/checkpoint",
                 status: self.status, stop: self.stop, upstream: self.upstream,
                 rejections: self.rejections)
@@ -147,19 +179,22 @@ struct StageRunner {
             repository: repository, name: work.model, version: work.version, kernels: kernels,
             logger: logger)
         guard let first = try firstVersion(models, work) else { return }
-        let group = try group(source, cores: stage.cores ?? plan.options.cores)
+        let group = try group(
+            source, outputs: [output], cores: stage.cores ?? plan.options.cores)
         let watcher = try models.watch()
         defer {
             models.close()
             watcher.join()
         }
-        try group.run { slot in
-            let tasks = try slot.partitions.map {
+        let vote = EndVote(voters: group.cores.count)
+        try group.run { consumer in
+            var loop = self.loop(consumer, vote)
+            try loop.run { claim in
                 try ScoreTask(
-                    partition: $0, source: source, output: output, group: group,
-                    modelName: work.model, models: models, first: first, status: self.status)
+                    claim: claim, consumer: consumer, group: group.name, source: source,
+                    output: output, modelName: work.model, models: models, first: first,
+                    status: self.status)
             }
-            try SlotLoop.run(tasks, until: self.upstream, stop: self.stop)
         }
         try group.sync()
     }

@@ -14,8 +14,8 @@ final class ScoreTask: PartitionTask {
 
     private let source: Topic
     private let output: Topic
-    private let partition: TopicPartition
-    private let group: ConsumerGroup
+    private let claim: GroupConsumer.Claim
+    private let consumer: GroupConsumer
     private let modelName: String
     private let models: ModelFeed
     private let status: StageStatus
@@ -32,35 +32,43 @@ final class ScoreTask: PartitionTask {
     /// Dictionary id of the specification that the model was checked against.
     private var checkedSpecification: UInt32 = 0
 
+    /// Source rows that have their outcome.
+    private(set) var rowsDone: Int
+
     init(
-        partition: TopicPartition, source: Topic, output: Topic, group: ConsumerGroup,
-        modelName: String, models: ModelFeed, first: ScoringModel, status: StageStatus
+        claim: GroupConsumer.Claim, consumer: GroupConsumer, group: String, source: Topic,
+        output: Topic, modelName: String, models: ModelFeed, first: ScoringModel,
+        status: StageStatus
     ) throws {
         self.source = source
         self.output = output
-        self.partition = partition
-        self.group = group
+        self.claim = claim
+        self.consumer = consumer
         self.modelName = modelName
         self.models = models
         self.status = status
         model = first
         lastOffered = first.version
         workspace = ScoringWorkspace(for: first.prepared)
-        writer = try output.writer(partition: partition.partition)
-        template.group = try output.dictionaryID(of: "group:" + group.name)
+        let partition = claim.partition.partition
+        let writer = try output.writer(
+            partition: partition,
+            claim: OutputClaim(
+                group: "group:" + group, source: source.reference, sourcePartition: partition,
+                generation: claim.generation, isContested: claim.isContested))
+        template.group = try output.dictionaryID(of: "group:" + group)
         template.source = try output.dictionaryID(of: source.reference)
-        template.sourcePartition = UInt32(partition.partition)
-        template.generation = group.generation
+        template.sourcePartition = UInt32(partition)
+        template.generation = claim.generation
         template.model = try output.dictionaryID(of: "model:" + modelName)
         template.kernelSet = try output.dictionaryID(
             of: "kernels:" + first.prepared.kernels.rawValue)
-        let tail =
-            try output.lastOrigin(
-                partition: partition.partition, source: source.reference,
-                sourcePartition: partition.partition, group: "group:" + group.name)?.origin.end ?? 0
-        var reader = try source.reader(partition: partition.partition)
+        // The output is the truth; what the group committed is a copy of it.
+        let tail = writer.claimedEnd ?? 0
+        self.writer = consume writer
+        var reader = try source.reader(partition: partition)
         try reader.seek(to: max(tail, reader.startOffset))
-        status.add(rows: Int(tail))
+        rowsDone = Int(tail)
         self.reader = consume reader
         status.use(version: first.version)
     }
@@ -102,9 +110,10 @@ final class ScoreTask: PartitionTask {
         origin.modelVersion = UInt64(model.version)
         builder.origin = origin
         try writer?.append(&builder)
+        rowsDone += rows
         status.add(rows: rows)
         status.add(rejected: nulls)
-        try group.commit(partition, next: origin.end)
+        try consumer.commit(claim, next: origin.end)
         return true
     }
 

@@ -1,4 +1,5 @@
 internal import MillraceFeatures
+internal import MillraceGroups
 internal import MillraceLog
 
 /// One output partition of a preprocess stage.
@@ -15,13 +16,21 @@ final class PreprocessLane {
     private(set) var tail: UInt64
     private var begin: UInt64 = 0
 
-    /// Opens output partition `partition` of `topic`, which reads the same partition of `source`.
+    /// Opens the partition of `topic` that has the number of the claimed partition of `source`.
     init(
-        topic: Topic, partition: Int, source: Topic, group: String, generation: UInt32,
+        topic: Topic, claim: GroupConsumer.Claim, source: Topic, group: String,
         specification: FrozenSpecification
     ) throws {
+        let partition = claim.partition.partition
+
         let width = specification.value.width
-        writer = try topic.writer(partition: partition)
+        let writer = try topic.writer(
+            partition: partition,
+            claim: OutputClaim(
+                group: "group:" + group, source: source.reference, sourcePartition: partition,
+                generation: claim.generation, isContested: claim.isContested))
+        tail = writer.claimedEnd ?? 0
+        self.writer = consume writer
         builder = BatchBuilder(columns: width)
         isLabelled = topic.configuration.label
         self.specification = try topic.dictionaryID(of: specification.dictionaryText)
@@ -29,13 +38,8 @@ final class PreprocessLane {
         origin.group = try topic.dictionaryID(of: "group:" + group)
         origin.source = try topic.dictionaryID(of: source.reference)
         origin.sourcePartition = UInt32(partition)
-        origin.generation = generation
+        origin.generation = claim.generation
         template = origin
-        tail =
-            try topic.lastOrigin(
-                partition: partition, source: source.reference, sourcePartition: partition,
-                group: "group:" + group
-            )?.origin.end ?? 0
     }
 
     /// Begins a batch for source rows from `offset` on.

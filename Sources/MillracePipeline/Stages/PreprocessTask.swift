@@ -14,8 +14,9 @@ final class PreprocessTask: PartitionTask {
     private static let blockBytes = 256 << 10
 
     private let source: Topic
-    private let partition: TopicPartition
-    private let group: ConsumerGroup
+    private let claim: GroupConsumer.Claim
+    private let consumer: GroupConsumer
+    private var partition: TopicPartition { claim.partition }
     private let specification: FeatureSpecification
     private let policy: BadRowPolicy
     private let status: StageStatus
@@ -25,23 +26,25 @@ final class PreprocessTask: PartitionTask {
     private var reader: PartitionReader?
     private var encoder: RowEncoder
     private var scratch: [Float]
+    /// Source rows that have their outcome.
+    private(set) var rowsDone: Int
 
     init(
-        partition: TopicPartition, source: Topic, outputs: [Topic], group: ConsumerGroup,
-        specification: FrozenSpecification, policy: BadRowPolicy, status: StageStatus,
-        rejections: RejectionLog
+        claim: GroupConsumer.Claim, consumer: GroupConsumer, group: String, source: Topic,
+        outputs: [Topic], specification: FrozenSpecification, policy: BadRowPolicy,
+        status: StageStatus, rejections: RejectionLog
     ) throws {
         self.source = source
-        self.partition = partition
-        self.group = group
+        self.claim = claim
+        self.consumer = consumer
         self.specification = specification.value
         self.policy = policy
         self.status = status
         self.rejections = rejections
         lanes = try outputs.map {
             try PreprocessLane(
-                topic: $0, partition: partition.partition, source: source, group: group.name,
-                generation: group.generation, specification: specification)
+                topic: $0, claim: claim, source: source, group: group,
+                specification: specification)
         }
         let width = specification.value.width
         blockRows = min(4096, max(64, Self.blockBytes / (width * 4)))
@@ -49,10 +52,10 @@ final class PreprocessTask: PartitionTask {
         scratch = [Float](repeating: 0, count: width)
         // The outputs are the truth; what the group committed is a copy of it.
         let start = lanes.map(\.tail).min() ?? 0
-        var reader = try source.reader(partition: partition.partition)
+        var reader = try source.reader(partition: claim.partition.partition)
         let first = try reader.startOffset
         try reader.seek(to: max(start, first))
-        status.add(rows: Int(start - min(start, first)))
+        rowsDone = Int(start - min(start, first))
         self.reader = consume reader
     }
 
@@ -96,8 +99,9 @@ final class PreprocessTask: PartitionTask {
             }
         }
         for lane in lanes { _ = try lane.finish(at: end, epoch: batch.epoch) }
+        rowsDone += rows.count
         status.add(rows: rows.count)
-        try group.commit(partition, next: end)
+        try consumer.commit(claim, next: end)
     }
 
     /// Reports a rejected row by the file and line that it came from, or by its offset.

@@ -19,7 +19,9 @@ final class TrainTask {
 
     private let stage: TrainStage
     private let topic: Topic
-    private let group: ConsumerGroup
+    private let consumer: GroupConsumer
+    /// What the group owns: all partitions, in order.
+    private let claims: [GroupConsumer.Claim]
     private let repository: ModelRepository
     private let specification: FrozenSpecification
     private let checkpointPath: String
@@ -36,12 +38,15 @@ final class TrainTask {
 
     init(
         _ stage: TrainStage, topic: Topic, metrics: Topic, group: ConsumerGroup,
-        repository: ModelRepository, specification: FrozenSpecification, checkpointPath: String,
-        status: StageStatus, stop: StopFlag, upstream: Upstream, rejections: RejectionLog
+        consumer: GroupConsumer, repository: ModelRepository,
+        specification: FrozenSpecification, checkpointPath: String, status: StageStatus,
+        stop: StopFlag, upstream: Upstream, rejections: RejectionLog
     ) throws {
         self.stage = stage
         self.topic = topic
-        self.group = group
+        self.consumer = consumer
+        // It is alone in the group.
+        claims = try consumer.changes()?.granted ?? []
         self.repository = repository
         self.specification = specification
         self.checkpointPath = checkpointPath
@@ -75,7 +80,7 @@ final class TrainTask {
         }
         self.metrics = try MetricsTopic(
             metrics, training: position.trainingID, group: group.name,
-            generation: group.generation)
+            generation: group.generation())
     }
 
     /// Trains to the end of the topic, or until the run is stopped.
@@ -191,8 +196,8 @@ final class TrainTask {
             record.version = version
             try metrics.append(record)
         }
-        for (partition, next) in position.offsets.enumerated() {
-            try group.commit(TopicPartition(topic: topic.name, partition: partition), next: next)
+        for claim in claims where claim.partition.partition < position.offsets.count {
+            try consumer.commit(claim, next: position.offsets[claim.partition.partition])
         }
     }
 

@@ -36,7 +36,8 @@ package final class ChildProcess {
 
     /// Starts a program.
     ///
-    /// Of our environment it inherits the search path and the home directory alone; `environment` is `NAME=value` each.
+    /// Of our environment it inherits the search path and the home directory alone; `environment`
+    /// is `NAME=value` each.
     package init(
         _ program: String, _ arguments: [String] = [], environment: [String] = []
     ) throws(SystemError) {
@@ -97,6 +98,9 @@ package final class ChildProcess {
 
     /// Ends the process at once, wherever it is.
     package func kill() { send(SIGKILL) }
+
+    /// Asks the process to end.
+    package func terminate() { send(SIGTERM) }
 
     /// Stops the process wherever it is, and returns when it stands still.
     ///

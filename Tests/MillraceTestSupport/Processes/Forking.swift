@@ -1,25 +1,27 @@
-import Glibc
+internal import Glibc
+package import MillraceSystem
 
 /// A child that is forked and never runs a program of its own.
-enum Forking {
+package enum Forking {
     private static let seconds: UInt32 = 120
 
-    /// Forks a child that sleeps with every file open that we have open; prints `child` and its
-    /// number.
+    /// Forks a child that sleeps with every file open that we have open; returns its number.
     ///
     /// Swift hides `fork`, because a child of several threads may do little; this one only sleeps.
-    static func leaveChild() throws {
+    package static func leaveChild() throws(SystemError) -> Int32 {
         typealias Fork = @convention(c) () -> Int32
-        guard let symbol = unsafe dlsym(nil, "fork") else { throw Complaint("there is no fork") }
+        guard let symbol = unsafe dlsym(nil, "fork") else {
+            throw SystemError(operation: "dlsym", path: "fork", errno: ENOSYS)
+        }
         let fork = unsafe unsafeBitCast(symbol, to: Fork.self)
         let child = fork()
-        guard child >= 0 else { throw Complaint("cannot fork: \(errno)") }
+        guard child >= 0 else { throw SystemError(operation: "fork", path: "", errno: errno) }
         if child == 0 {
             // Whoever reads what the parent prints must not wait for the child.
             close(1)
             sleep(seconds)
             _exit(0)
         }
-        say("child \(child)")
+        return child
     }
 }
