@@ -3,6 +3,7 @@ extension BatchBuilder {
     /// The header as far as the builder knows it, for a matrix stored as `type`.
     ///
     /// - Throws: `LogError` when the sections contradict each other or a limit.
+    @inline(__always)
     mutating func sealedHeader(storing type: ElementType) throws(LogError) -> BatchHeader {
         completeSections()
         try checkCounts()
@@ -36,6 +37,7 @@ extension BatchBuilder {
                 + "not \(bytes); append fewer rows at a time")
     }
 
+    @inline(__always)
     private func checkCounts() throws(LogError) {
         if let excess = sections.excess { throw excess }
         // Before the end of a key or value could be too large for its 32 bits.

@@ -171,6 +171,7 @@ public struct BatchBuilder: ~Copyable {
     }
 
     /// Puts the sections behind the matrix.
+    @inline(__always)
     mutating func placeSections(_ header: BatchHeader) {
         let start = Self.payloadStart
         buffer.reserve(
@@ -179,5 +180,6 @@ public struct BatchBuilder: ~Copyable {
     }
 
     /// Gives keys and headers their last places; for `sealedHeader`.
+    @inline(__always)
     mutating func completeSections() { sections.complete(rows: rows) }
 }

@@ -1,4 +1,3 @@
-internal import CMillraceLinux
 internal import Glibc
 
 /// A file's bytes in memory, shared with every process that maps the same file.
@@ -92,14 +91,6 @@ internal import Glibc
                 return true
             }
         }
-    }
-
-    /// Brings `bytes` bytes from `offset` of a mapping that was made writable into the processor's
-    /// cache, as far as they are in the mapping, so that the next `write` there does not wait.
-    package func prefetch(from offset: Int, bytes: Int) {
-        guard isWritable, offset >= 0, offset < byteCount else { return }
-        // SAFETY: the addresses are inside the mapping, and only a hint.
-        unsafe ml_prefetch_for_writing(address + offset, min(bytes, byteCount - offset))
     }
 
     /// Faults in the pages of `bytes` bytes from `offset` of a mapping that was made writable, so

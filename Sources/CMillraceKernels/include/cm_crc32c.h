@@ -1,6 +1,8 @@
 #ifndef CM_CRC32C_H
 #define CM_CRC32C_H
 
+// The checksum of batches and headers; that of a control word is in cm_check8.h.
+
 #include <stddef.h>
 #include <stdint.h>
 

@@ -42,18 +42,6 @@ int ml_rename_new(const char *from, const char *to);
 /// Starts writing [offset, offset + length) to the disk without waiting for it. 0 or -errno.
 int ml_start_writeback(int fd, int64_t offset, int64_t length);
 
-/// Asks for the cache lines of `bytes` bytes, which will be written soon; never faults.
-static inline void ml_prefetch_for_writing(const void *address, size_t bytes) {
-    for (size_t at = 0; at < bytes; at += 64) {
-#if defined(__x86_64__)
-        // A hint on every x86-64 processor; compilers write it only for those named to them.
-        __asm__ volatile("prefetchw %0" : : "m"(*((const char *)address + at)));
-#else
-        __builtin_prefetch((const char *)address + at, 1);
-#endif
-    }
-}
-
 /// Faults in a page-aligned, writable part of a mapping, blocks included.
 /// 0 or -errno (-EINVAL: the kernel does not know how).
 int ml_populate(void *address, size_t length);

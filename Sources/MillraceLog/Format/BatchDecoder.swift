@@ -21,6 +21,7 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
     var header: BatchHeader { decoded[0].header }
 
     /// Reads and checks the header at the start of `bytes`, the rest of the published segment.
+    @inline(__always)
     mutating func readHeader(_ bytes: RawSpan) throws(BatchHeaderFault) {
         try decoded[0].header.read(bytes)
     }
@@ -39,6 +40,7 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
     /// Its CRC is compared when `verify` says so, its structure always.
     /// - Throws: `BatchHeaderFault` with the byte inside the batch.
     /// - Complexity: O(bytes); no allocation once the arena is large enough.
+    @inline(__always)
     mutating func decode(_ stored: RawSpan, verify: Bool) throws(BatchHeaderFault) {
         precondition(stored.byteCount == header.storedBytes)
         if verify {
@@ -99,6 +101,7 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
 
     /// The payload decoded last: the stored bytes themselves, or the arena.
     @_lifetime(borrow self, copy stored)
+    @inline(__always)
     func payload(_ stored: RawSpan) -> RawSpan {
         if header.attributes.codec == .none { return stored }
         return arena.bytes.extracting(0..<header.decodedBytes)
@@ -106,6 +109,7 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
 
     /// The batch decoded last, as a reader sees it.
     @_lifetime(borrow self, copy stored)
+    @inline(__always)
     func batch(stored: RawSpan, skippedRows: Int) -> RecordBatch {
         RecordBatch(decoded.span, payload: payload(stored), skippedRows: skippedRows)
     }

@@ -12,6 +12,11 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     private enum Home { case builder, staging, arena }
 
     private let configuration: TopicConfiguration
+    // What every batch asks of the configuration, by itself: it is large to look at as a whole.
+    private let kind: TopicConfiguration.Kind
+    private let features: Int
+    private let codec: Codec
+    private let elementType: ElementType
     private var home = Home.builder
     /// A payload whose elements were narrowed.
     private var staging = AlignedBuffer()
@@ -19,6 +24,10 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
 
     init(configuration: TopicConfiguration) {
         self.configuration = configuration
+        kind = configuration.kind
+        features = configuration.features
+        codec = configuration.codec
+        elementType = configuration.elementType
         compressor = PayloadCompressor(level: configuration.level, filter: configuration.filter)
     }
 
@@ -30,9 +39,10 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     /// - Throws: `LogError` with code `invalidArgument` for rows that are not of the topic's kind
     ///   or contradict each other, `tooLarge` beyond one of `LogLimits`.
     /// - Complexity: O(bytes); no allocation once the memory is large enough.
+    @inline(__always)
     mutating func prepare(_ builder: inout BatchBuilder) throws(LogError) -> BatchHeader {
         try checkKind(builder)
-        let type = configuration.elementType
+        let type = elementType
         var header = try builder.sealedHeader(storing: type)
         if header.rows > 0, type != builder.elementType, let narrow = type.narrow {
             try stage(&builder, header, narrow)
@@ -42,7 +52,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
             home = .builder
         }
         header.storedBytes = header.decodedBytes
-        if configuration.codec == .lz4 {
+        if codec == .lz4 {
             let saves =
                 home == .builder
                 ? compressor.compress(builder.buffer, &header)
@@ -65,6 +75,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     /// May be called again with another header for the same payload. Rows without a time get that
     /// of the append, `header.appendedAt`.
     /// - Complexity: O(1).
+    @inline(__always)
     mutating func encode(_ header: inout BatchHeader, of builder: inout BatchBuilder) {
         if header.firstTimestamp == 0, !header.attributes.has(BatchAttributes.timestamps) {
             header.firstTimestamp = header.appendedAt
@@ -77,6 +88,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
         }
     }
 
+    @inline(__always)
     private static func encode(_ header: inout BatchHeader, in buffer: inout AlignedBuffer) {
         var bytes = buffer.mutableBytes
         var front = bytes._mutatingExtracting((BatchHeader.fullBytes - header.headerBytes)...)
@@ -84,6 +96,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     }
 
     /// The whole batch that was encoded last, header to padding, `batchBytes` contiguous bytes.
+    @inline(__always)
     @_lifetime(borrow self, borrow builder)
     func batch(_ header: BatchHeader, of builder: borrowing BatchBuilder) -> RawSpan {
         let start = BatchHeader.fullBytes - header.headerBytes
@@ -95,14 +108,15 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
         }
     }
 
+    @inline(__always)
     private func checkKind(_ builder: borrowing BatchBuilder) throws(LogError) {
         guard builder.rows > 0 || builder.origin != nil else {
             throw LogError(.invalidArgument, "a batch without rows needs an origin")
         }
         let fits =
-            switch configuration.kind {
+            switch kind {
             case .bytes: builder.columns == 0
-            case .features: builder.columns == configuration.features || builder.rows == 0
+            case .features: builder.columns == features || builder.rows == 0
             case .predictions: builder.columns > 0 || builder.rows == 0
             }
         guard fits else {

@@ -65,6 +65,7 @@ struct BatchHeader: Sendable, Equatable {
     static let plainBytes = 128
     static let fullBytes = plainBytes + BatchOrigin.byteCount
 
+    @inline(__always)
     var headerBytes: Int { origin == nil ? Self.plainBytes : Self.fullBytes }
 
     /// Writes the header and its checksum into the first `headerBytes` of `bytes`.
@@ -120,6 +121,7 @@ extension BatchHeader {
 
     /// Replaces the header by the one at the start of `bytes`, likewise; what is left when that
     /// throws is of no use.
+    @inline(__always)
     mutating func read(_ bytes: RawSpan) throws(BatchHeaderFault) {
         func require(
             _ holds: Bool, _ byte: Int, _ expected: @autoclosure () -> String,
@@ -148,6 +150,7 @@ extension BatchHeader {
     }
 
     /// Checks that lengths and counts agree with each other.
+    @inline(__always)
     private func checkSizes(left: Int) throws(BatchHeaderFault) {
         func require(
             _ holds: Bool, _ byte: Int, _ expected: @autoclosure () -> String,
@@ -182,6 +185,7 @@ extension BatchHeader {
     }
 
     /// Checks that every section whose length the header tells lies in the payload.
+    @inline(__always)
     private func checkSections(element: UInt8) throws(BatchHeaderFault) {
         func require(
             _ holds: Bool, _ byte: Int, _ expected: @autoclosure () -> String,
@@ -212,6 +216,7 @@ extension BatchHeader {
             56, "\(least) decoded bytes", "\(decodedBytes)")
     }
 
+    @inline(__always)
     private mutating func readFields(_ bytes: RawSpan) {
         payloadChecksum = bytes.load(12)
         previousChecksum = bytes.load(16)

@@ -4,6 +4,7 @@ extension PayloadLayout {
     /// The layout of the decoded `payload`; every end in it has been checked.
     ///
     /// - Complexity: O(rows with keys, headers or values).
+    @inline(__always)
     init(_ header: BatchHeader, checking payload: RawSpan) throws(BatchHeaderFault) {
         guard header.attributes.hasUnknownLength else {
             if header.attributes.has(BatchAttributes.sections) {

@@ -17,6 +17,7 @@ struct RowSections {
     /// The first limit that a row went beyond.
     private(set) var excess: LogError?
 
+    @inline(__always)
     var byteCount: Int {
         labels.count * 4 + timestamps.count * 8 + marks.count + (deltas.count + drops.count) * 4
             + keyEnds.count * 4 + keys.count + headerEnds.count * 4 + headers.count
@@ -24,6 +25,7 @@ struct RowSections {
     }
 
     /// Whether there is no section, as in a plain matrix.
+    @inline(__always)
     var isEmpty: Bool {
         labels.isEmpty && timestamps.isEmpty && marks.isEmpty && deltas.isEmpty && drops.isEmpty
             && keyEnds.isEmpty && headerEnds.isEmpty && valueEnds.isEmpty
@@ -130,6 +132,7 @@ struct RowSections {
     }
 
     /// Gives rows at the end that have no key and no headers their empty places.
+    @inline(__always)
     mutating func complete(rows: Int) {
         while hasKeys, keyEnds.count < rows { addKey(nil) }
         while !headers.isEmpty, headerEnds.count < rows { addHeaders([]) }
@@ -141,6 +144,7 @@ struct RowSections {
     }
 
     /// Enters into `header` what sections there are, and their size.
+    @inline(__always)
     func describe(in header: inout BatchHeader) {
         let rows = header.rows
         guard !isEmpty else { return header.decodedBytes = rows * header.stride }
@@ -156,6 +160,7 @@ struct RowSections {
         header.decodedBytes = layout(header).end + values.count
     }
 
+    @inline(__always)
     private func layout(_ header: BatchHeader) -> PayloadLayout {
         PayloadLayout(
             header, keyLength: hasKeys ? keys.count : 0, headerLength: headers.count)
@@ -163,6 +168,7 @@ struct RowSections {
 
     /// Puts the sections behind the matrix of a payload that begins at byte `start` of `buffer`;
     /// zeroes what lies between them and behind, to a multiple of 64.
+    @inline(__always)
     func place(in buffer: inout AlignedBuffer, at start: Int, _ header: BatchHeader) {
         var bytes = buffer.mutableBytes
         var payload = bytes._mutatingExtracting(start...)

@@ -39,6 +39,7 @@ struct LogCursor: Sendable {
     }
 
     /// Takes note of the batch that begins at `position`.
+    @inline(__always)
     mutating func pass(_ header: BatchHeader) {
         if producer != 0, header.producer == producer {
             lastOfProducer = ProducerMark(

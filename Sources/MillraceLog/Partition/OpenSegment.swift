@@ -20,8 +20,6 @@ struct OpenSegment: ~Copyable, Sendable {
 
     private static let firstStep = 1 << 20
     private static let largestStep = 64 << 20
-    /// How much of the next batch's place is brought into the cache.
-    private static let prefetchBytes = 4096
     /// How far ahead pages of a mapping are made, so that an append does not fault.
     private static let populateStep = 2 << 20
 
@@ -165,9 +163,6 @@ struct OpenSegment: ~Copyable, Sendable {
     /// Takes note of a published batch, for the index.
     mutating func note(_ header: BatchHeader, at position: UInt64, maxTimestampBefore: Int64) {
         index.note(header, at: position, maxTimestampBefore: maxTimestampBefore)
-        // Batches that wait for nobody are small, and the next is most likely like the last.
-        let next = fileOffset(position) + header.batchBytes
-        map?.prefetch(from: next, bytes: min(header.batchBytes, Self.prefetchBytes))
     }
 
     /// Gives back the space behind `end`, the end of the segment's batches.

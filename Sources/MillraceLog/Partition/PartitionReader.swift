@@ -295,6 +295,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     }
 
     /// Takes note of a new published word.
+    @inline(__always)
     private mutating func look(at word: UInt64) throws(LogError) {
         let value = try control.published(word)
         guard value.position >= published else {
@@ -398,6 +399,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     }
 
     /// Reads, checks and decodes the batch at `position`.
+    @inline(__always)
     private mutating func decode(limit: UInt64) throws(LogError) {
         do throws(BatchHeaderFault) {
             try decoder.readHeader(unsafe bytes(from: position, to: limit))
@@ -409,6 +411,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     }
 
     /// Checks that the header read last is of a batch that follows the one before.
+    @inline(__always)
     private func checkPlace() throws(BatchHeaderFault) {
         let header = decoder.header
         guard header.epoch == epoch else {

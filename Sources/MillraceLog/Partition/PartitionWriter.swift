@@ -16,6 +16,10 @@ internal import MillraceSystem
 public struct PartitionWriter: ~Copyable, Sendable {
     let files: PartitionFiles
     let configuration: TopicConfiguration
+    // What every append asks of the configuration, by itself: it is large to look at as a whole.
+    private let segmentBytes: UInt64
+    private let segmentMilliseconds: Int?
+    private let acknowledgement: Acknowledgement
     let slot: OwnerSlot
     let control: ControlPage
     let flusher: PartitionFlusher
@@ -72,6 +76,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let registration = try upkeep?.register(files, sources)
         self.files = files
         self.configuration = configuration
+        segmentBytes = UInt64(configuration.segmentBytes)
+        segmentMilliseconds = configuration.segmentMilliseconds
+        acknowledgement = configuration.flush.acknowledgement
         self.slot = slot
         self.control = control
         self.mode = mode
@@ -117,11 +124,12 @@ public struct PartitionWriter: ~Copyable, Sendable {
         builder.reset()
         // The rows are published, whatever comes of it; the next append tries again, and throws.
         do throws(LogError) { try afterRoll() } catch {}
-        if (acknowledgement ?? configuration.flush.acknowledgement) == .durable { try flush() }
+        if (acknowledgement ?? self.acknowledgement) == .durable { try flush() }
         return receipt
     }
 
     /// Appends under the lock, again when a successor pushed us aside in the middle.
+    @inline(__always)
     private mutating func appendLocked(
         _ header: inout BatchHeader, of builder: inout BatchBuilder
     ) throws(LogError) -> AppendReceipt {
@@ -155,6 +163,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// Who was pushed aside before it looked would take its successor's epoch for its own: the lock
     /// must still be ours after what is published was read. Then a successor bumps the epoch that
     /// we have seen, and our publication fails.
+    @inline(__always)
     mutating func enter(_ holding: inout SharedLock.Holding) throws(LogError) {
         while true {
             if holding.isSuccession { try succeed(&holding) }
@@ -175,6 +184,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// Writes and publishes one batch; nil when a successor pushed us aside.
+    @inline(__always)
     private mutating func place(
         _ header: inout BatchHeader, of builder: inout BatchBuilder,
         _ holding: inout SharedLock.Holding
@@ -200,12 +210,14 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private static let heavyBytes = 1 << 20
 
     /// Log position up to which everything is on the disk, for the header of a batch.
+    @inline(__always)
     private mutating func durablePosition() throws(LogError) -> UInt64 {
         let word = control.durable.loadAcquiring()
         if word != durable.word { durable = (word, try control.durablePosition(word)) }
         return durable.position
     }
 
+    @inline(__always)
     private mutating func write(
         _ header: inout BatchHeader, of builder: inout BatchBuilder
     ) throws(LogError) {
@@ -214,6 +226,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// Moves the published end behind the batch, in one step; false when the epoch has changed.
+    @inline(__always)
     private mutating func publish(_ header: BatchHeader) -> Bool {
         let next = PublishedWord(
             epoch: seen.epoch, position: seen.position + UInt64(header.batchBytes))
@@ -278,6 +291,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// Throws unless the partition takes rows; says durably that it is being written.
+    @inline(__always)
     private func checkState(_ holding: inout SharedLock.Holding) throws(LogError) {
         if control.state.loadAcquiring() != ControlPage.open {
             switch try control.stateValue() {
@@ -295,6 +309,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// The receipt of a batch that the named producer appended before.
+    @inline(__always)
     private mutating func duplicate(_ header: BatchHeader) throws(LogError) -> AppendReceipt? {
         guard cursor.producer != 0 else { return nil }
         guard header.sequence > 0 else {
@@ -316,6 +331,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     }
 
     /// Raises the ceiling, durably, before an offset above it is used.
+    @inline(__always)
     private mutating func reserveOffsets(
         _ rows: Int, _ holding: inout SharedLock.Holding
     ) throws(LogError) {
@@ -335,6 +351,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     /// Makes sure that there is an open segment with room for a batch; `isFull` says that the one
     /// that was open has none.
+    @inline(__always)
     private mutating func prepareSegment(for batchBytes: Int, isFull: Bool) throws(LogError) {
         let end = cursor.position + UInt64(batchBytes)
         guard end <= LogLimits.maxPosition else {
@@ -356,15 +373,16 @@ public struct PartitionWriter: ~Copyable, Sendable {
         if isFull { try roll() }
         if segment == nil { try beginSegment() }
         try segment?.reserve(
-            to: end, segmentBytes: configuration.segmentBytes, mapped: mode == .mapped,
+            to: end, segmentBytes: Int(segmentBytes), mapped: mode == .mapped,
             control: control)
     }
 
     /// Whether a batch that ends at `end` begins a segment.
+    @inline(__always)
     private mutating func mustRoll(to end: UInt64) -> Bool {
         guard let base = segment?.header.basePosition, cursor.position > base else { return false }
-        if end - base > UInt64(configuration.segmentBytes) { return true }
-        guard let age = configuration.segmentMilliseconds else { return false }
+        if end - base > segmentBytes { return true }
+        guard let age = segmentMilliseconds else { return false }
         let createdAt = segment?.header.createdAt ?? 0
         return Clock.wallNanoseconds() - createdAt > Int64(age) * 1_000_000
     }

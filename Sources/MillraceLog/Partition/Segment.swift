@@ -101,6 +101,7 @@ struct Segment: ~Copyable, Sendable {
     }
 
     /// The bytes from log position `position` to `limit`, both inside the segment.
+    @inline(__always)
     @_lifetime(borrow self)
     func bytes(from position: UInt64, to limit: UInt64) -> RawSpan {
         map.bytes.extracting(fileOffset(position)..<fileOffset(limit))
