@@ -79,8 +79,8 @@ import Testing
             try log.image.restore()
         }
         // What tells whose page it is, and the words with a check of their own. A recovery makes
-        // `allocated`, the state and the end offset anew; without one nobody needs `clean`.
-        #expect(refused == 256 + (kind.isRestarted ? 6 : 8) * 64)
+        // `allocated` and the end offset anew; without one nobody needs `clean`.
+        #expect(refused == 256 + (kind.isRestarted ? 7 : 8) * 64)
         // The rest nobody looks at.
         for bit in 0..<8 {
             var page = try Damage.content(path)

@@ -4,18 +4,22 @@ internal import MillraceSystem
 ///
 /// A batch that carries the checksum of the damaged header is its successor, whatever lies
 /// between; the header's own field or its bytes, one of which is likely intact, tell that
-/// checksum. Where none carries it, the first header of the right epoch, with offsets that fit
-/// and a payload that matches, is taken: a payload may contain what looks like a batch.
+/// checksum. Where none carries it, not even the first batch of the next segment, the first
+/// header of the right epoch, with offsets that fit and a payload that matches, is taken: a payload
+/// may contain what looks like a batch.
 struct BatchSearch {
     let epoch: UInt32
     /// No batch behind begins at a lower offset; nil when that is not known.
     let lowest: UInt64?
     /// No batch behind ends at a higher one.
     let highest: UInt64?
+    /// The checksum that the first batch of the next segment carries; nil when there is none.
+    let following: UInt32?
 
     /// Where in `bytes`, the segment's file, the next batch begins; `end` when there is none.
     func next(after at: Int, end: Int, in bytes: RawSpan) -> Int {
         let links = Self.checksums(of: at, in: bytes)
+        if let following, links.contains(following) { return end }
         var plausible: Int?
         var next = at + 64
         while next + BatchHeader.plainBytes <= end {

@@ -122,7 +122,7 @@ extension PartitionVerifier {
             }
             let search = BatchSearch(
                 epoch: cursor.part.epoch, lowest: nextOffset,
-                highest: cursor.next?.header?.baseOffset)
+                highest: cursor.next?.header?.baseOffset, following: cursor.next?.firstLink())
             let next = search.next(after: cursor.at, end: cursor.end, in: bytes)
             lose(
                 cursor.part.path, at: cursor.at + fault.byte, bytes: cursor.at..<next,

@@ -148,17 +148,30 @@ struct SegmentCatalog: Sendable {
 extension SegmentPart {
     /// Whether a batch of the segment begins at log position `position`.
     fileprivate func hasBatch(at position: UInt64) -> Bool {
+        batchHeader(at: position)?.epoch == epoch
+    }
+
+    /// The header checksum that the first batch carries, that of the batch before; nil when there
+    /// is no such batch.
+    func firstLink() -> UInt32? {
+        let checksum = batchHeader(at: basePosition)?.previousChecksum
+        return checksum == 0 ? nil : checksum
+    }
+
+    /// The intact header of a batch that begins at log position `position`.
+    private func batchHeader(at position: UInt64) -> BatchHeader? {
         let place = SegmentHeader.byteCount + Int(position - basePosition)
         let map: MappedFile
         // What cannot be read is for the walk over the batches to report.
         do throws(SystemError) {
             let file = try FileHandle(path, .read)
             map = try file.map(bytes: try file.size(), writable: false)
-        } catch { return false }
-        guard place < map.byteCount else { return false }
-        let bytes = map.bytes.extracting(place...)
-        do throws(BatchHeaderFault) { return try BatchHeader(bytes).epoch == epoch } catch {
-            return false
+        } catch { return nil }
+        guard place < map.byteCount else { return nil }
+        do throws(BatchHeaderFault) {
+            return try BatchHeader(map.bytes.extracting(place...))
+        } catch {
+            return nil
         }
     }
 }
