@@ -4,6 +4,7 @@
 //   CM_VECTORS   vectors in a panel of columns (at most 4)
 //   CM_WIDE      panels that one row goes through together
 //   CM_DEPTH     inputs for which a panel stays in L1
+//   CM_UNROLL_DEPTH   how many inputs a turn of the register block's loop takes
 //   CM_FMA       a * b + c, fused or not
 //   CM_FLUSH     whether denormal numbers count as zero
 //   CM_LOAD_FIRST(p, count)   the first `count` floats and zeros, where there is an instruction
@@ -14,8 +15,6 @@
 #include "cm_mode.h"
 
 #include <string.h>
-
-#define CM_UNROLL_DEPTH _Pragma("clang loop unroll_count(4)")
 
 #include "cm_vector.h"
 

@@ -148,9 +148,18 @@ static void forward_tile(const cm_network *network, const cm_matrix *source, siz
     count_tile(network, t, rows, y, counts);
 }
 
+// Rows that go through the layers together. A lone layer of one output that reads rows where they
+// are needs no room for activations; only its outputs, which are looked at again, must stay near.
+static size_t rows_of_tile(const cm_network *network, const cm_matrix *source) {
+    const int needs_no_room = network->plain && source->type == CM_FLOAT32 && !network->multiply &&
+                              network->layer_count == 1 && network->outputs == 1;
+    return needs_no_room ? 1024 : network->tile_rows;
+}
+
 static __attribute__((noinline)) void forward(const cm_network *network, const cm_matrix *source,
                                               float *output, float *scratch, cm_counts *counts) {
-    const size_t tiles = (source->rows + network->tile_rows - 1) / network->tile_rows;
+    const size_t tile_rows = rows_of_tile(network, source);
+    const size_t tiles = (source->rows + tile_rows - 1) / tile_rows;
     const size_t tile_size = network->tile_rows * network->scratch_stride;
     tile t;
     for (size_t i = 0, row = 0; i < tiles; i++) {

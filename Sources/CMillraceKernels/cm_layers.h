@@ -3,6 +3,7 @@
 
 #define CM_ROWS 6
 #define CM_DOT_ROWS 8
+#define CM_STRETCH 8  // vectors of a column's weights that stay in registers
 
 // y = activation(y) for whole vectors: room for the padded columns is there.
 static void transform(int32_t activation, float *y, size_t y_stride, size_t rows, size_t columns) {
@@ -25,47 +26,55 @@ typedef struct {
     size_t y_stride;
     const float *bias;   // what sums begin with; null where they go on from y
     int32_t activation;  // of those that need no polynomial
+    size_t blocks;       // register blocks one below the other
 } part;
 
-// One register block: the sums of each output run over the inputs in order, in one accumulator,
-// beginning with the bias.
+// Register blocks one below the other: the sums of each output run over the inputs in order, in one
+// accumulator, beginning with the bias.
 CM_INLINE void block(const part *p, const int rows, const int vectors, const int panels) {
-    vf sums[CM_ROWS][CM_VECTORS * CM_WIDE];
-    CM_UNROLL for (int r = 0; r < rows; r++) {
-        CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
-            const float *from = p->bias ? p->bias : p->y + (size_t)r * p->y_stride;
-            sums[r][v] = load(from + v * CM_LANES);
-        }
-    }
-    const float *weights = p->weights, *row[CM_ROWS];
-    CM_UNROLL for (int r = 0; r < rows; r++) row[r] = p->x + (size_t)r * p->x_stride;
     const size_t panel_size = p->panel_size, depth = p->depth;
-    CM_UNROLL_DEPTH for (size_t k = 0; k < depth; k++) {
-        vf w[CM_VECTORS * CM_WIDE];
-        CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
-            w[v] = load(weights + v / vectors * panel_size + v % vectors * CM_LANES);
-        }
+    const size_t x_stride = p->x_stride, y_stride = p->y_stride;
+    const float *x = p->x, *bias = p->bias;
+    float *y = p->y;
+    for (size_t count = p->blocks; count > 0; count--) {
+        vf sums[CM_ROWS][CM_VECTORS * CM_WIDE];
         CM_UNROLL for (int r = 0; r < rows; r++) {
-            vf input = splat(row[r][k]);
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
-                sums[r][v] = CM_FMA(input, w[v], sums[r][v]);
+                const float *from = bias ? bias : y + (size_t)r * y_stride;
+                sums[r][v] = load(from + v * CM_LANES);
             }
         }
-        weights += vectors * CM_LANES;
-    }
-    if (p->activation == CM_RELU) {
+        const float *weights = p->weights, *row[CM_ROWS];
+        CM_UNROLL for (int r = 0; r < rows; r++) row[r] = x + (size_t)r * x_stride;
+        CM_UNROLL_DEPTH for (size_t k = 0; k < depth; k++) {
+            vf w[CM_VECTORS * CM_WIDE];
+            CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+                w[v] = load(weights + v / vectors * panel_size + v % vectors * CM_LANES);
+            }
+            CM_UNROLL for (int r = 0; r < rows; r++) {
+                vf input = splat(row[r][k]);
+                CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+                    sums[r][v] = CM_FMA(input, w[v], sums[r][v]);
+                }
+            }
+            weights += vectors * CM_LANES;
+        }
+        if (p->activation == CM_RELU) {
+            CM_UNROLL for (int r = 0; r < rows; r++) {
+                CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vrelu(sums[r][v]);
+            }
+        } else if (p->activation == CM_LEAKY_RELU) {
+            CM_UNROLL for (int r = 0; r < rows; r++) {
+                CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vleaky(sums[r][v]);
+            }
+        }
         CM_UNROLL for (int r = 0; r < rows; r++) {
-            CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vrelu(sums[r][v]);
+            CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+                store(y + (size_t)r * y_stride + v * CM_LANES, sums[r][v]);
+            }
         }
-    } else if (p->activation == CM_LEAKY_RELU) {
-        CM_UNROLL for (int r = 0; r < rows; r++) {
-            CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vleaky(sums[r][v]);
-        }
-    }
-    CM_UNROLL for (int r = 0; r < rows; r++) {
-        CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
-            store(p->y + (size_t)r * p->y_stride + v * CM_LANES, sums[r][v]);
-        }
+        x += rows * x_stride;
+        y += rows * y_stride;
     }
 }
 
@@ -127,8 +136,10 @@ static void panel_product(const cm_layer *layer, part p, size_t rows, size_t vec
         q.bias = from == 0 ? p.bias : NULL;
         q.activation = last ? activation : CM_IDENTITY;
         // As even as can be: a block of one or two rows would be as slow as one of four.
-        for (size_t i = 0, row = 0; i < count; i++) {
-            size_t height = rows / count + (i < rows % count ? 1 : 0);
+        for (size_t i = 0, row = 0; i < 2; i++) {
+            const size_t height = rows / count + (i == 0 ? 1 : 0);
+            q.blocks = i == 0 ? rows % count : count - rows % count;
+            if (q.blocks == 0) continue;
             q.x = p.x + row * p.x_stride + from;
             q.y = p.y + row * p.y_stride;
             if (panels == 1) {
@@ -138,10 +149,10 @@ static void panel_product(const cm_layer *layer, part p, size_t rows, size_t vec
             } else {
                 wide_block_2(&q);
             }
-            if (last && activation >= CM_TANH) {
-                transform(activation, q.y, p.y_stride, height, panels * width);
-            }
-            row += height;
+            row += height * q.blocks;
+        }
+        if (last && activation >= CM_TANH) {
+            transform(activation, p.y, p.y_stride, rows, panels * width);
         }
     }
 }
@@ -197,12 +208,22 @@ CM_INLINE quarter four_sums(const vf *v) {
 #endif
 }
 
-// The products of eight rows, or of one, with one column.
+// The products of CM_DOT_ROWS rows, or of one, with one column: lane by lane, inputs in order.
 CM_INLINE void dot_block(const float *weights, const float *x, size_t x_stride, size_t inputs,
-                         const int rows, float *sums) {
-    vf v[CM_DOT_ROWS];
+                         const int rows, vf *v) {
     CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) v[r] = (vf){0};
     size_t k = 0;
+    // Row after row, as memory has them, with the weights of a stretch in registers.
+    for (; k + CM_STRETCH * CM_LANES <= inputs; k += CM_STRETCH * CM_LANES) {
+        vf w[CM_STRETCH];
+        CM_UNROLL for (int i = 0; i < CM_STRETCH; i++) w[i] = load(weights + k + i * CM_LANES);
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            const float *row = x + (size_t)r * x_stride + k;
+            CM_UNROLL for (int i = 0; i < CM_STRETCH; i++) {
+                v[r] = CM_FMA(load(row + i * CM_LANES), w[i], v[r]);
+            }
+        }
+    }
     for (; k + CM_LANES <= inputs; k += CM_LANES) {
         vf w = load(weights + k);
         CM_UNROLL for (int r = 0; r < rows; r++) {
@@ -215,53 +236,52 @@ CM_INLINE void dot_block(const float *weights, const float *x, size_t x_stride, 
             v[r] = CM_FMA(load_first(x + (size_t)r * x_stride + k, inputs - k), w, v[r]);
         }
     }
-    quarter first = four_sums(v);
-    memcpy(sums, &first, (rows < 4 ? 1 : 4) * sizeof *sums);
-    if (rows > 4) {
-        quarter second = four_sums(v + 4);
-        memcpy(sums + 4, &second, sizeof second);
+}
+
+static __attribute__((noinline)) float dot_one(const float *weights, const float *x,
+                                               size_t inputs) {
+    vf v[CM_DOT_ROWS];
+    dot_block(weights, x, 0, inputs, 1, v);
+    return four_sums(v)[0];
+}
+
+// One column of outputs.
+static __attribute__((noinline)) void dot_column(const float *weights, float bias, const float *x,
+                                                 size_t x_stride, size_t inputs, size_t rows,
+                                                 float *y, size_t y_stride) {
+    size_t row = 0;
+    for (; row + CM_DOT_ROWS <= rows; row += CM_DOT_ROWS, x += CM_DOT_ROWS * x_stride) {
+        vf v[CM_DOT_ROWS];
+        dot_block(weights, x, x_stride, inputs, CM_DOT_ROWS, v);
+        CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r += 4) {
+            quarter sums = four_sums(v + r) + bias;
+            if (y_stride == 1) {
+                memcpy(y + row + r, &sums, sizeof sums);
+            } else {
+                CM_UNROLL for (int i = 0; i < 4; i++) y[(row + r + i) * y_stride] = sums[i];
+            }
+        }
     }
-}
-
-static __attribute__((noinline)) void dot_eight(const float *weights, const float *x,
-                                                size_t x_stride, size_t inputs, float *sums) {
-    dot_block(weights, x, x_stride, inputs, CM_DOT_ROWS, sums);
-}
-
-static __attribute__((noinline)) void dot_one(const float *weights, const float *x, size_t inputs,
-                                              float *sums) {
-    dot_block(weights, x, 0, inputs, 1, sums);
+    for (; row < rows; row++, x += x_stride) {
+        y[row * y_stride] = dot_one(weights, x, inputs) + bias;
+    }
 }
 
 static void dots(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
                  size_t y_stride) {
     const size_t column_size = (layer->inputs + CM_LANES - 1) / CM_LANES * CM_LANES;
-    const int dense_column = layer->outputs == 1 && y_stride == 1;
-    for (size_t row = 0; row < rows; row += CM_DOT_ROWS) {
-        size_t count = rows - row < CM_DOT_ROWS ? rows - row : CM_DOT_ROWS;
+    // Rows that several columns read stay in L1 meanwhile.
+    const size_t group = layer->outputs == 1 ? rows : CM_DOT_ROWS;
+    for (size_t row = 0; row < rows; row += group) {
+        const size_t count = rows - row < group ? rows - row : group;
         for (size_t column = 0; column < layer->outputs; column++) {
-            float sums[CM_DOT_ROWS];
-            const float *weights = layer->weights + column * column_size;
-            const float *from = x + row * x_stride;
-            if (count == CM_DOT_ROWS) {
-                dot_eight(weights, from, x_stride, layer->inputs, sums);
-            } else {
-                for (size_t r = 0; r < count; r++) {
-                    dot_one(weights, from + r * x_stride, layer->inputs, sums + r);
-                }
-            }
-            float *target = y + row * y_stride + column;
-            if (dense_column && count == CM_DOT_ROWS) {
-                CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) sums[r] += layer->bias[0];
-                memcpy(target, sums, sizeof sums);
-            } else {
-                for (size_t r = 0; r < count; r++) {
-                    target[r * y_stride] = sums[r] + layer->bias[column];
-                }
-            }
+            dot_column(layer->weights + column * column_size, layer->bias[column],
+                       x + row * x_stride, x_stride, layer->inputs, count,
+                       y + row * y_stride + column, y_stride);
         }
     }
     if (layer->activation == CM_IDENTITY) return;
+    const int dense_column = layer->outputs == 1 && y_stride == 1;
     const size_t length = dense_column ? rows : layer->outputs;
     for (size_t row = 0; row < (dense_column ? 1 : rows); row++, y += y_stride) {
         for (size_t i = 0; i < length; i += CM_LANES) {
