@@ -76,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "InferenceRecord",
             dependencies: [
-                "CInferencePeers", "LogFigures",
+                "BenchmarkSupport", "CInferencePeers", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),

@@ -50,7 +50,7 @@ private struct Scoring: ~Copyable {
     private var output: [Float]
 
     init(widths: [Int], kernels: KernelSet) throws {
-        var random = Generator(state: 1)
+        var random = SplitMix64(seed: 1)
         let layers = zip(widths, widths.dropFirst()).map { inputs, outputs in
             // Glorot's bound keeps activations of one size from layer to layer.
             let bound = (6 / Float(inputs + outputs)).squareRoot()
@@ -102,18 +102,5 @@ private struct Scoring: ~Copyable {
             let width = model.outputWidth
             return abs(output[row * width..<(row + 1) * width].reduce(0, +) - 1) < 1e-4
         }
-    }
-}
-
-/// SplitMix64.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,3 +1,4 @@
+internal import BenchmarkSupport
 internal import MillraceModels
 
 /// A network that engines are compared on.
@@ -35,7 +36,7 @@ struct Network {
 
     /// Weights within Glorot's bound, which keeps activations of one size from layer to layer.
     func layers() -> [DenseLayer] {
-        var random = Generator(state: 1)
+        var random = SplitMix64(seed: 1)
         return zip(widths, widths.dropFirst()).map { inputs, outputs in
             let bound = (6 / Float(inputs + outputs)).squareRoot()
             return DenseLayer(
@@ -55,20 +56,7 @@ struct Network {
     }
 
     func features(_ rows: Int) -> [Float] {
-        var random = Generator(state: 2)
+        var random = SplitMix64(seed: 2)
         return (0..<rows * widths[0]).map { _ in Float.random(in: -1...1, using: &random) }
-    }
-}
-
-/// SplitMix64.
-struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -7,8 +7,9 @@ internal import MillraceSystem
 /// follows the one before.
 ///
 /// **Memory**: of its own, an arena of the largest batch. Of the open segment at most 64 MB stay
-/// mapped, so that a scan of any length needs no more; a reader that goes back within a segment is
-/// taken to come again, and keeps up to 1 GB of page cache mapped instead of faulting it in anew.
+/// mapped (48 MB, and what is let go of at a time), so that a scan of any length needs no more; a
+/// reader that goes back within a segment is taken to come again, and keeps up to 1 GB of page
+/// cache mapped instead of faulting it in anew.
 /// **Thread-safety**: one owner; any number of readers read at once, while others append.
 public struct PartitionReader: ~Copyable, @unchecked Sendable {
     // Sendable: the segment it holds is its own.

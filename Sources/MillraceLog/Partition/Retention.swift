@@ -182,6 +182,7 @@ extension PartitionWriter {
         try flush()
         guard let offset = try flusher.syncSegment(at: plan.start, control) else { return 0 }
         // Before the start: rows below it must count as removed, and not as lost, from then on.
+        // When the start then does not move, it is only asked for rows that are in no segment.
         ControlPage.raise(control.startOffset, to: offset)
         guard control.moveStart(from: start, to: plan.start) else { return nil }
         try files.sync(control)
