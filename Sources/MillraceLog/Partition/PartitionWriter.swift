@@ -364,6 +364,13 @@ public struct PartitionWriter: ~Copyable, Sendable {
         if segment == nil, let newest = list.entries.last,
             UInt64(newest.header.epoch) == seen.epoch
         {
+            guard newest.header.basePosition <= cursor.position else {
+                throw LogError.corrupt(
+                    files.control, at: ControlPage.publishedByte,
+                    expected: "a log position in the newest segment, which begins at "
+                        + "\(newest.header.basePosition)",
+                    found: "\(cursor.position)")
+            }
             segment = try OpenSegment.open(newest)
         }
         let isFull = isFull || mustRoll(to: end)
