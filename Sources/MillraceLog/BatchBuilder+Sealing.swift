@@ -38,7 +38,7 @@ extension BatchBuilder {
     }
 
     @inline(__always)
-    private func checkCounts() throws(LogError) {
+    private mutating func checkCounts() throws(LogError) {
         if let excess = sections.excess { throw excess }
         // Before the end of a key or value could be too large for its 32 bits.
         guard byteCount <= LogLimits.maxBatchBytes else { throw Self.batchTooLarge(byteCount) }
@@ -57,7 +57,7 @@ extension BatchBuilder {
         }
     }
 
-    private func checkSections() throws(LogError) {
+    private mutating func checkSections() throws(LogError) {
         func require(_ count: Int, _ what: String) throws(LogError) {
             guard count == 0 || count == rows else {
                 throw LogError(.invalidArgument, "\(count) \(what) for a batch of \(rows) rows")

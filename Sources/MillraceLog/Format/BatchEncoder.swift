@@ -41,7 +41,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     /// - Complexity: O(bytes); no allocation once the memory is large enough.
     @inline(__always)
     mutating func prepare(_ builder: inout BatchBuilder) throws(LogError) -> BatchHeader {
-        try checkKind(builder)
+        try checkKind(&builder)
         let type = elementType
         var header = try builder.sealedHeader(storing: type)
         if header.rows > 0, type != builder.elementType, let narrow = type.narrow {
@@ -62,7 +62,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
         let stored = BatchHeader.fullBytes..<BatchHeader.fullBytes + header.storedBytes
         header.payloadChecksum =
             switch home {
-            case .builder: CRC32C.checksum(builder.memory.extracting(stored))
+            case .builder: CRC32C.checksum(builder.buffer.bytes.extracting(stored))
             case .staging: CRC32C.checksum(staging.bytes.extracting(stored))
             case .arena: CRC32C.checksum(compressor.arena.bytes.extracting(stored))
             }
@@ -109,7 +109,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     }
 
     @inline(__always)
-    private func checkKind(_ builder: borrowing BatchBuilder) throws(LogError) {
+    private func checkKind(_ builder: inout BatchBuilder) throws(LogError) {
         guard builder.rows > 0 || builder.origin != nil else {
             throw LogError(.invalidArgument, "a batch without rows needs an origin")
         }

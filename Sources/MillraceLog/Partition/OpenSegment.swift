@@ -138,8 +138,22 @@ struct OpenSegment: ~Copyable, Sendable {
         }
     }
 
+    /// Whether a batch from log position `begin` to `end` is to go into another segment, of a limited
+    /// size and age; one without batches takes any.
+    ///
+    /// Mutating, as `write` is, so that the segment is not copied to be looked at.
+    @inline(__always)
+    mutating func isFull(
+        from begin: UInt64, to end: UInt64, bytes: UInt64, milliseconds: Int?
+    ) -> Bool {
+        guard begin > header.basePosition else { return false }
+        if end - header.basePosition > bytes { return true }
+        guard let milliseconds else { return false }
+        return Clock.wallNanoseconds() - header.createdAt > Int64(milliseconds) * 1_000_000
+    }
+
     /// Puts the bytes of a batch at log position `position`, where there is space.
-    func write(_ bytes: RawSpan, at position: UInt64) throws(LogError) {
+    mutating func write(_ bytes: RawSpan, at position: UInt64) throws(LogError) {
         let place = fileOffset(position)
         if map != nil, place + bytes.byteCount <= mapped {
             map?.write(bytes, at: place)

@@ -290,8 +290,9 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// The batch decoded last, which the caller must not use after the reader has moved on.
     @unsafe
     @_lifetime(immortal)
-    private func view(at start: UInt64, skippedRows: Int) -> RecordBatch {
-        let batch = decoder.batch(stored: unsafe stored(at: start), skippedRows: skippedRows)
+    private mutating func view(at start: UInt64, skippedRows: Int) -> RecordBatch {
+        let payload = unsafe stored(at: start)
+        let batch = decoder.batch(stored: payload, skippedRows: skippedRows)
         return unsafe _overrideLifetime(batch, copying: ())
     }
 
@@ -403,9 +404,11 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     @inline(__always)
     private mutating func decode(limit: UInt64) throws(LogError) {
         do throws(BatchHeaderFault) {
-            try decoder.readHeader(unsafe bytes(from: position, to: limit))
+            let bytes = unsafe bytes(from: position, to: limit)
+            try decoder.readHeader(bytes)
             try checkPlace()
-            try decoder.decode(unsafe stored(at: position), verify: true)
+            let payload = unsafe stored(at: position)
+            try decoder.decode(payload, verify: true)
         } catch {
             throw fault(error)
         }
@@ -436,9 +439,11 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     }
 
     /// Bytes of the open segment, which the caller must not use after the reader has moved on.
+    ///
+    /// Mutating, like others on a batch's way: a reader that is only borrowed is copied for it.
     @unsafe
     @_lifetime(immortal)
-    private func bytes(from first: UInt64, to limit: UInt64) -> RawSpan {
+    private mutating func bytes(from first: UInt64, to limit: UInt64) -> RawSpan {
         let bytes = segment.bytes(from: first, to: limit)
         return unsafe _overrideLifetime(bytes, copying: ())
     }
@@ -447,7 +452,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// likewise.
     @unsafe
     @_lifetime(immortal)
-    private func stored(at start: UInt64) -> RawSpan {
+    private mutating func stored(at start: UInt64) -> RawSpan {
         let front = UInt64(decoder.header.headerBytes)
         let stored = UInt64(decoder.header.storedBytes)
         return unsafe bytes(from: start + front, to: start + front + stored)

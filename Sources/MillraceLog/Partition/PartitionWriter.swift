@@ -33,6 +33,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     var seen: PublishedWord
     /// The `durable` word read last, and its value.
     private var durable = (word: CheckedWord.seal(0), position: 0 as UInt64)
+    /// The end offset's word as this writer left it.
+    private var endWord: UInt64 = 0
     private var segment: OpenSegment?
     /// The offset ceiling that is known to be on the disk.
     private var durableCeiling: UInt64 = 0
@@ -150,11 +152,13 @@ public struct PartitionWriter: ~Copyable, Sendable {
         }
     }
 
-    func lock() throws(LogError) -> SharedLock.Holding {
+    // Mutating, like other small functions on an append's way that change nothing: of a large value
+    // that is only borrowed the compiler makes a copy.
+    mutating func lock() throws(LogError) -> SharedLock.Holding {
         try SharedLock.take(control.appender, slot: slot)
     }
 
-    func unlock(_ holding: SharedLock.Holding) {
+    mutating func unlock(_ holding: SharedLock.Holding) {
         SharedLock.release(control.appender, holding)
     }
 
@@ -222,7 +226,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         _ header: inout BatchHeader, of builder: inout BatchBuilder
     ) throws(LogError) {
         encoder.encode(&header, of: &builder)
-        try segment?.write(encoder.batch(header, of: builder), at: cursor.position)
+        // SAFETY: encoder and builder stay as they are until the segment has the bytes.
+        let bytes = unsafe _overrideLifetime(encoder.batch(header, of: builder), copying: ())
+        try segment?.write(bytes, at: cursor.position)
     }
 
     /// Moves the published end behind the batch, in one step; false when the epoch has changed.
@@ -238,9 +244,20 @@ public struct PartitionWriter: ~Copyable, Sendable {
         seen = next
         cursor.pass(header)
         known = cursor.lastOfProducer
-        ControlPage.raise(control.endOffset, to: cursor.offset)
+        raiseEnd()
         segment?.note(header, at: position, maxTimestampBefore: before)
         return true
+    }
+
+    /// Says how far the rows go: in one step where the word is as this writer left it, which needs
+    /// not be checked again.
+    @inline(__always)
+    private mutating func raiseEnd() {
+        let next = CheckedWord.seal(cursor.offset)
+        if !control.endOffset.compareExchange(expected: endWord, desired: next) {
+            ControlPage.raise(control.endOffset, to: cursor.offset)
+        }
+        endWord = next
     }
 
     /// Learns what others have appended since the last time.
@@ -387,11 +404,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// Whether a batch that ends at `end` begins a segment.
     @inline(__always)
     private mutating func mustRoll(to end: UInt64) -> Bool {
-        guard let base = segment?.header.basePosition, cursor.position > base else { return false }
-        if end - base > segmentBytes { return true }
-        guard let age = segmentMilliseconds else { return false }
-        let createdAt = segment?.header.createdAt ?? 0
-        return Clock.wallNanoseconds() - createdAt > Int64(age) * 1_000_000
+        segment?.isFull(
+            from: cursor.position, to: end, bytes: segmentBytes, milliseconds: segmentMilliseconds)
+            ?? false
     }
 
     private mutating func beginSegment() throws(LogError) {
