@@ -47,9 +47,12 @@ public struct GroupCatalog: Sendable {
         guard state.exists else { throw .noSuchGroup(group, path: files.directory) }
         var present: [UInt32: GroupDescription.Member] = [:]
         var members: [GroupDescription.Member] = []
+        let namespace = try systemCall(group) { () throws(SystemError) in
+            try ProcessIdentity.ownNamespace()
+        }
         for member in state.members {
             // One that has just died is not there any more, whether the others know it or not.
-            let isHere = member.isAway ? false : try files.isHeld(member.number)
+            let isHere = try !files.isGone(member, seenFrom: namespace)
             let described = GroupDescription.Member(
                 id: member.id, process: Int(member.process.pid), core: member.core,
                 isInstance: member.isStatic, isPresent: isHere)

@@ -68,7 +68,7 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             let groups = try ExitStatus.coded {
-                let catalog = GroupCatalog(try DataDirectory(places.data, create: false))
+                let catalog = try places.groups()
                 return try catalog.names().map { Description(try catalog.describe($0)) }
             }
             if json { return try JSONText.print(groups) }
@@ -84,7 +84,7 @@ struct GroupCommand: ParsableCommand {
                         NumberText.count(Int($0.lag)),
                     ]
                 })
-            for line in table.lines(limit: TerminalWindow(1)?.columns ?? 120) { print(line) }
+            for line in table.linesOnOutput() { print(line) }
         }
     }
 
@@ -99,7 +99,7 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             let group = try ExitStatus.coded {
-                let catalog = GroupCatalog(try DataDirectory(places.data, create: false))
+                let catalog = try places.groups()
                 return Description(try catalog.describe(name))
             }
             if json { return try JSONText.print(group) }
@@ -129,7 +129,7 @@ struct GroupCommand: ParsableCommand {
                 "generation  \(group.generation)", "assignor    \(group.assignor)",
                 "members     \(group.members.count - missing.count)",
             ] + (missing.isEmpty ? [] : ["awaited     \(missing.joined(separator: ", "))"])
-                + table.lines(limit: TerminalWindow(1)?.columns ?? 120)
+                + table.linesOnOutput()
         }
     }
 
@@ -177,7 +177,7 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             let offsets = try ExitStatus.coded {
-                let catalog = GroupCatalog(try DataDirectory(places.data, create: false))
+                let catalog = try places.groups()
                 return try catalog.reset(name, topic: topic, to: targets[0])
             }
             if json {
@@ -203,8 +203,15 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             try ExitStatus.coded {
-                try GroupCatalog(DataDirectory(places.data, create: false)).delete(name)
+                try places.groups().delete(name)
             }
         }
+    }
+}
+
+extension DataOptions {
+    /// The groups of the data directory, which must be there.
+    fileprivate func groups() throws -> GroupCatalog {
+        GroupCatalog(try DataDirectory(data, create: false))
     }
 }
