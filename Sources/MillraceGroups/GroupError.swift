@@ -153,6 +153,12 @@ extension GroupError {
             group: name)
     }
 
+    static func noTopics(_ name: String) -> GroupError {
+        GroupError(
+            .noSuchTopic, "group '\(name)' is given no topic to read: name at least one",
+            group: name)
+    }
+
     static func log(_ name: String, _ error: LogError) -> GroupError {
         GroupError(
             .log, "group '\(name)': \(error.description)", group: name, path: error.path,

@@ -150,9 +150,6 @@ final class GroupFiles: Sendable {
             let tenure = try page.tenure(index, group)
             state.partitions[index].committed =
                 state.partitions[index].committed(given: tenure)
-            if state.partitions[index].superseded != tenure {
-                state.partitions[index].superseded = nil
-            }
         }
     }
 

@@ -60,6 +60,8 @@ package struct GroupState: Sendable, Equatable {
         package var validFrom: UInt32 = 0
         /// What the owner's words said when `committed` was recorded here, by a commit of several
         /// partitions: while they still say it, `committed` counts and not they.
+        ///
+        /// It stays when they say something newer, since a loss of power may bring it back.
         package var superseded: Tenure?
 
         /// The offset to read next, given what the owner's words say.

@@ -31,7 +31,7 @@ public final class ConsumerGroup: Sendable {
     /// Joins a group, which is made where it is not there.
     ///
     /// - Parameters:
-    ///   - topics: What is read; the same for all members.
+    ///   - topics: What is read, at least one; the same for all members.
     ///   - outputs: Topics whose batches record the group's progress, where it has such: a
     ///     partition of each for each partition that is read, both of the same number.
     ///   - cores: Where the consumers run, one on each; by default on each physical core that this
@@ -52,6 +52,7 @@ public final class ConsumerGroup: Sendable {
         if let instance = options.instance, !Names.isValid(instance) {
             throw .invalidInstance(instance)
         }
+        guard !topics.isEmpty else { throw .noTopics(name) }
         let root = "\(data.path)/groups"
         choice = try CoreChoice(cores, group: name, root: root, sharing: coreSharing)
         try choice.check()
