@@ -166,11 +166,11 @@ import Testing
             ["run", workshop.pipeline, "--data", workshop.data, "--follow", "--json"])
         // Every stage is at work once the last of them has its group.
         let deadline = Clock.monotonicNanoseconds() + 60_000_000_000
-        let predictions = workshop.directory.file("data/groups/predict/offsets")
+        let predictions = workshop.directory.file("data/groups/predict/page")
         while !Files.exists(predictions), Clock.monotonicNanoseconds() < deadline {
             PinnedThread.sleep(nanoseconds: 5_000_000)
         }
-        try workshop.run().expectError(75)
+        try workshop.run(["--share-cores"]).expectError(75)
         try workshop.run(["--stage", "learn"]).expectError(75)
         #expect(first.isRunning)
         first.send(SIGTERM)

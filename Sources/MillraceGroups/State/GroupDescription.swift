@@ -20,7 +20,7 @@ public struct GroupDescription: Sendable, Equatable {
         public let core: Int
         /// Whether it may come back under its name.
         public let isInstance: Bool
-        /// Whether it is there; false for an instance that is waited for.
+        /// Whether it is there; false for a named instance that is not. Others are left out when dead.
         public let isPresent: Bool
     }
 

@@ -27,10 +27,17 @@ struct StageRunner {
         guard let source = board.wait(for: stage.input.name) else {
             return
         }
-        switch stage.work {
-        case .preprocess(let work): try preprocess(work, source)
-        case .train(let work): try train(work, source)
-        case .score(let work): try score(work, source)
+        do {
+            switch stage.work {
+            case .preprocess(let work): try preprocess(work, source)
+            case .train(let work): try train(work, source)
+            case .score(let work): try score(work, source)
+            }
+        } catch let error as LogError where error.code == .offsetOutOfRange {
+            throw PipelineError(
+                .badData, "stage \"\(stage.name)\" cannot go on where it was: \(error)",
+                advice: "To go on with the rows that are left: millrace group reset "
+                    + "\(stage.group) \(source.name) --to earliest")
         }
     }
 
