@@ -18,7 +18,8 @@ enum SequenceCost {
             var handled: [Double] = []
             var asked: [Double] = []
             for round in 0..<rounds + 1 {
-                let handler = try byHandler(data, topic, group: "h\(name)\(round)") / Double(batches)
+                let handler =
+                    try byHandler(data, topic, group: "h\(name)\(round)") / Double(batches)
                 let sequence =
                     try await bySequence(data, topic, group: "s\(name)\(round)") / Double(batches)
                 guard round > 0 else { continue }
