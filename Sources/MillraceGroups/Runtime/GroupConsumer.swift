@@ -181,18 +181,18 @@ public final class GroupConsumer {
     /// partitions may part, commit each by itself.
     ///
     /// - Parameter positions: For each partition the offset to read next.
-    /// - Throws: `GroupError` with `fenced` when one of the partitions is another's by now, `corrupt`
-    ///   or `system`; nothing is changed then.
+    /// - Throws: `GroupError` with `fenced` when one of the partitions is another's by now, or
+    ///   `corrupt`: nothing is changed then; `system`: it is there as a whole or not at all.
     public func commit(_ positions: [Claim: UInt64]) throws(GroupError) {
         let files = session.files
         // What the record replaces must not be older on the disk than the record says.
         try files.sync()
-        let replaced = try session.change(isDurable: true) { [key] state throws(GroupError) in
+        let replaced = try session.change(isDurable: true) { state throws(GroupError) in
             var replaced: [Claim: GroupPage.Tenure] = [:]
             for (claim, next) in positions {
                 let tenure = try files.page.tenure(claim.index, files.group)
                 let partition = state.partitions[claim.index]
-                guard partition.owner == key, partition.generation == claim.generation,
+                guard partition.owner == self.key, partition.generation == claim.generation,
                     tenure.generation == claim.generation
                 else {
                     throw .fenced(
@@ -202,6 +202,7 @@ public final class GroupConsumer {
                 state.partitions[claim.index].committed = next
                 state.partitions[claim.index].superseded = tenure
                 replaced[claim] = tenure
+                self.superseded[claim.index] = tenure
             }
             return replaced
         }
@@ -210,7 +211,6 @@ public final class GroupConsumer {
             // what the record says.
             let now = GroupPage.Tenure(generation: claim.generation, next: positions[claim])
             _ = files.page.replace(claim.index, tenure, by: now)
-            superseded[claim.index] = tenure
         }
     }
 

@@ -110,6 +110,8 @@ struct GroupOracleTests {
         shop.killProducers()
         #expect(try shop.waitUntilScored())
         #expect(child?.isAlive == true)
+        let members = try GroupCatalog(shop.data).describe(GroupWorkshop.group).members
+        #expect(members.allSatisfy { $0.process != Int(first.child.identifier) })
         #expect(try shop.judge() == [])
         child?.end()
     }

@@ -33,7 +33,7 @@ struct MemberEventTests {
     func events(event: Event) throws {
         let shop = try GroupWorkshop(partitions: Self.partitions)
         // Only who is meant to be found hung may be: nothing here waits for a time-out.
-        let hang = event == .hang ? 1000 : 60_000
+        let hang = event == .hang ? 2000 : 60_000
         let first = try shop.startScorer(hang: hang)
         let alone = try settle(shop, processes: 1)
         try shop.startProducers(pauseMicroseconds: 500)
@@ -126,9 +126,9 @@ struct MemberEventTests {
     @Test("A member that waits for rows is never hung")
     func waiting() throws {
         let shop = try GroupWorkshop(partitions: Self.partitions)
-        for _ in 0..<2 { try shop.startScorer(hang: 1000) }
+        for _ in 0..<2 { try shop.startScorer(hang: 2000) }
         let before = try settle(shop, processes: 2)
-        PinnedThread.sleep(nanoseconds: 3_000_000_000)
+        PinnedThread.sleep(nanoseconds: 5_000_000_000)
         let after = try describe(shop)
         #expect(after.generation == before.generation && after.state == .stable)
     }
