@@ -3,8 +3,8 @@ internal import Glibc
 /// Reusable memory, aligned to a cache line, that grows and never shrinks.
 ///
 /// It is touched first by the thread that makes or grows it, and so lies in the memory of that
-/// thread's processor. From the size of a huge page on it is aligned to one, and the kernel is asked
-/// for such; where it has none, ordinary pages serve.
+/// thread's processor. From the size of a huge page on it is aligned to one, and the kernel is
+/// asked for such; where it has none, ordinary pages serve.
 /// **Alignment**: 64 bytes, from 2 MiB on 2 MiB. **Thread-safety**: one owner.
 @safe package struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     // Sendable: the buffer owns its memory alone.

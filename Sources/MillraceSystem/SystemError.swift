@@ -41,8 +41,8 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
         return nil
     }
 
-    /// The file, the call and the kernel's reason; where the file system lacks what is needed, which
-    /// it is and what to use instead.
+    /// The file, the call and the kernel's reason; where the file system lacks what is needed,
+    /// which it is and what to use instead.
     public var description: String {
         let failure = path.isEmpty ? "\(operation): \(reason)" : "\(path): \(operation): \(reason)"
         guard let lack = lackOfFileSystem else { return failure }

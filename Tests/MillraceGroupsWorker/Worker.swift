@@ -11,8 +11,9 @@ import MillraceTestSupport
 ///         [hang=MS] [instance=NAME] [grace=MS] [forks=1] [stop=commit|append after=N]
 ///
 /// It prints `ready` before its first step, with `stop` `stopped` when it stands still just before
-/// its Nth such write, and `refused` when one was refused. SIGTERM drains a member: it hands over and ends with
-/// code 0. Exit code 1 and a line that says why: something was refused that must not be.
+/// its Nth such write, and `refused` when one was refused. SIGTERM drains a member: it hands over
+/// and ends with code 0. Exit code 1 and a line that says why: something was refused that must not
+/// be.
 @main enum Worker {
     static func main() {
         let arguments = CommandLine.arguments.dropFirst()

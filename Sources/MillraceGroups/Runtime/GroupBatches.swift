@@ -14,8 +14,8 @@ extension ConsumerGroup {
     /// committing the batch that was in hand: it comes again. Batches of a partition come in order;
     /// those of several cores come as they are ready.
     ///
-    /// **Bounds**: each core reads one batch and waits until it is consumed; who is slow is not read
-    /// for. `MemberOptions.hangMilliseconds` is the time that one turn of the loop may take.
+    /// **Bounds**: each core reads one batch and waits until it is consumed; for who is slow nothing
+    /// is read. `MemberOptions.hangMilliseconds` is the time that one turn of the loop may take.
     /// **Cost**, beside a handler that borrows the batch on its own core: a copy of the rows, an
     /// allocation for each value and key, and two changes of threads, some ten microseconds a
     /// batch; the loop's work runs on the tasks' threads, not on the cores of the group.

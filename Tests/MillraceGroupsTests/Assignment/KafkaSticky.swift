@@ -3,9 +3,9 @@ import MillraceGroups
 /// Kafka's sticky assignor for members that all read the same topics, as an oracle: what ours moves
 /// is never more.
 ///
-/// Written from the description of the algorithm: members keep what they own up to the larger share,
-/// those below the smaller share are filled in turn, then robbed for, and what is left goes to those
-/// at the smaller share.
+/// Written from the description of the algorithm: members keep what they own up to the larger
+/// share, those below the smaller share are filled in turn, then robbed for, and what is left goes
+/// to those at the smaller share.
 ///
 /// - Source: Apache Kafka, `AbstractStickyAssignor.constrainedAssign` (KIP-54, KIP-429).
 struct KafkaSticky {
