@@ -81,7 +81,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .executableTarget(
-            name: "GroupRecord", dependencies: [.product(name: "Millrace", package: "millrace")],
+            name: "GroupRecord",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", .product(name: "Millrace", package: "millrace"),
+            ],
             swiftSettings: settings),
         suite("LogBenchmarks", also: ["LogFigures"]),
         suite("ComputeBenchmarks"),

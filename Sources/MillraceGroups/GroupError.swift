@@ -40,6 +40,10 @@ public struct GroupError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let noSuchCore = Code(description: "noSuchCore")
         /// A core that this process may not run on.
         public static let coreNotAllowed = Code(description: "coreNotAllowed")
+        /// A core that another group uses, and that was not to be shared.
+        public static let coreInUse = Code(description: "coreInUse")
+        /// The data directory lies on a file system without the locks or mappings that are needed.
+        public static let unsupportedFileSystem = Code(description: "unsupportedFileSystem")
         /// The kernel refused; see `cause`.
         public static let system = Code(description: "system")
     }
@@ -149,6 +153,12 @@ extension GroupError {
             group: name)
     }
 
+    static func noTopics(_ name: String) -> GroupError {
+        GroupError(
+            .noSuchTopic, "group '\(name)' is given no topic to read: name at least one",
+            group: name)
+    }
+
     static func log(_ name: String, _ error: LogError) -> GroupError {
         GroupError(
             .log, "group '\(name)': \(error.description)", group: name, path: error.path,
@@ -201,9 +211,18 @@ extension GroupError {
                 + "\(CoreList.text(allowed)): choose from these, or widen the affinity mask")
     }
 
+    static func coreInUse(_ use: CoreUse, group name: String) -> GroupError {
+        GroupError(
+            .coreInUse,
+            "core \(use.core) is in use by group '\(use.group)', process \(use.process): name "
+                + "another core for group '\(name)', or allow it to share",
+            group: name, holder: use.process)
+    }
+
     static func system(_ cause: SystemError, group: String? = nil) -> GroupError {
         GroupError(
-            .system, group.map { "group '\($0)': \(cause)" } ?? cause.description, group: group,
+            cause.lackOfFileSystem == nil ? .system : .unsupportedFileSystem,
+            group.map { "group '\($0)': \(cause)" } ?? cause.description, group: group,
             path: cause.path, cause: cause)
     }
 }

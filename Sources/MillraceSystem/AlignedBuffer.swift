@@ -1,6 +1,11 @@
+internal import Glibc
+
 /// Reusable memory, aligned to a cache line, that grows and never shrinks.
 ///
-/// **Alignment**: 64 bytes. **Thread-safety**: one owner.
+/// It is touched first by the thread that makes or grows it, and so lies in the memory of that
+/// thread's processor. From the size of a huge page on it is aligned to one, and the kernel is
+/// asked for such; where it has none, ordinary pages serve.
+/// **Alignment**: 64 bytes, from 2 MiB on 2 MiB. **Thread-safety**: one owner.
 @safe package struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     // Sendable: the buffer owns its memory alone.
     private var memory: UnsafeMutableRawBufferPointer
@@ -11,9 +16,15 @@
 
     package var byteCount: Int { unsafe memory.count }
 
+    private static let hugePage = 2 << 20
+
     private static func allocate(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
-        let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(byteCount, 64), alignment: 64)
+        let isHuge = byteCount >= hugePage
+        let unit = isHuge ? hugePage : 64
+        let rounded = isHuge ? (byteCount + unit - 1) / unit * unit : max(byteCount, 64)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: rounded, alignment: unit)
+        // Before the first touch; a kernel that has no huge pages refuses, which changes nothing.
+        if isHuge { _ = unsafe madvise(memory.baseAddress, memory.count, MADV_HUGEPAGE) }
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
         return unsafe memory
     }

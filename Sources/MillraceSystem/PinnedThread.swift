@@ -56,6 +56,11 @@ package final class PinnedThread: Sendable {
         self.handle = Mutex(thread)
     }
 
+    deinit {
+        // Nobody will wait for it: what it holds goes with its end.
+        if let thread = handle.withLock({ $0 }) { pthread_detach(thread) }
+    }
+
     /// Waits until the thread has ended.
     ///
     /// Later calls return at once.

@@ -28,8 +28,26 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether a disk or a quota is full.
     public var isOutOfSpace: Bool { errno == ENOSPC || errno == EDQUOT }
 
-    /// The file, the call and the kernel's reason.
+    /// What the file system lacks that the call needed, in words; nil for other failures.
+    public var lackOfFileSystem: String? {
+        if operation.hasPrefix("fcntl(F_OFD_"),
+            [ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL].contains(errno)
+        {
+            return "locks of open files (F_OFD_SETLK)"
+        }
+        if operation == "mmap", [ENODEV, EOPNOTSUPP].contains(errno) {
+            return "shared mappings (mmap)"
+        }
+        return nil
+    }
+
+    /// The file, the call and the kernel's reason; where the file system lacks what is needed,
+    /// which it is and what to use instead.
     public var description: String {
-        path.isEmpty ? "\(operation): \(reason)" : "\(path): \(operation): \(reason)"
+        let failure = path.isEmpty ? "\(operation): \(reason)" : "\(path): \(operation): \(reason)"
+        guard let lack = lackOfFileSystem else { return failure }
+        let type = FileSystemType.name(of: path).map { " (\($0))" } ?? ""
+        return "\(failure); this file system\(type) has no \(lack): put the data directory on "
+            + "one that has, such as ext4, xfs or tmpfs"
     }
 }

@@ -14,7 +14,13 @@ struct Scoring: Sendable {
     private let notes: String
 
     init(_ options: Options) throws {
-        let data = try DataDirectory(options.text("data"), create: false)
+        let place = try options.text("data")
+        if let stop = StopBeforeWrite(
+            options.text("stop", or: ""), after: try options.number("after", or: 0))
+        {
+            DiskObservation.install(stop, on: place)
+        }
+        let data = try DataDirectory(place, create: false)
         let source = try data.topic(options.text("from"))
         let output = try data.topic(options.text("to"))
         worker = UInt32(try options.number("worker"))
@@ -58,6 +64,7 @@ struct Scoring: Sendable {
                 for (claim, lane) in lanes {
                     do { if try lane.step(consumer) { hasWorked = true } } catch {
                         guard Self.isFenced(error) else { throw error }
+                        say("refused")
                         lanes[claim] = nil
                         waiting.insert(claim)
                     }

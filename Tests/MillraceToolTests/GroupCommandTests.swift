@@ -63,6 +63,65 @@ import Testing
         _ = member.name
     }
 
+    @Test func describeOfTheIdleAndTheIdle() throws {
+        let first = try join()
+        // It owns nothing for as long as the first lets go of nothing.
+        let second = try join()
+        let both = try group("describe", "readers").output.split(separator: "\n")
+        #expect(both.contains("members     2"))
+        let idle = both.filter { $0.hasPrefix("-") }
+        #expect(idle.count == 1 && idle[0].contains("\(getpid())"))
+        let other = try ConsumerGroup(
+            data: log, name: "others", topics: [topic], cores: [0], coreSharing: .allowed)
+        #expect(
+            try group("describe", "readers").output.contains(
+                "shared      core 0 with group others, process \(getpid())"))
+        _ = (first.name, second.name, other.name)
+    }
+
+    /// Two processes by hand: one is killed, then the other.
+    @Test func describeAfterKills() throws {
+        let workshop = try Workshop()
+        try #require(try workshop.run().code == 0)
+        func describe() throws -> [String] {
+            let outcome = try ToolProcess.run(
+                ["group", "describe", "predict", "--data", workshop.data])
+            #expect(outcome.code == 0 && outcome.errors == "")
+            return outcome.output.split(separator: "\n").map(String.init)
+        }
+        func members() throws -> Int {
+            let line = try describe().first { $0.hasPrefix("members") }
+            return line.flatMap { Int($0.split(separator: " ")[1]) } ?? -1
+        }
+        func start() throws -> ToolProcess {
+            try ToolProcess([
+                "run", workshop.pipeline, "--data", workshop.data, "--stage", "predict",
+                "--follow", "--cores", "\(CPU.allowed()[0])",
+            ])
+        }
+        func waitFor(members count: Int) throws {
+            for _ in 0..<600 where try members() != count {
+                PinnedThread.sleep(nanoseconds: 50_000_000)
+            }
+            #expect(try members() == count)
+        }
+        let first = try start()
+        try waitFor(members: 1)
+        let second = try start()
+        try waitFor(members: 2)
+        first.send(SIGKILL)
+        _ = try first.outcome()
+        try waitFor(members: 1)
+        let after = try describe()
+        #expect(after.contains { $0.hasPrefix("rows ") && $0.contains("\(second.identifier)") })
+        #expect(!after.contains { $0.contains("\(first.identifier).") || $0.hasPrefix("awaited") })
+        second.send(SIGKILL)
+        _ = try second.outcome()
+        let empty = try describe()
+        #expect(empty.contains("state       empty") && empty.contains("members     0"))
+        #expect(!empty.contains { $0.hasPrefix("awaited") || $0.contains("\(second.identifier)") })
+    }
+
     @Test func resetAndDelete() throws {
         try join().consumeToEnd { _, _ in }
         let reset = try group("reset", "readers", "rows", "--to-offset", "2", "--json")

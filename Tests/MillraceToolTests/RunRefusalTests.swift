@@ -45,6 +45,18 @@ import Testing
         try expectNothingWritten(workshop)
     }
 
+    @Test func otherNumbersOfPartitions() throws {
+        let workshop = try Workshop()
+        let text = String(
+            decoding: try Files.read(workshop.pipeline, maxBytes: 1 << 16), as: UTF8.self
+        ).replacing("predictions: true, partitions: 1", with: "predictions: true, partitions: 2")
+        try workshop.write("pipeline.yaml", Array(text.utf8))
+        try workshop.run().expectError(
+            64, "topics \"rows\" and \"scores\" have different numbers of partitions",
+            "only so has every row exactly one outcome")
+        try expectNothingWritten(workshop)
+    }
+
     @Test(arguments: ["9999", "x", "0,0", "3-1", ""])
     func badCores(_ cores: String) throws {
         let workshop = try Workshop()
@@ -166,11 +178,11 @@ import Testing
             ["run", workshop.pipeline, "--data", workshop.data, "--follow", "--json"])
         // Every stage is at work once the last of them has its group.
         let deadline = Clock.monotonicNanoseconds() + 60_000_000_000
-        let predictions = workshop.directory.file("data/groups/predict/offsets")
+        let predictions = workshop.directory.file("data/groups/predict/page")
         while !Files.exists(predictions), Clock.monotonicNanoseconds() < deadline {
             PinnedThread.sleep(nanoseconds: 5_000_000)
         }
-        try workshop.run().expectError(75)
+        try workshop.run(["--share-cores"]).expectError(75)
         try workshop.run(["--stage", "learn"]).expectError(75)
         #expect(first.isRunning)
         first.send(SIGTERM)

@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 #include "bare_metal.h"
+#include "bare_batches.h"
 #include "bare_time.h"
 
 // The kernel is part of every program that links Millrace.
@@ -78,6 +79,15 @@ int64_t bare_compress(size_t turns) {
         if (written <= 0) return -EIO;
     }
     return total;
+}
+
+size_t bare_batch_bytes(void) { return batches.size; }
+
+int64_t bare_decode_one(void *place, size_t turn) {
+    size_t i = turn % batches.count;
+    int written = LZ4_decompress_safe(batches.compressed + i * (size_t)batches.bound, place,
+                                      batches.compressed_sizes[i], (int)batches.size);
+    return written == (int)batches.size ? 1 : -EIO;
 }
 
 int64_t bare_decompress(size_t turns) {

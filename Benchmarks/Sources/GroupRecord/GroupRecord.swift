@@ -5,18 +5,22 @@ internal import Glibc
 ///
 ///     group-record rebalance [ROUNDS]     from a member's SIGKILL until the survivor works on all
 ///     group-record cost [ROUNDS]          the group's part in scanning stored batches
+///     group-record sequence [ROUNDS]      batches as an AsyncSequence beside a handler
+///     group-record scaling [ROUNDS]       two slots beside one, scanning LZ4 and scoring by an MLP
 ///
 /// Files are made in `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
 @main
 enum GroupRecord {
-    static func main() throws {
+    static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 30
         switch arguments.first {
         case "rebalance": try Rebalance.run(rounds: rounds)
         case "cost": try GroupCost.run(rounds: rounds)
+        case "sequence": try await SequenceCost.run(rounds: rounds)
+        case "scaling": try Scaling.run(rounds: rounds)
         case "member": try Rebalance.member(directory: arguments[1])
-        default: print("group-record rebalance|cost [ROUNDS]")
+        default: print("group-record rebalance|cost|sequence|scaling [ROUNDS]")
         }
     }
 

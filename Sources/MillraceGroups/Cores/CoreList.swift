@@ -44,12 +44,19 @@ public struct CoreList: Sendable, Equatable {
     /// A second thread on a physical core adds little to code that keeps the vector units busy. A
     /// share that is not whole is rounded down, for a group that uses more than its share is stopped
     /// as a whole until the next period; at least one slot remains.
-    public init(automaticOn topology: CoreTopology = .current()) {
-        var taken: Set<Int> = []
+    ///
+    /// - Parameters:
+    ///   - topology: The machine.
+    ///   - taken: Cores that others use: these and their siblings are left out, unless that leaves
+    ///     none.
+    public init(automaticOn topology: CoreTopology = .current(), avoiding taken: [Int] = []) {
+        var used = Set(taken).union(taken.flatMap { topology.siblings[$0] ?? [] })
+        let free = topology.allowed.filter { !used.contains($0) }.sorted()
+        used = []
         var cores: [Int] = []
-        for core in topology.allowed.sorted() where !taken.contains(core) {
+        for core in free.isEmpty ? topology.allowed.sorted() : free where !used.contains(core) {
             cores.append(core)
-            taken.formUnion(topology.siblings[core] ?? [core])
+            used.formUnion(topology.siblings[core] ?? [core])
         }
         if cores.isEmpty { cores = [0] }
         if let share = topology.processorShare, share < Double(cores.count) {

@@ -32,7 +32,10 @@ final class GroupFiles: Sendable {
     init(root: String, group: String, create: Bool) throws(GroupError) {
         guard Names.isValid(group) else { throw .invalidName(group) }
         let directory = "\(root)/\(group)"
-        if create { try Self.make(directory, group) }
+        if create {
+            try Self.checkLocks(beside: root, group)
+            try Self.make(directory, group)
+        }
         page = try Self.openPage("\(directory)/page", group)
         locks = try systemCall(group) { () throws(SystemError) in
             try FileHandle("\(directory)/members", .openOrCreate)
@@ -59,6 +62,14 @@ final class GroupFiles: Sendable {
         do throws(SystemError) { return try FileHandle(path, .readWrite) } catch {
             throw error.isNotFound
                 ? .noSuchGroup(group, path: path) : .system(error, group: group)
+        }
+    }
+
+    /// Asks for the holder of a lock in the data directory, which fails where there are no locks,
+    /// before anything is made.
+    private static func checkLocks(beside root: String, _ group: String) throws(GroupError) {
+        _ = try systemCall(group) { () throws(SystemError) in
+            try FileHandle("\(Files.parent(of: root))/format", .read).isLocked(byte: 0)
         }
     }
 
@@ -137,8 +148,8 @@ final class GroupFiles: Sendable {
     private func addCommits(to state: inout GroupState) throws(GroupError) {
         for index in state.partitions.indices {
             let tenure = try page.tenure(index, group)
-            guard tenure.generation >= max(state.partitions[index].validFrom, 1) else { continue }
-            state.partitions[index].committed = tenure.next
+            state.partitions[index].committed =
+                state.partitions[index].committed(given: tenure)
         }
     }
 
@@ -247,6 +258,18 @@ final class GroupFiles: Sendable {
     /// Whether another holder of this file has member number `number`.
     func isHeld(_ number: Int) throws(GroupError) -> Bool {
         try systemCall(group) { () throws(SystemError) in try locks.isLocked(byte: number) }
+    }
+
+    /// Whether the kernel says that a member is gone, to a process of a namespace.
+    ///
+    /// Its lock tells, and where a forked child may still hold that, or another has taken its
+    /// number since, its process: number and start time. The numbers of another namespace mean
+    /// nothing here; there the lock alone tells.
+    func isGone(
+        _ member: GroupState.Member, seenFrom namespace: UInt64
+    ) throws(GroupError) -> Bool {
+        guard !member.isAway, try isHeld(member.number) else { return true }
+        return member.process.namespace == namespace && !member.process.isAlive
     }
 }
 

@@ -162,13 +162,7 @@ struct GroupPage: ~Copyable, Sendable {
 
     // MARK: Partitions
 
-    /// Who owns a partition and how far it is.
-    struct Tenure: Equatable {
-        /// In which generation the owner became owner; 0 for nobody yet.
-        var generation: UInt32
-        /// The offset to read next; nil when nothing was committed.
-        var next: UInt64?
-    }
+    typealias Tenure = GroupState.Tenure
 
     /// The tenure of partition `index`.
     ///

@@ -64,19 +64,24 @@ extension GroupRecord {
     private static func partition(_ reader: inout Reader) throws(Damage) -> GroupState.Partition {
         let topicID: UInt64 = try reader.number()
         let partition: UInt32 = try reader.number()
-        let flags: UInt8 = try reader.number(below: 4)
+        let flags: UInt8 = try reader.number(below: 8)
         let owner: UInt32 = try reader.number()
         let target: UInt32 = try reader.number()
         let generation: UInt32 = try reader.number()
         let validFrom: UInt32 = try reader.number()
         let committed: UInt64 = try reader.number()
+        let tenure = GroupState.Tenure(
+            generation: try reader.number(), next: offset(try reader.number()))
         let topic = try reader.name()
         return GroupState.Partition(
             partition: TopicPartition(topic: topic, partition: Int(partition)), topicID: topicID,
             isRead: flags & 1 != 0, owner: owner, target: target, generation: generation,
-            committed: committed == 0 ? nil : committed - 1, isContested: flags & 2 != 0,
-            validFrom: validFrom)
+            committed: offset(committed), isContested: flags & 2 != 0, validFrom: validFrom,
+            superseded: flags & 4 != 0 ? tenure : nil)
     }
+
+    /// What is written as an offset + 1, and 0 for none.
+    private static func offset(_ number: UInt64) -> UInt64? { number == 0 ? nil : number - 1 }
 
     private struct Reader {
         let bytes: [UInt8]

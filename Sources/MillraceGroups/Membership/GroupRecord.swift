@@ -9,7 +9,7 @@ internal import MillraceSystem
 /// |        0 |    8 | magic, `MLRGSTAT`                                          |
 /// |        8 |    4 | CRC-32C of the bytes from 12 to the end                    |
 /// |       12 |    4 | length of the record                                       |
-/// |       16 |    2 | format version, 1                                          |
+/// |       16 |    2 | format version, 2                                          |
 /// |       18 |    1 | assignor: 0 range, 1 roundRobin, 2 sticky, 3 hash          |
 /// |       19 |    1 | 1 the group exists, + 2 it is one process's alone          |
 /// |       20 |    4 | generation                                                 |
@@ -24,15 +24,15 @@ internal import MillraceSystem
 /// |          |      | 1, pid 4, start time 8, namespace 8, grace 8, hang 8, away |
 /// |          |      | until 8, name                                              |
 /// |          |      | partitions: topic's id 8, partition 4, flags 1 (1 read,    |
-/// |          |      | + 2 contested), owner 4,                                   |
-/// |          |      | target 4, generation 4, valid from 4, committed + 1 8 (0:  |
-/// |          |      | none), topic's name                                        |
+/// |          |      | + 2 contested, + 4 superseded), owner 4, target 4,         |
+/// |          |      | generation 4, valid from 4, committed + 1 8 (0: none),     |
+/// |          |      | superseded generation 4 and offset + 1 8, topic's name     |
 ///
 /// A name is its length in 2 bytes and its UTF-8 bytes.
 package enum GroupRecord {
     /// `MLRGSTAT` as it stands in the file.
     static let magic: UInt64 = 0x5441_5453_4752_4c4d
-    static let version: UInt16 = 1
+    static let version: UInt16 = 2
     static let headerBytes = 48
     /// More than the largest state takes; keeps a damaged directory from exhausting memory.
     static let maxBytes = 4 << 20
@@ -78,18 +78,25 @@ package enum GroupRecord {
         for partition in state.partitions {
             writer.put(partition.topicID)
             writer.put(UInt32(partition.partition.partition))
-            writer.put(UInt8((partition.isRead ? 1 : 0) + (partition.isContested ? 2 : 0)))
+            writer.put(flags(of: partition))
             writer.put(partition.owner)
             writer.put(partition.target)
             writer.put(partition.generation)
             writer.put(partition.validFrom)
             writer.put(partition.committed.map { $0 + 1 } ?? 0)
+            writer.put(partition.superseded?.generation ?? 0)
+            writer.put(partition.superseded?.next.map { $0 + 1 } ?? 0)
             writer.put(partition.partition.topic)
         }
         var bytes = writer.bytes
         LittleEndian.store(UInt32(bytes.count), into: &bytes, at: 12)
         LittleEndian.store(CRC32C.checksum(of: bytes.span.extracting(12...)), into: &bytes, at: 8)
         return bytes
+    }
+
+    private static func flags(of partition: GroupState.Partition) -> UInt8 {
+        (partition.isRead ? 1 : 0) + (partition.isContested ? 2 : 0)
+            + (partition.superseded == nil ? 0 : 4)
     }
 
     private struct Writer {

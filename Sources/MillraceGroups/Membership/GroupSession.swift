@@ -181,14 +181,10 @@ final class GroupSession: Sendable {
     }
 
     /// Whether the kernel says that a member is gone.
-    ///
-    /// Its lock tells, and where a forked child may still hold that, its process: number and start
-    /// time. The numbers of another namespace mean nothing here; there the lock alone tells.
     func isDead(_ member: GroupState.Member) throws(GroupError) -> Bool {
         if member.process == process, roster.withLock({ $0.names.contains(member.id) }) {
             return false
         }
-        if try !files.isHeld(member.number) { return true }
-        return member.process.namespace == process.namespace && !member.process.isAlive
+        return try files.isGone(member, seenFrom: process.namespace)
     }
 }

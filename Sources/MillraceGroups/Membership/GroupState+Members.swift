@@ -123,6 +123,7 @@ extension GroupState {
                     // Offsets of a topic that is gone mean nothing in another of its name.
                     partitions[index].topicID = topic.id
                     partitions[index].committed = nil
+                    partitions[index].superseded = nil
                     partitions[index].validFrom = generation + 1
                 }
             }

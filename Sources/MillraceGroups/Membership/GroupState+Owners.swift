@@ -54,6 +54,7 @@ extension GroupState {
         generation += 1
         for (index, next) in offsets {
             partitions[index].committed = next
+            partitions[index].superseded = nil
             partitions[index].validFrom = generation
         }
     }

@@ -58,6 +58,30 @@ package struct GroupState: Sendable, Equatable {
         package var isContested = false
         /// Commits made under a generation below this one are void.
         package var validFrom: UInt32 = 0
+        /// What the owner's words said when `committed` was recorded here, by a commit of several
+        /// partitions: while they still say it, `committed` counts and not they.
+        ///
+        /// It stays when they say something newer, since a loss of power may bring it back.
+        package var superseded: Tenure?
+
+        /// The offset to read next, given what the owner's words say.
+        package func committed(given tenure: Tenure) -> UInt64? {
+            let isVoid = tenure.generation < max(validFrom, 1) || tenure == superseded
+            return isVoid ? committed : tenure.next
+        }
+    }
+
+    /// Who owns a partition and how far it is, as the owner itself says in the group's page.
+    package struct Tenure: Sendable, Equatable {
+        /// In which generation the owner became owner; 0 for nobody yet.
+        package var generation: UInt32
+        /// The offset to read next; nil when nothing was committed.
+        package var next: UInt64?
+
+        package init(generation: UInt32, next: UInt64?) {
+            self.generation = generation
+            self.next = next
+        }
     }
 
     /// What the members of a group have in common.

@@ -12,6 +12,7 @@ struct ConsumeLoop {
     let start: StartOffset
     let onOutOfRange: OutOfRangePolicy
     let commitsEachBatch: Bool
+    private let halt: Halt
     let handler: (GroupConsumer, GroupConsumer.Claim, borrowing RecordBatch) throws -> Void
     private var sources: [Source] = []
 
@@ -47,7 +48,7 @@ struct ConsumeLoop {
 
     init(
         group: ConsumerGroup, consumer: GroupConsumer, start: StartOffset,
-        onOutOfRange: OutOfRangePolicy, commitsEachBatch: Bool,
+        onOutOfRange: OutOfRangePolicy, commitsEachBatch: Bool, halt: Halt,
         handler:
             @escaping (GroupConsumer, GroupConsumer.Claim, borrowing RecordBatch) throws -> Void
     ) {
@@ -56,13 +57,14 @@ struct ConsumeLoop {
         self.start = start
         self.onOutOfRange = onOutOfRange
         self.commitsEachBatch = commitsEachBatch
+        self.halt = halt
         self.handler = handler
     }
 
     mutating func run(until ending: ConsumerGroup.Ending, _ vote: EndVote) throws {
         var isReady = false
         var sleep = Self.shortSleep
-        while !group.isDraining {
+        while !isEnding {
             let worked = try round()
             if worked {
                 if isReady { vote.withdraw() }
@@ -80,12 +82,14 @@ struct ConsumeLoop {
         }
     }
 
+    private var isEnding: Bool { group.isDraining || halt.isCalled }
+
     /// Reads one batch of each partition; false when there was none.
     private mutating func round() throws -> Bool {
         if let changes = try consumer.changes() { try follow(changes) }
         var worked = false
         for source in sources where !group.paused.contains(source.claim.partition) {
-            if group.isDraining { return worked }
+            if isEnding { return worked }
             do {
                 let hasRead = try source.step { [self] claim, batch in
                     try handler(consumer, claim, batch)

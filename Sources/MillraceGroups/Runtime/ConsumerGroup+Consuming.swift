@@ -22,9 +22,10 @@ extension ConsumerGroup {
     /// Hands each batch of the group's topics to `handler`, on the pinned thread of its owner.
     ///
     /// The handler borrows the batch: nothing is copied. Rows before `RecordBatch.skippedRows` were
-    /// consumed earlier. When the handler throws, the batch is not committed and the function
-    /// throws: the batch comes again, to whoever owns the partition next. Where several processes
-    /// work, `atEnd` returns when nothing is left for this one.
+    /// consumed earlier. When the handler throws, the batch is not committed, the consumers on the
+    /// other cores finish theirs, and the function throws: the batch comes again, to whoever owns
+    /// the partition next. Where several processes work, `atEnd` returns when nothing is left for
+    /// this one.
     ///
     /// - Parameters:
     ///   - start: where to begin where nothing was committed.
@@ -37,12 +38,29 @@ extension ConsumerGroup {
             @escaping @Sendable (GroupConsumer, GroupConsumer.Claim, borrowing RecordBatch) throws
             -> Void
     ) throws {
+        try consume(
+            until: ending, from: start, onOutOfRange: onOutOfRange, committing: committing,
+            halt: Halt(), handler)
+    }
+
+    /// The same, ending early when `halt` is called.
+    func consume(
+        until ending: Ending, from start: StartOffset, onOutOfRange: OutOfRangePolicy,
+        committing: Committing, halt: Halt,
+        _ handler:
+            @escaping @Sendable (GroupConsumer, GroupConsumer.Claim, borrowing RecordBatch) throws
+            -> Void
+    ) throws {
         let vote = EndVote(voters: cores.count)
         try run { consumer in
             var loop = ConsumeLoop(
                 group: self, consumer: consumer, start: start, onOutOfRange: onOutOfRange,
-                commitsEachBatch: committing == .afterEachBatch, handler: handler)
-            try loop.run(until: ending, vote)
+                commitsEachBatch: committing == .afterEachBatch, halt: halt, handler: handler)
+            do { try loop.run(until: ending, vote) } catch {
+                // The other consumers would wait for this one's vote for ever.
+                halt.call()
+                throw error
+            }
         }
         try sync()
     }
@@ -56,6 +74,14 @@ extension ConsumerGroup {
     ) throws {
         try consume(until: .atEnd) { consumer, _, batch in try handler(consumer, batch) }
     }
+}
+
+/// Tells the consumers of a process to end before their time.
+final class Halt: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isCalled: Bool { flag.load(ordering: .relaxed) }
+    func call() { flag.store(true, ordering: .relaxed) }
 }
 
 /// Whether the consumers of a process agree that nothing is left to do.

@@ -14,8 +14,9 @@ internal import Synchronization
 public final class ConsumerGroup: Sendable {
     /// The group's name.
     public let name: String
+    private let choice: CoreChoice
     /// The cores, one consumer on each.
-    public let cores: [Int]
+    public var cores: [Int] { choice.cores }
     let session: GroupSession
     let topics: [String: Topic]
     private let options: MemberOptions
@@ -23,39 +24,45 @@ public final class ConsumerGroup: Sendable {
     /// The members, one for each core, while the process is in the group.
     private let members: Mutex<[Member]>
     private let stopFlag = Atomic<Bool>(false)
+    private let isRunning = Atomic<Bool>(false)
     /// Partitions that are not to be read at the moment.
     let paused = PausedPartitions()
 
     /// Joins a group, which is made where it is not there.
     ///
     /// - Parameters:
-    ///   - topics: What is read; the same for all members.
+    ///   - topics: What is read, at least one; the same for all members.
     ///   - outputs: Topics whose batches record the group's progress, where it has such: a
     ///     partition of each for each partition that is read, both of the same number.
-    ///   - cores: where the consumers run; by default one on each physical core that this process
-    ///     may use. More than the machine has cannot be asked for: a second thread on a core adds
-    ///  none.  - assignor: How partitions are shared out; the same for all members.
+    ///   - cores: Where the consumers run, one on each; by default on each physical core that this
+    ///     process may use. A core is named once: there are no more consumers than cores.
+    ///   - coreSharing: Whether other groups may have consumers on the same cores.
+    ///   - assignor: How partitions are shared out; the same for all members.
     ///   - isExclusive: Whether no other process may be in the group.
-    /// - Throws: `GroupError`: a name is not allowed, a core does not exist or is not allowed, the
-    ///   members that are there do something else, or another process has the group to itself.
+    /// - Throws: `GroupError`: a name is not allowed, a core does not exist, is not allowed or is
+    ///   another group's, the members that are there do something else, or another process has the
+    ///   group to itself.
     public init(
         data: DataDirectory, name: String, topics: [Topic], outputs: [Topic] = [],
-        cores: [Int]? = nil, assignor: Assignor = .sticky, isExclusive: Bool = false,
+        cores: [Int]? = nil, coreSharing: CoreSharing = .refused, assignor: Assignor = .sticky,
+        isExclusive: Bool = false,
         options: MemberOptions = MemberOptions()
     ) throws(GroupError) {
         try GroupCatalog.validate(name)
         if let instance = options.instance, !Names.isValid(instance) {
             throw .invalidInstance(instance)
         }
-        let list = try cores.map { (cores) throws(GroupError) in try CoreList(cores) }
+        guard !topics.isEmpty else { throw .noTopics(name) }
+        let root = "\(data.path)/groups"
+        choice = try CoreChoice(cores, group: name, root: root, sharing: coreSharing)
+        try choice.check()
         self.name = name
-        self.cores = (list ?? CoreList(automaticOn: .current())).cores
         self.options = options
         self.topics = Dictionary(topics.map { ($0.name, $0) }) { first, _ in first }
         subscription = GroupState.Subscription(
             assignor: assignor, isExclusive: isExclusive,
             topics: self.topics.keys.sorted(), outputs: Set(outputs.map(\.name)).sorted())
-        session = try GroupSession(root: "\(data.path)/groups", group: name, create: true)
+        session = try GroupSession(root: root, group: name, create: true)
         members = Mutex([])
         try join(above: Self.newestGeneration(of: self, in: outputs))
     }
@@ -100,9 +107,22 @@ public final class ConsumerGroup: Sendable {
         let shapes = topics.values.sorted { $0.name < $1.name }.map {
             GroupState.TopicShape(name: $0.name, id: $0.id, partitions: $0.partitions)
         }
-        let keys = try session.join(candidates, subscription, shapes, above: floor)
+        let keys = try choice.claim { () throws(GroupError) in
+            try session.join(candidates, subscription, shapes, above: floor)
+        } leave: { (keys) throws(GroupError) in
+            try session.leave(keys)
+        }
         members.withLock {
             $0 = zip(candidates, keys).map { Member(number: $0.number, key: $1) }
+        }
+    }
+
+    /// Consumers of other groups on the cores of this one, as it is now.
+    ///
+    /// - Throws: `GroupError.system`.
+    public func sharedCores() throws(GroupError) -> [CoreUse] {
+        try GroupCatalog.coreUses(below: choice.root).map(\.use).filter {
+            $0.group != name && cores.contains($0.core)
         }
     }
 
@@ -142,8 +162,14 @@ public final class ConsumerGroup: Sendable {
     ///
     /// When a body ends, its partitions are handed over to those that are left. Afterwards the
     /// process is not in the group any more; the next `run` joins again.
-    /// - Throws: the first error that a body threw.
+    /// - Throws: the first error that a body threw; `GroupError.inUse` while the group is run
+    ///   already.
     public func run(_ body: @escaping @Sendable (GroupConsumer) throws -> Void) throws {
+        guard !isRunning.exchange(true, ordering: .acquiring) else {
+            let ourselves = Int(session.process.pid)
+            throw GroupError.inUse(name, path: session.files.directory, holder: ourselves)
+        }
+        defer { isRunning.store(false, ordering: .releasing) }
         if members.withLock({ $0.isEmpty }) { try join() }
         let joined = members.withLock { members in
             defer { members = [] }
@@ -163,6 +189,11 @@ public final class ConsumerGroup: Sendable {
         }
         for thread in threads { thread.join() }
         if let error = failure.first { throw error }
+    }
+
+    /// Waits until nobody runs the group in this process.
+    func waitUntilIdle() {
+        while isRunning.load(ordering: .acquiring) { PinnedThread.sleep(nanoseconds: 500_000) }
     }
 
     /// Looks after the other members until stopped.

@@ -47,6 +47,8 @@ public final class GroupConsumer {
     /// What is owned, by the index of the partition.
     private var held: [Int: Claim] = [:]
     private var progress: UInt64 = 0
+    /// What a commit of several partitions has replaced, by the index of the partition.
+    private var superseded: [Int: GroupState.Tenure] = [:]
 
     init(
         _ session: GroupSession, index: Int, core: Int, number: Int, key: UInt32,
@@ -127,8 +129,7 @@ public final class GroupConsumer {
         while true {
             let tenure = try files.page.tenure(index, files.group)
             guard tenure.generation < partition.generation else { return nil }
-            let isValid = tenure.generation >= max(partition.validFrom, 1)
-            let next = isValid ? tenure.next : partition.committed
+            let next = partition.committed(given: tenure)
             let ours = GroupPage.Tenure(generation: partition.generation, next: next)
             if files.page.replace(index, tenure, by: ours) {
                 return Claim(
@@ -158,14 +159,58 @@ public final class GroupConsumer {
     ///   checked before; nothing is changed then.
     public func commit(_ claim: Claim, next: UInt64) throws(GroupError) {
         let files = session.files
+        let mark = GroupPage.Tenure(generation: claim.generation, next: next)
+        if !superseded.isEmpty, superseded[claim.index] == mark {
+            // Back to where the record says that it does not count any more.
+            return try commit([claim: next])
+        }
         while true {
             let tenure = try files.page.tenure(claim.index, files.group)
             guard tenure.generation == claim.generation else {
                 throw .fenced(
                     files.group, generation: claim.generation, current: tenure.generation)
             }
-            let now = GroupPage.Tenure(generation: claim.generation, next: next)
-            if files.page.replace(claim.index, tenure, by: now) { return }
+            if files.page.replace(claim.index, tenure, by: mark) { return }
+        }
+    }
+
+    /// Records how far several partitions have been consumed, in one step: all or nothing.
+    ///
+    /// One record with a CRC-32C, on the disk when this returns: whenever the process dies or the
+    /// power fails, everything is there or nothing. It costs two syncs of the disk; where the
+    /// partitions may part, commit each by itself.
+    ///
+    /// - Parameter positions: For each partition the offset to read next.
+    /// - Throws: `GroupError` with `fenced` when one of the partitions is another's by now, or
+    ///   `corrupt`: nothing is changed then; `system`: it is there as a whole or not at all.
+    public func commit(_ positions: [Claim: UInt64]) throws(GroupError) {
+        let files = session.files
+        // What the record replaces must not be older on the disk than the record says.
+        try files.sync()
+        let replaced = try session.change(isDurable: true) { state throws(GroupError) in
+            var replaced: [Claim: GroupPage.Tenure] = [:]
+            for (claim, next) in positions {
+                let tenure = try files.page.tenure(claim.index, files.group)
+                let partition = state.partitions[claim.index]
+                guard partition.owner == self.key, partition.generation == claim.generation,
+                    tenure.generation == claim.generation
+                else {
+                    throw .fenced(
+                        files.group, generation: claim.generation,
+                        current: max(tenure.generation, partition.generation))
+                }
+                state.partitions[claim.index].committed = next
+                state.partitions[claim.index].superseded = tenure
+                replaced[claim] = tenure
+                self.superseded[claim.index] = tenure
+            }
+            return replaced
+        }
+        for (claim, tenure) in replaced {
+            // The record counts until this is done. Where it fails, a later owner has taken over
+            // what the record says.
+            let now = GroupPage.Tenure(generation: claim.generation, next: positions[claim])
+            _ = files.page.replace(claim.index, tenure, by: now)
         }
     }
 

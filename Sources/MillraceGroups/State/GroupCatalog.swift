@@ -47,9 +47,15 @@ public struct GroupCatalog: Sendable {
         guard state.exists else { throw .noSuchGroup(group, path: files.directory) }
         var present: [UInt32: GroupDescription.Member] = [:]
         var members: [GroupDescription.Member] = []
+        let namespace = try systemCall(group) { () throws(SystemError) in
+            try ProcessIdentity.ownNamespace()
+        }
         for member in state.members {
             // One that has just died is not there any more, whether the others know it or not.
-            let isHere = member.isAway ? false : try files.isHeld(member.number)
+            let isHere = try !files.isGone(member, seenFrom: namespace)
+            // One that has died is not waited for, but for an instance that has still time.
+            let isOverdue = member.isAway && member.awayUntil <= Clock.monotonicNanoseconds()
+            guard isHere || member.isStatic && !isOverdue else { continue }
             let described = GroupDescription.Member(
                 id: member.id, process: Int(member.process.pid), core: member.core,
                 isInstance: member.isStatic, isPresent: isHere)
@@ -64,7 +70,7 @@ public struct GroupCatalog: Sendable {
             partitions.append(
                 try describe(partition, topic, present[partition.owner], group))
         }
-        let isStable = state.isSettled && present.count == members.count
+        let isStable = state.isSettled && present.count == state.members.count
         return GroupDescription(
             name: group, state: present.isEmpty ? .empty : isStable ? .stable : .rebalancing,
             generation: state.generation, assignor: state.subscription.assignor,

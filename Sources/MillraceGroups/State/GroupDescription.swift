@@ -20,7 +20,9 @@ public struct GroupDescription: Sendable, Equatable {
         public let core: Int
         /// Whether it may come back under its name.
         public let isInstance: Bool
-        /// Whether it is there; false for an instance that is waited for.
+        /// Whether it is there.
+        ///
+        /// False for a named instance that is waited for; others that are not there are left out.
         public let isPresent: Bool
     }
 

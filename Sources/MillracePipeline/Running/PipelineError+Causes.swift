@@ -24,9 +24,10 @@ extension PipelineError {
     init(_ error: GroupError) {
         let code: Code =
             switch error.code {
-            case .inUse, .instanceInUse: .tryLater
+            case .inUse, .instanceInUse, .coreInUse: .tryLater
             case .noSuchGroup, .noSuchTopic: .noInput
             case .corrupt, .unsupportedVersion, .log: .badData
+            case .unsupportedFileSystem: .cannotCreate
             case .system: error.cause?.isOutOfSpace == true ? .cannotCreate : .inputOutput
             case .fenced, .outOfGenerations: .internalError
             default: .usage

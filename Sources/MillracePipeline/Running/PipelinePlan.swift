@@ -102,6 +102,7 @@ struct PipelinePlan: Sendable {
         else { return try checkInputs(existing: []) }
         do {
             let data = try DataDirectory(options.data, create: false)
+            try checkFree(data)
             let names = try data.topicNames()
             try checkInputs(existing: names)
             try checkFrozen()
@@ -112,6 +113,29 @@ struct PipelinePlan: Sendable {
             }
         } catch {
             throw PipelineError.from(error)
+        }
+    }
+
+    /// Cores on which groups of other processes run; the stages of one run share theirs.
+    static func coresOfOthers(_ data: DataDirectory) throws -> [CoreUse] {
+        let own = Int(try ProcessIdentity.current().pid)
+        return try GroupCatalog(data).coreUses().filter { $0.process != own }
+    }
+
+    /// Refuses named cores on which groups of other processes run.
+    private func checkFree(_ data: DataDirectory) throws {
+        guard !options.sharesCores else { return }
+        let uses = try Self.coresOfOthers(data)
+        for stage in stages {
+            let cores = stage.cores ?? options.cores ?? []
+            let use = uses.first { $0.group != stage.group && cores.contains($0.core) }
+            guard let use else { continue }
+            throw PipelineError(
+                .tryLater,
+                "stage \"\(stage.name)\" is to run on core \(use.core), which group "
+                    + "'\(use.group)' of process \(use.process) uses",
+                advice: "Name other cores, or say --share-cores.",
+                file: definition.file, position: stage.position)
         }
     }
 

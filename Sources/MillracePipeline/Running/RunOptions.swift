@@ -8,18 +8,22 @@ public struct RunOptions: Sendable, Equatable {
     public var stages: [String]?
     /// The cores of every stage that does not name its own; nil for one slot on each physical core.
     public var cores: [Int]?
+    /// Whether stages may run on cores that groups of other processes use; those of one run always
+    /// share theirs.
+    public var sharesCores: Bool
     /// Whether to go on when everything has been read, until the run is stopped.
     public var follow: Bool
 
     /// Options of a run; `models` defaults to `data/models`.
     public init(
         data: String, models: String? = nil, stages: [String]? = nil, cores: [Int]? = nil,
-        follow: Bool = false
+        sharesCores: Bool = false, follow: Bool = false
     ) {
         self.data = data
         self.models = models ?? data + "/models"
         self.stages = stages
         self.cores = cores
+        self.sharesCores = sharesCores
         self.follow = follow
     }
 }

@@ -27,23 +27,48 @@ struct StageRunner {
         guard let source = board.wait(for: stage.input.name) else {
             return
         }
-        switch stage.work {
-        case .preprocess(let work): try preprocess(work, source)
-        case .train(let work): try train(work, source)
-        case .score(let work): try score(work, source)
+        do {
+            switch stage.work {
+            case .preprocess(let work): try preprocess(work, source)
+            case .train(let work): try train(work, source)
+            case .score(let work): try score(work, source)
+            }
+        } catch let error as LogError where error.code == .offsetOutOfRange {
+            throw PipelineError(
+                .badData, "stage \"\(stage.name)\" cannot go on where it was: \(error)",
+                advice: "To go on with the rows that are left: millrace group reset "
+                    + "\(stage.group) \(source.name) --to earliest")
         }
     }
 
     private func group(
-        _ topic: Topic, outputs: [Topic] = [], cores: [Int]?, isExclusive: Bool = false
+        _ topic: Topic, outputs: [Topic] = [], cores: [Int]?,
+        coreSharing: CoreSharing = .withinProcess, isExclusive: Bool = false
     ) throws -> ConsumerGroup {
         // A trainer may take any time for what it does between two looks at the group.
         let options = isExclusive ? MemberOptions(hangMilliseconds: 0) : MemberOptions()
         let group = try ConsumerGroup(
             data: data, name: stage.group, topics: [topic], outputs: outputs, cores: cores,
+            coreSharing: plan.options.sharesCores ? .allowed : coreSharing,
             assignor: stage.assignor, isExclusive: isExclusive, options: options)
+        if !plan.options.sharesCores { try warnOfShared(group) }
         status.begin(cores: Array(group.cores.prefix(topic.partitions)))
         return group
+    }
+
+    /// Says so when no core was free, and the stage has to share one with another process.
+    private func warnOfShared(_ group: ConsumerGroup) throws {
+        let others = try PipelinePlan.coresOfOthers(data)
+        guard
+            let use = others.first(where: { use in
+                use.group != group.name && group.cores.contains(use.core)
+            })
+        else { return }
+        logger.warning(
+            """
+            \(stage.name) shares core \(use.core) with group '\(use.group)' of process \
+            \(use.process), since none is free
+            """)
     }
 
     private func loop(_ consumer: GroupConsumer, _ vote: EndVote) -> SlotLoop {
@@ -141,8 +166,15 @@ struct StageRunner {
     private func train(_ work: TrainStage, _ source: Topic) throws {
         guard let specification = try specification(of: source) else { return }
         // One slot trains: the order of rows, and so every bit of the weights, is one.
-        let cores = stage.cores ?? plan.options.cores ?? CoreList(automaticOn: .current()).cores
-        let group = try group(source, cores: Array(cores.suffix(1)), isExclusive: true)
+        let named = stage.cores ?? plan.options.cores
+        let cores =
+            try named
+            ?? CoreList(
+                automaticOn: .current(), avoiding: PipelinePlan.coresOfOthers(data).map(\.core)
+            ).cores
+        let group = try group(
+            source, cores: Array(cores.suffix(1)),
+            coreSharing: named == nil ? .allowed : .withinProcess, isExclusive: true)
         let metrics = try data.topic(
             MetricsTopic.name(of: stage.name), creating: TopicConfiguration(kind: .bytes))
         board.add(metrics)

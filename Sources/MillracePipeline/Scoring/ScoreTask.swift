@@ -55,7 +55,8 @@ final class ScoreTask: PartitionTask {
             partition: partition,
             claim: OutputClaim(
                 group: "group:" + group, source: source.reference, sourcePartition: partition,
-                generation: claim.generation, isContested: claim.isContested))
+                generation: claim.generation, start: source.startOffset(partition: partition),
+                isContested: claim.isContested))
         template.group = try output.dictionaryID(of: "group:" + group)
         template.source = try output.dictionaryID(of: source.reference)
         template.sourcePartition = UInt32(partition)
@@ -66,10 +67,9 @@ final class ScoreTask: PartitionTask {
         // The output is the truth; what the group committed is a copy of it.
         let tail = writer.claimedEnd ?? 0
         self.writer = consume writer
-        var reader = try source.reader(partition: partition)
-        try reader.seek(to: max(tail, reader.startOffset))
+        // Rows that retention has removed since then have no outcome: an error says how many.
+        reader = try source.reader(partition: partition, from: tail)
         rowsDone = Int(tail)
-        self.reader = consume reader
         status.use(version: first.version)
     }
 

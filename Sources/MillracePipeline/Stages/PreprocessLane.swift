@@ -28,7 +28,8 @@ final class PreprocessLane {
             partition: partition,
             claim: OutputClaim(
                 group: "group:" + group, source: source.reference, sourcePartition: partition,
-                generation: claim.generation, isContested: claim.isContested))
+                generation: claim.generation, start: source.startOffset(partition: partition),
+                isContested: claim.isContested))
         tail = writer.claimedEnd ?? 0
         self.writer = consume writer
         builder = BatchBuilder(columns: width)

@@ -52,11 +52,10 @@ final class PreprocessTask: PartitionTask {
         scratch = [Float](repeating: 0, count: width)
         // The outputs are the truth; what the group committed is a copy of it.
         let start = lanes.map(\.tail).min() ?? 0
-        var reader = try source.reader(partition: claim.partition.partition)
-        let first = try reader.startOffset
-        try reader.seek(to: max(start, first))
-        rowsDone = Int(start - min(start, first))
-        self.reader = consume reader
+        let number = claim.partition.partition
+        rowsDone = Int(start - min(start, try source.startOffset(partition: number)))
+        // Rows that retention has removed since then have no outcome: an error says how many.
+        reader = try source.reader(partition: number, from: start)
     }
 
     func step() throws -> Bool {

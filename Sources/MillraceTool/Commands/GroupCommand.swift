@@ -30,14 +30,27 @@ struct GroupCommand: ParsableCommand {
             let generation: UInt32
         }
 
+        /// A consumer of another group on a core of this one.
+        struct SharedCore: Encodable {
+            let core: Int
+            let group: String
+            let process: Int
+        }
+
         let group: String
         let state: String
         let generation: UInt32
         let assignor: String
         let members: [Member]
         let partitions: [Partition]
+        let sharedCores: [SharedCore]
 
-        init(_ group: GroupDescription) {
+        init(_ name: String, in catalog: GroupCatalog) throws {
+            let group = try catalog.describe(name)
+            let cores = Set(group.members.filter(\.isPresent).map(\.core))
+            sharedCores = try catalog.coreUses().filter {
+                $0.group != name && cores.contains($0.core)
+            }.map { SharedCore(core: $0.core, group: $0.group, process: $0.process) }
             self.group = group.name
             state = group.state.rawValue
             generation = group.generation
@@ -55,6 +68,12 @@ struct GroupCommand: ParsableCommand {
             }
         }
 
+        /// Members that own nothing.
+        var idle: [Member] {
+            let owners = Set(partitions.compactMap(\.owner))
+            return members.filter { $0.present && !owners.contains($0.id) }
+        }
+
         /// Rows that are not yet consumed, as far as is known.
         var lag: UInt64 { partitions.reduce(0) { $0 + ($1.lag ?? 0) } }
     }
@@ -68,8 +87,8 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             let groups = try ExitStatus.coded {
-                let catalog = GroupCatalog(try DataDirectory(places.data, create: false))
-                return try catalog.names().map { Description(try catalog.describe($0)) }
+                let catalog = try places.groups()
+                return try catalog.names().map { try Description($0, in: catalog) }
             }
             if json { return try JSONText.print(groups) }
             let table = TextTable(
@@ -84,14 +103,18 @@ struct GroupCommand: ParsableCommand {
                         NumberText.count(Int($0.lag)),
                     ]
                 })
-            for line in table.lines(limit: TerminalWindow(1)?.columns ?? 120) { print(line) }
+            for line in table.linesOnOutput() { print(line) }
         }
     }
 
     struct Describe: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Describes one group: who owns which partition, and how far it is.",
-            discussion: "Example: millrace group describe predict")
+            discussion: """
+                A member that owns nothing has a line of its own. Generations are those in which the
+                owners became that; an instance that is awaited keeps its partitions for a while.
+                Example: millrace group describe predict
+                """)
 
         @Argument(help: "The group's name.") var name: String
         @OptionGroup var places: DataOptions
@@ -99,8 +122,7 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             let group = try ExitStatus.coded {
-                let catalog = GroupCatalog(try DataDirectory(places.data, create: false))
-                return Description(try catalog.describe(name))
+                try Description(name, in: places.groups())
             }
             if json { return try JSONText.print(group) }
             for line in Self.lines(group) { print(line) }
@@ -122,14 +144,20 @@ struct GroupCommand: ParsableCommand {
                         text($0.lag), text($0.process), text($0.core), "\($0.generation)",
                         $0.owner ?? "-",
                     ]
-                })
+                }
+                    + group.idle.map {
+                        ["-", "-", "-", "-", "-", text($0.process), text($0.core), "-", $0.id]
+                    })
             let missing = group.members.filter { !$0.present }.map(\.id)
             return [
                 "group       \(group.group)", "state       \(group.state)",
                 "generation  \(group.generation)", "assignor    \(group.assignor)",
                 "members     \(group.members.count - missing.count)",
             ] + (missing.isEmpty ? [] : ["awaited     \(missing.joined(separator: ", "))"])
-                + table.lines(limit: TerminalWindow(1)?.columns ?? 120)
+                + group.sharedCores.map {
+                    "shared      core \($0.core) with group \($0.group), process \($0.process)"
+                }
+                + table.linesOnOutput()
         }
     }
 
@@ -177,7 +205,7 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             let offsets = try ExitStatus.coded {
-                let catalog = GroupCatalog(try DataDirectory(places.data, create: false))
+                let catalog = try places.groups()
                 return try catalog.reset(name, topic: topic, to: targets[0])
             }
             if json {
@@ -203,8 +231,15 @@ struct GroupCommand: ParsableCommand {
 
         func run() throws {
             try ExitStatus.coded {
-                try GroupCatalog(DataDirectory(places.data, create: false)).delete(name)
+                try places.groups().delete(name)
             }
         }
+    }
+}
+
+extension DataOptions {
+    /// The groups of the data directory, which must be there.
+    fileprivate func groups() throws -> GroupCatalog {
+        GroupCatalog(try DataDirectory(data, create: false))
     }
 }

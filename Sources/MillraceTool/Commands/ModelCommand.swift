@@ -31,7 +31,7 @@ struct ModelCommand: ParsableCommand {
             let table = TextTable(
                 columns: [.text("model"), .number("newest"), .number("versions")],
                 rows: entries.map { [$0.name, "\($0.versions.last ?? 0)", "\($0.versions.count)"] })
-            for line in table.lines(limit: TerminalWindow(1)?.columns ?? 120) { print(line) }
+            for line in table.linesOnOutput() { print(line) }
         }
     }
 

@@ -32,6 +32,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Cores for the stages that name none, as in 0,2,4-7.")
     var cores: String?
 
+    @Flag(help: "Run also on cores that groups of other processes use.")
+    var shareCores = false
+
     @Option(help: "Write a report to this HTML file.")
     var report: String?
 
@@ -53,7 +56,7 @@ struct RunCommand: ParsableCommand {
             data: places.data, models: places.models, stages: stages.isEmpty ? nil : stages,
             cores: try cores.map { text in
                 try ExitStatus.coded { try CoreArgument.parse(text) }
-            }, follow: follow)
+            }, sharesCores: shareCores, follow: follow)
         if let report { try ReportFile.check(report) }
         let screen = Screen()
         let logger = Logger(label: "millrace") { _ in NoteLogHandler(screen: screen) }

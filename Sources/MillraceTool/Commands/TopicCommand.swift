@@ -76,7 +76,7 @@ struct TopicCommand: ParsableCommand {
                         NumberText.bytes(Int($0.bytes)), NumberText.bytes(Int($0.unsyncedBytes)),
                     ]
                 })
-            for line in table.lines(limit: TerminalWindow(1)?.columns ?? 120) { print(line) }
+            for line in table.linesOnOutput() { print(line) }
         }
     }
 
@@ -123,7 +123,7 @@ struct TopicCommand: ParsableCommand {
                 "flush       \(FlushArgument.text(topic.flush))",
                 "segments    \(NumberText.bytes(topic.segmentBytes)) at most",
                 "retention   \(Self.text(topic.retention))",
-            ] + table.lines(limit: TerminalWindow(1)?.columns ?? 120)
+            ] + table.linesOnOutput()
         }
 
         private static func text(_ retention: RetentionPolicy) -> String {

@@ -17,6 +17,8 @@ struct TextTable: Equatable {
 
     private static let gap = 2
     private static let narrowest = 4
+    /// How wide a table in a file or a pipe may be.
+    private static let widthOfFiles = 120
 
     /// The lines of the table, none wider than `limit`: first the wordy columns get narrower, then
     /// columns at the right are left out.
@@ -43,6 +45,11 @@ struct TextTable: Equatable {
         }
         let head = line(shown, widths) { columns[$0].name }
         return [head] + rows.map { row in line(shown, widths) { cell(row, $0) } }
+    }
+
+    /// The lines as they fit standard output, where that is a terminal.
+    func linesOnOutput() -> [String] {
+        lines(limit: TerminalWindow(1)?.columns ?? Self.widthOfFiles)
     }
 
     private func cell(_ row: [String], _ index: Int) -> String {

@@ -16,7 +16,7 @@ struct GroupSimulation {
         /// Publish a change that was decided on an older state.
         case publish(seen: UInt64, next: GroupState)
         /// Become the owner of a partition in its words.
-        case activate(Int, UInt32)
+        case activate(Int, GroupState.Partition)
         /// Shut earlier owners out of the output and learn its tail.
         case stake(Int, UInt32)
         /// Read a batch of a partition.
@@ -24,6 +24,10 @@ struct GroupSimulation {
         /// Append what was made of rows, having checked before that one is the owner.
         case append(Int, from: Int, to: Int)
         case commit(Int, Int)
+        /// Commit all that one owns in one record; decide on it, publish it, then say so oneself.
+        case joint
+        case publishJoint(seen: UInt64, next: GroupState, positions: [Int: UInt64])
+        case fold(Int, GroupState.Tenure, UInt64?)
     }
 
     struct Held: Equatable {
@@ -50,12 +54,6 @@ struct GroupSimulation {
         var moved: Int64 = 0
     }
 
-    /// The owner's words of a partition.
-    struct Tenure: Equatable {
-        var generation: UInt32 = 0
-        var committed: Int?
-    }
-
     /// The output of a partition: its rows' outcomes, and what its newest batch says.
     struct Output {
         var outcomes: [Int] = []
@@ -69,7 +67,10 @@ struct GroupSimulation {
     private(set) var state = GroupState()
     private var word: UInt64 = 0
     private(set) var actors: [Actor] = []
-    private var tenures: [Tenure]
+    /// The owner's words of each partition.
+    private var tenures: [GroupState.Tenure]
+    /// The largest offset of each partition whose commit was taken.
+    private var taken: [UInt64]
     private(set) var outputs: [Output]
     /// The newest generation whose owner has learnt the output's tail: none before it may append.
     private var staked: [UInt32]
@@ -86,7 +87,9 @@ struct GroupSimulation {
         random = SplitMix64(seed: seed)
         partitions = 1 + Int(random.next() % 6)
         assignor = Assignor.allCases[Int(random.next() % UInt64(Assignor.allCases.count))]
-        tenures = Array(repeating: Tenure(), count: partitions)
+        let nobody = GroupState.Tenure(generation: 0, next: nil)
+        tenures = Array(repeating: nobody, count: partitions)
+        taken = Array(repeating: 0, count: partitions)
         outputs = Array(repeating: Output(), count: partitions)
         staked = Array(repeating: 0, count: partitions)
         source = Array(repeating: 0, count: partitions)
@@ -166,13 +169,15 @@ struct GroupSimulation {
         publish(next)
     }
 
-    private mutating func publish(_ next: GroupState) {
+    private mutating func publish(_ next: GroupState, isCommit: Bool = false) {
         guard next != state else { return }
-        if next.generation <= state.generation { faults.append("the generation did not grow") }
+        if !isCommit, next.generation <= state.generation {
+            faults.append("the generation did not grow")
+        }
         var folded = next
-        for index in folded.partitions.indices
-        where tenures[index].generation >= max(folded.partitions[index].validFrom, 1) {
-            folded.partitions[index].committed = tenures[index].committed.map(UInt64.init)
+        for index in folded.partitions.indices {
+            folded.partitions[index].committed =
+                folded.partitions[index].committed(given: tenures[index])
         }
         state = folded
         word += 1
@@ -194,17 +199,16 @@ struct GroupSimulation {
         case .publish(let seen, let next):
             // As a compare-exchange: who was faster is taken into account by looking again.
             if seen == word { publish(next) }
-        case .activate(let partition, let generation):
+        case .activate(let partition, let seen):
+            let generation = seen.generation
             guard tenures[partition].generation < generation else { break }
             let key = UInt64(generation) << 16 | UInt64(partition)
             if let other = owners[key], other != actor.key {
                 faults.append("generation \(generation) of \(partition) had two owners")
             }
             owners[key] = actor.key
-            let valid =
-                tenures[partition].generation >= max(state.partitions[partition].validFrom, 1)
-            tenures[partition].generation = generation
-            if !valid { tenures[partition].committed = nil }
+            tenures[partition] = GroupState.Tenure(
+                generation: generation, next: seen.committed(given: tenures[partition]))
             actor.steps.append(.stake(partition, generation))
         case .stake(let partition, let generation):
             let output = outputs[partition]
@@ -227,9 +231,40 @@ struct GroupSimulation {
             guard let held = actor.held[partition],
                 tenures[partition].generation == held.generation
             else { break }
-            tenures[partition].committed = next
+            tenures[partition].next = UInt64(next)
+            taken[partition] = max(taken[partition], UInt64(next))
+        default: takeJoint(step, &actor)
         }
         return false
+    }
+
+    /// A commit of all that a member owns, step by step.
+    private mutating func takeJoint(_ step: Step, _ actor: inout Actor) {
+        switch step {
+        case .joint:
+            var next = state
+            var positions: [Int: UInt64] = [:]
+            for (index, held) in actor.held {
+                let partition = state.partitions[index]
+                guard partition.owner == actor.key, partition.generation == held.generation,
+                    tenures[index].generation == held.generation
+                else { return }
+                positions[index] = UInt64(held.next)
+                next.partitions[index].committed = UInt64(held.next)
+                next.partitions[index].superseded = tenures[index]
+            }
+            actor.steps.insert(.publishJoint(seen: word, next: next, positions: positions), at: 0)
+        case .publishJoint(let seen, let next, let positions):
+            guard seen == word else { break }
+            for (index, offset) in positions.sorted(by: { $0.key < $1.key }) {
+                actor.steps.insert(.fold(index, tenures[index], offset), at: 0)
+                taken[index] = max(taken[index], offset)
+            }
+            publish(next, isCommit: true)
+        case .fold(let index, let tenure, let offset):
+            if tenures[index] == tenure { tenures[index].next = offset }
+        default: preconditionFailure("no step of a commit")
+        }
     }
 
     /// What the log does under its append lock: refuses all but the newest owner's.
@@ -248,7 +283,7 @@ struct GroupSimulation {
         outputs[partition].outcomes += Array(from..<to)
         outputs[partition].end = to
         actor.held[partition]?.next = to
-        actor.steps.append(.commit(partition, to))
+        actor.steps.append(chance(25) ? .joint : .commit(partition, to))
     }
 
     private mutating func look(_ actor: inout Actor) -> Bool {
@@ -286,7 +321,7 @@ struct GroupSimulation {
                 actor.steps.append(
                     isActive
                         ? .stake(index, partition.generation)
-                        : .activate(index, partition.generation))
+                        : .activate(index, partition))
             }
         }
         if !released.isEmpty {
@@ -308,6 +343,12 @@ struct GroupSimulation {
             }
             if partition.generation > state.generation {
                 faults.append("partition \(index) is of a generation to come")
+            }
+        }
+        for index in state.partitions.indices {
+            let committed = state.partitions[index].committed(given: tenures[index]) ?? 0
+            if committed < taken[index] {
+                faults.append("partition \(index): \(committed), though \(taken[index]) was taken")
             }
         }
         for (index, output) in outputs.enumerated()

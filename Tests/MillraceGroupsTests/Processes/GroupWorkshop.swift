@@ -93,7 +93,9 @@ final class GroupWorkshop {
         }
         let ending = scorer.child.wait()
         let lines = scorer.child.readToEnd()
-        let said = lines.filter { $0 != "ready" && !$0.hasPrefix("child ") }
+        let said = lines.filter {
+            !["ready", "stopped", "refused"].contains($0) && !$0.hasPrefix("child ")
+        }
         // One that has not begun yet has not said either what the signal is to do.
         let isEarly = ending == .signal(SIGTERM) && !lines.contains("ready")
         let isRight = kill ? ending == .signal(SIGKILL) : ending == .code(0) || isEarly

@@ -38,6 +38,11 @@ package final class StopPoint: DiskObserver {
         StopPoint(skipping: skipped, call: { _ in false }, store: matches)
     }
 
+    /// Stops the thread that makes the first call, store or compare-exchange, after `skipped` others.
+    package static func atAny(skipping skipped: Int) -> StopPoint {
+        StopPoint(skipping: skipped, call: { _ in true }, store: { _, _ in true })
+    }
+
     /// Whether a thread has been stopped, even when it was let go since.
     package var isReached: Bool { state.withLock { $0.phase != .open } }
 

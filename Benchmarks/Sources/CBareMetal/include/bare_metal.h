@@ -61,4 +61,12 @@ int bare_hand_over(const char *path, int first, int second, size_t bytes, size_t
 /// `count` times `pwrite` of `bytes` bytes, one behind the other, into a new file with reserved blocks.
 int bare_small_writes(const char *path, size_t bytes, size_t count, int64_t *times);
 
+/// Batches a second that threads on `count` cores decode together, each into a buffer of its own, for
+/// so many nanoseconds; negative for an error.
+double bare_decode_together(const int *cores, size_t count, int64_t nanoseconds);
+
+/// Multiplications and additions a second of such threads, in chains that wait for nothing but the
+/// processor's AVX2 units.
+double bare_multiply_together(const int *cores, size_t count, int64_t nanoseconds);
+
 #endif
