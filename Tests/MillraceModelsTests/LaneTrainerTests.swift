@@ -138,6 +138,31 @@ import Testing
         for (x, y) in zip(a.weights + a.bias, b.weights + b.bias) { #expect(abs(x - y) < 1e-5) }
     }
 
+    /// Means and deviations are those of all rows, whichever lane they came to.
+    @Test(arguments: [Synchronization.reduce, .average(everyRows: 64)])
+    func statisticsAreThoseOfAllRows(_ synchronization: Synchronization) throws {
+        var options = TrainingOptions(.logistic, features: Self.width)
+        options.synchronization = synchronization
+        let lanes = try LaneTrainer(options, lanes: Self.lanes)
+        var alone = try Trainer(options)
+        for round in 0..<8 {
+            for lane in 0..<Self.lanes {
+                let rows = Self.rows(lane, round)
+                lanes.contribute(
+                    LabelledRows(
+                        rows.features.span, rows: rows.labels.count, stride: Self.width,
+                        labels: rows.labels.span), to: lane)
+                try alone.learn(rows.features, rows.labels)
+            }
+            _ = try lanes.combine()
+        }
+        let (found, expected) = (try lanes.model().input, try alone.model().input)
+        for i in 0..<Self.width {
+            #expect(abs(found.mean[i] - expected.mean[i]) < 1e-6 && expected.mean[i] != 0)
+            #expect(abs(found.scale[i] - expected.scale[i]) < 1e-6 && expected.scale[i] != 1)
+        }
+    }
+
     /// Models become one by their shares of the rows.
     @Test func averagesAreWeightedByRows() throws {
         var options = TrainingOptions(.regression, features: 1)

@@ -31,8 +31,10 @@ import Testing
         /// Rows whose numbers follow from partition and offset; some have no label, and one in each
         /// partition has a label or a feature that none can learn from.
         ///
-        /// Flipped ones say the opposite, but for every fourth row.
-        mutating func append(_ counts: [Int], flipped: Bool = false) throws {
+        /// Flipped ones say the opposite, but for every fourth row; a shift is on the third feature.
+        mutating func append(
+            _ counts: [Int], flipped: Bool = false, shift: Float = 0
+        ) throws {
             for (partition, count) in counts.enumerated() where count > 0 {
                 var builder = BatchBuilder(columns: width)
                 for offset in next[partition]..<next[partition] + count {
@@ -44,7 +46,7 @@ import Testing
                     if offset == 33 { label = 5 }
                     do {
                         var row = builder.nextRow()
-                        for i in 0..<width { row[i] = numbers[i] }
+                        for i in 0..<width { row[i] = numbers[i] + (i == 2 ? shift : 0) }
                         if random.next() % 9 == 0 { row[3] = .nan }
                         if offset == 55 { row[4] = .infinity }
                     }
@@ -55,6 +57,20 @@ import Testing
                 try writer.close()
                 next[partition] += count
             }
+        }
+
+        /// All alarms in the metrics topic.
+        func alarms() throws -> [DriftAlarm] {
+            var found: [DriftAlarm] = []
+            var reader = try DataDirectory(directory.path, create: false)
+                .topic("learn.metrics").reader(partition: 0)
+            while true {
+                guard let batch = try reader.next() else { break }
+                for row in 0..<batch.rows {
+                    found += try MetricsRecord(json: batch.value(row)).alarms ?? []
+                }
+            }
+            return found
         }
 
         func definition(_ change: (inout TrainStage) -> Void) throws -> PipelineDefinition {
@@ -229,6 +245,27 @@ import Testing
         #expect(gate.outcome == .refused, "\(gate)")
         #expect(try #require(gate.loss) > 1.05 * #require(gate.currentLoss))
         #expect(second.models == first.models)
+    }
+
+    /// A stream whose labels turn round, or whose feature moves, is noticed; and it is a record.
+    @Test func changesOfTheStreamAreAlarms() throws {
+        var fixture = try Fixture(counts: [6000])
+        let core = [Self.cores[0]]
+        let change: (inout TrainStage) -> Void = {
+            $0.drift = DriftDetection(tolerance: 0.02, threshold: 2)
+            $0.optimizer = .sgd(rate: 0.1)
+        }
+        _ = try fixture.run(cores: core, change)
+        #expect(try fixture.alarms() == [])
+        try fixture.append([6000], flipped: true)
+        _ = try fixture.run(cores: core, change)
+        let alarms = try fixture.alarms()
+        #expect(alarms.contains { $0.kind == .loss && $0.distance > 2 }, "\(alarms)")
+        #expect(!alarms.contains { $0.kind == .feature }, "\(alarms)")
+        try fixture.append([6000], shift: 9)
+        _ = try fixture.run(cores: core, change)
+        let later = try fixture.alarms()
+        #expect(later.contains { $0.kind == .feature && $0.feature == "2" }, "\(later)")
     }
 
     /// A rate at which weights explode ends in an error, and what was published stays.
