@@ -90,7 +90,7 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
-                "MillraceSystem",
+                "MillraceModels", "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -145,11 +145,11 @@ let package = Package(
         .testTarget(
             name: "MillraceModelsTests",
             dependencies: [
-                "MillraceCompute", "MillraceModels", "MillraceRepository", "MillraceSystem",
-                "MillraceTestSupport",
+                "MillraceCompute", "MillraceInput", "MillraceModels", "MillraceRepository",
+                "MillraceSystem", "MillraceTestSupport",
             ],
-            // The standard's node cases, read by path, and how they were made.
-            exclude: ["Onnx"],
+            // What others compute, read by path, and how it was made.
+            exclude: ["Onnx", "Phishing", "Trajectories"],
             swiftSettings: strict),
         .testTarget(
             name: "MillracePipelineTests",

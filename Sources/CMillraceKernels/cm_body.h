@@ -24,6 +24,10 @@
 
 #include "cm_forward.h"
 
+#include "cm_optimize.h"
+
+#include "cm_sequential.h"
+
 static const cm_kernel_set kernel_set = {
     .lanes = CM_LANES,
     .panel = CM_LANES * CM_VECTORS,
@@ -36,5 +40,6 @@ static const cm_kernel_set kernel_set = {
     .differentiate = differentiate,
     .softmax = softmax,
     .normalise = normalise,
-    .adam = adam,
+    .optimize = optimize,
+    .learn_rows = learn_rows,
 };

@@ -109,18 +109,3 @@ static void differentiate(int32_t activation, const float *z, const float *a, fl
         store_first(delta + i, load_first(delta + i, n) * slope, n);
     }
 }
-
-static void adam(const cm_adam_step *step, float *parameters, const float *gradient,
-                 float *moment1, float *moment2, size_t count) {
-    for (size_t i = 0; i < count; i += CM_LANES) {
-        size_t n = up_to_lanes(count - i);
-        vf w = load_first(parameters + i, n);
-        vf g = load_first(gradient + i, n) + step->l2 * w;
-        vf m = step->beta1 * load_first(moment1 + i, n) + step->rest1 * g;
-        vf v = step->beta2 * load_first(moment2 + i, n) + step->rest2 * (g * g);
-        vf spread = __builtin_elementwise_sqrt(v * step->correction2) + step->epsilon;
-        store_first(moment1 + i, m, n);
-        store_first(moment2 + i, v, n);
-        store_first(parameters + i, w - step->rate * (m * step->correction1) / spread, n);
-    }
-}

@@ -1,3 +1,5 @@
 import Glibc
 
 func logarithm(_ x: Double) -> Double { log(x) }
+
+func exponential(_ x: Double) -> Double { exp(x) }

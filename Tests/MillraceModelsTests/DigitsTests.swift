@@ -68,7 +68,7 @@ struct Digits {
         // Pixels have one scale already.
         options.scaledFeatures = [Bool](repeating: false, count: 64)
         options.batchRows = 32
-        options.rate = 0.003
+        options.optimizer = .adam(rate: 0.003)
         #expect(try digits.median(options) >= 0.955)
     }
 
@@ -76,7 +76,7 @@ struct Digits {
         var options = TrainingOptions(.softmax(classes: 10), features: 64)
         options.hidden = [128, 64]
         options.batchRows = 32
-        options.rate = 0.001
+        options.optimizer = .adam(rate: 0.001)
         #expect(try Digits().median(options) >= 0.965)
     }
 }

@@ -4,106 +4,11 @@ import Testing
 @Suite struct TrainerTests {
     static let objectives: [Objective] = [.regression, .logistic, .softmax(classes: 4)]
 
-    @Test(arguments: objectives, Activation.allCases)
-    func theGradientIsTheSlopeOfTheLoss(objective: Objective, activation: Activation) throws {
-        for hidden in [[], [6], [5, 4]] {
-            var draw = Draw(43)
-            var options = TrainingOptions(objective, features: 3)
-            options.scaledFeatures = [false, false, false]
-            options.imputation = [.constant(0.5), .constant(0), .constant(0)]
-            options.hidden = hidden
-            options.activation = activation
-            options.seed = 5
-            var trainer = try Trainer(options)
-            let rows = 5
-            // A first step, so that linear models do not stand at zero.
-            try trainer.learn(draw.numbers(rows * 3), labels(objective, rows, &draw))
-            let model = try trainer.model()
-            let features = draw.numbers(rows * 3)
-            let targets = labels(objective, rows, &draw)
-            let evaluation = try trainer.learn(features, targets)
-            let slope = trainer.gradient
-            #expect(
-                abs(evaluation.loss - loss(model, objective, features, targets)) < 1e-5,
-                "\(objective) \(activation) \(hidden)")
-            var at = 0
-            for (index, layer) in model.layers.enumerated() {
-                for i in 0..<layer.weights.count + layer.bias.count {
-                    func moved(_ step: Float) throws -> (Double, Float) {
-                        var layers = model.layers
-                        let isWeight = i < layer.weights.count
-                        let j = isWeight ? i : i - layer.weights.count
-                        let value = (isWeight ? layer.weights[j] : layer.bias[j]) + step
-                        if isWeight {
-                            layers[index].weights[j] = value
-                        } else {
-                            layers[index].bias[j] = value
-                        }
-                        let other = try Model(
-                            input: model.input, layers: layers, activation: activation,
-                            head: model.head)
-                        return (loss(other, objective, features, targets), value)
-                    }
-                    let (above, right) = try moved(0x1p-13)
-                    let (below, left) = try moved(-0x1p-13)
-                    let expected = (above - below) / Double(right - left)
-                    #expect(
-                        abs(Double(slope[at]) - expected) < 2e-5 + 2e-4 * abs(expected),
-                        "\(objective) \(activation) \(hidden), layer \(index), parameter \(i)")
-                    at += 1
-                }
-            }
-            #expect(at == slope.count)
-        }
-    }
-
     private func labels(_ objective: Objective, _ rows: Int, _ draw: inout Draw) -> [Float] {
         (0..<rows).map { _ in
             objective.classes == 0
                 ? draw.number() : Float(draw.integer(0...objective.classes - 1))
         }
-    }
-
-    private func loss(
-        _ model: Model, _ objective: Objective, _ features: [Float], _ labels: [Float]
-    ) -> Double {
-        let reference = ReferenceModel(model)
-        var sum = 0.0
-        for (row, label) in labels.enumerated() {
-            let width = model.inputWidth
-            let out = reference.predict(Array(features[row * width..<(row + 1) * width]))
-            switch objective {
-            case .regression: sum += 0.5 * (out[0] - Double(label)) * (out[0] - Double(label))
-            case .logistic: sum -= logarithm(label == 1 ? out[0] : 1 - out[0])
-            case .softmax: sum -= logarithm(out[Int(label)])
-            }
-        }
-        return sum / Double(labels.count)
-    }
-
-    /// Two steps of Adam on one row, computed by hand from algorithm 1 of the paper.
-    @Test func adamStepsAsThePaperSays() throws {
-        var options = TrainingOptions(.regression, features: 1)
-        options.scaledFeatures = [false]
-        options.rate = 0.1
-        var trainer = try Trainer(options)
-        // Gradient -3 * 2 = -6, and m / sqrt(v) = -1 after the corrections.
-        try trainer.learn([2], [3])
-        let first = try trainer.model().layers[0]
-        #expect(abs(first.weights[0] - 0.1) < 1e-6 && abs(first.bias[0] - 0.1) < 1e-6)
-        // Error -2.7, gradient -5.4: m = -1.08, v = 0.065124, and the step is 0.1 times
-        // (1.08 / 0.19) / sqrt(0.065124 / 0.001999) = 0.995878.
-        try trainer.learn([2], [3])
-        let second = try trainer.model().layers[0]
-        #expect(abs(second.weights[0] - 0.1995878) < 5e-7)
-        #expect(trainer.steps == 2 && trainer.rowsSeen == 2)
-    }
-
-    @Test func schedulesAndWarmUp() {
-        #expect(RateSchedule.constant.factor(step: 1000) == 1)
-        #expect(abs(RateSchedule.cosine(steps: 100).factor(step: 50) - 0.5) < 1e-12)
-        #expect(RateSchedule.cosine(steps: 100).factor(step: 100) == 0)
-        #expect(RateSchedule.inverseSquareRoot(steps: 10).factor(step: 30) == 0.5)
     }
 
     @Test func statisticsAreThoseOfTheRowsBefore() throws {
@@ -145,7 +50,7 @@ import Testing
         for round in 0..<5 {
             var options = TrainingOptions(objective, features: 7)
             options.hidden = round % 2 == 0 ? [] : [8, 5]
-            options.l2 = 0.001
+            options.regularization.l2 = 0.001
             options.schedule = .cosine(steps: 40)
             options.warmUpSteps = 5
             var whole = try Trainer(options)
@@ -184,7 +89,7 @@ import Testing
             damaged[draw.integer(0...bytes.count - 1)] ^= UInt8(1 << draw.integer(0...7))
             do { _ = try Trainer(checkpoint: damaged, options) } catch {}
         }
-        options.rate *= 2
+        options.optimizer = .adam(rate: 0.02)
         let error = #expect(throws: ModelError.self) {
             _ = try Trainer(checkpoint: bytes, options)
         }
@@ -218,10 +123,10 @@ import Testing
             do { _ = try Trainer(options) } catch { return error.code == .invalidOption }
             return false
         }
-        #expect(refused { $0.rate = 0 })
-        #expect(refused { $0.rate = .nan })
-        #expect(refused { $0.beta2 = 1 })
-        #expect(refused { $0.epsilon = 0 })
+        #expect(refused { $0.optimizer = .adam(rate: 0) })
+        #expect(refused { $0.optimizer = .sgd(rate: .nan) })
+        #expect(refused { $0.optimizer = .adam(beta2: 1) })
+        #expect(refused { $0.optimizer = .adagrad(epsilon: 0) })
         #expect(refused { $0.hidden = [0] })
         #expect(refused { $0.hidden = [1 << 20, 1 << 20] })
         #expect(refused { $0.objective = .softmax(classes: 1) })
@@ -232,6 +137,30 @@ import Testing
         #expect(refused { $0.imputation[1] = .constant(.nan) })
         #expect(refused { $0.clip = 0 })
         #expect(refused { $0.schedule = .cosine(steps: 0) })
+        #expect(refused { $0.loss = .squared })
+        #expect(refused { $0.classWeights = [1] })
+        #expect(refused { $0.classWeights = [1, -1] })
+        #expect(refused { $0.regularization.l1 = -1 })
+        #expect(refused { $0.regularization.clipNorm = 0 })
+        #expect(refused { $0.optimizer = .momentum(momentum: 1) })
+        #expect(refused { $0.optimizer = .adamW(weightDecay: -1) })
+        #expect(refused { $0.synchronization = .average(everyRows: 0) })
+        #expect(refused { $0.schedule = .step(steps: 10, factor: 2) })
+        #expect(
+            refused {
+                $0.mode = .sequential
+                $0.hidden = [2]
+            })
+        #expect(
+            refused {
+                $0.optimizer = .ftrl()
+                $0.hidden = [2]
+            })
+        #expect(
+            refused {
+                $0.optimizer = .ftrl()
+                $0.warmUpSteps = 1
+            })
         #expect(!refused { $0.clip = nil })
     }
 }

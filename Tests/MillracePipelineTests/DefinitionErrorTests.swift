@@ -122,12 +122,39 @@ import Testing
             "p.yaml:22:31: beta1: expected a number of at least 0 and below 1, found \"1\""
         ),
         (
-            "optimizer: {sgd: {}}",
-            "p.yaml:22:17: the key \"sgd\" of optimizer is not supported in this version"
+            "optimizer: {sgd: {momentum: 1}}",
+            "p.yaml:22:23: unknown key \"momentum\" in sgd\n  Known keys: rate."
+        ),
+        (
+            "optimizer: lion",
+            "p.yaml:22:16: optimizer: expected sgd, momentum, adagrad, adam, adamw or ftrl, "
+                + "found \"lion\""
         ),
         (
             "loss: x",
-            "p.yaml:22:5: the key \"loss\" of stage \"learn\" is not supported in this version"
+            "p.yaml:22:11: loss: expected squared, huber, logistic or crossEntropy, found \"x\""
+        ),
+        (
+            "loss: logistic",
+            "p.yaml:17:3: stage \"learn\": the loss logistic for the objective regression: not a "
+                + "possible training option"
+        ),
+        (
+            "schedule: cosine",
+            "p.yaml:22:15: cosine needs its \"steps\", as in \"{cosine: {steps: 1000}}\""
+        ),
+        ("sync: both", "p.yaml:22:11: sync: expected reduce or average, found \"both\""),
+        (
+            "holdOut: {everyRows: 1}",
+            "p.yaml:22:26: everyRows: expected a whole number from 2 to 1099511627776, found \"1\""
+        ),
+        (
+            "clipGradient: {}",
+            "p.yaml:22:19: clipGradient needs one of the keys \"norm\", \"value\""
+        ),
+        (
+            "gate: {margin: -1}",
+            "p.yaml:22:20: margin: expected a number of at least 0, found \"-1\""
         ),
         (
             "batches: 5",

@@ -47,7 +47,7 @@ import Testing
         let learn = TrainStage(
             from: "flights.train", model: "flights-delay",
             learner: LearnerDefinition(objective: .logistic),
-            optimizer: AdamDefinition(rate: 0.001),
+            optimizer: .adam(rate: 0.001),
             batchRows: 512, publishEveryRows: 50_000)
         let predict = ScoreStage(from: "flights.live", to: "flights.scores", model: "flights-delay")
         #expect(
@@ -178,7 +178,8 @@ import Testing
         #expect(prepare.definition.missingValues == ["", "NA"])
         let train = TrainStage(
             from: "rows", model: "m", learner: LearnerDefinition(objective: .softmax(classes: 3)),
-            schedule: .cosine(steps: 900), batchRows: 64, epochs: 30, seed: 7, l2: 1e-4,
+            schedule: .cosine(steps: 900), batchRows: 64, epochs: 30, seed: 7,
+            regularization: Regularization(l2: 1e-4),
             checkpointEveryRows: 1000)
         #expect(
             pipeline.stages[1]
@@ -187,6 +188,62 @@ import Testing
         let score = ScoreStage(
             from: "rows", to: "scores", model: "m", version: 12, kernels: .portable)
         #expect(pipeline.stages[2] == StageDefinition(name: "predict", work: .score(score)))
+    }
+
+    @Test func readsEveryTrainKey() throws {
+        let text = smallPipeline(
+            train: """
+                regression: {}
+                    loss: {huber: {delta: 0.5}}
+                    optimizer: {momentum: {rate: 0.1, momentum: 0.8, nesterov: true}}
+                    schedule: {step: {steps: 100, factor: 0.5, warmUp: 10}}
+                    l1: 0.25
+                    l2: 0.5
+                    clipGradient: {norm: 2}
+                    sync: {average: {everyRows: 4096}}
+                    holdOut: {everyRows: 64}
+                    gate: {margin: 0.1, rows: 500}
+                    drift: {threshold: 3, shift: 0.5}
+                """)
+        let pipeline = try PipelineDefinition.parse(text, file: "p.yaml")
+        guard case .train(let found) = pipeline.stages[1].work else {
+            Issue.record("the second stage trains")
+            return
+        }
+        var wanted = TrainStage(
+            from: "rows", model: "m", learner: LearnerDefinition(objective: .regression),
+            optimizer: .momentum(rate: 0.1, momentum: 0.8, nesterov: true),
+            schedule: .step(steps: 100, factor: 0.5),
+            regularization: Regularization(l1: 0.25, l2: 0.5, clipNorm: 2))
+        wanted.loss = .huber(delta: 0.5)
+        wanted.warmUpSteps = 10
+        wanted.synchronization = .average(everyRows: 4096)
+        wanted.holdOut = .every(rows: 64)
+        wanted.gate = PublishGate(margin: 0.1, rows: 500)
+        wanted.drift = DriftDetection(threshold: 3, shift: 0.5)
+        #expect(found == wanted)
+    }
+
+    @Test(arguments: [
+        ("optimizer: sgd", Optimizer.sgd()),
+        ("optimizer: {adagrad: {epsilon: 1.0e-6}}", .adagrad(epsilon: 1e-6)),
+        ("optimizer: {adamw: {weightDecay: 0.1}}", .adamW(weightDecay: 0.1)),
+        ("optimizer: {ftrl: {alpha: 0.5, beta: 2}}", .ftrl(alpha: 0.5, beta: 2)),
+        ("optimizer: momentum", .momentum()), ("seed: 1", .adam()),
+    ])
+    func readsOptimizers(line: String, optimizer: Optimizer) throws {
+        let text = smallPipeline(
+            train: "logistic: {}\n    mode: sequential\n    classWeights: [1, 2.5]\n"
+                + "    holdOut: {offsets: {from: 5, to: 9}}\n    sync: average\n    \(line)")
+        let pipeline = try PipelineDefinition.parse(text, file: "p.yaml")
+        guard case .train(let found) = pipeline.stages[1].work else {
+            Issue.record("the second stage trains")
+            return
+        }
+        #expect(found.optimizer == optimizer)
+        #expect(found.mode == .sequential && found.classWeights == [1, 2.5])
+        #expect(found.holdOut == .offsets(5...9))
+        #expect(found.synchronization == .average(everyRows: 8192))
     }
 
     @Test func aliasesUnfold() throws {

@@ -42,8 +42,30 @@ import Testing
             try TrainingCheckpoint.save(Self.position(), trainer: trainer, to: path)
             let loaded = try #require(try TrainingCheckpoint.load(path))
             #expect(loaded.position == Self.position())
-            #expect(loaded.trainer == trainer)
+            #expect(loaded.heldOut == [] && loaded.trainer == trainer)
         }
+    }
+
+    @Test func heldOutRowsComeBackAsTheyWere() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("checkpoint")
+        var rows = HeldOutRows(width: 2, capacity: 3)
+        for number in 0..<5 {
+            var block = RowBlock()
+            block.heldFeatures = [Float(number), .nan]
+            block.heldLabels = [Float(number)]
+            rows.add(block)
+        }
+        // The newest three, whatever their places.
+        #expect(rows.labels.sorted() == [2, 3, 4])
+        try TrainingCheckpoint.save(
+            Self.position(), heldOut: rows.encoded(), trainer: Self.trainer, to: path)
+        let loaded = try #require(try TrainingCheckpoint.load(path))
+        #expect(loaded.trainer == Self.trainer)
+        let read = try #require(HeldOutRows(loaded.heldOut, width: 2, capacity: 3))
+        #expect(read.encoded() == rows.encoded() && read.labels == rows.labels)
+        #expect(HeldOutRows(loaded.heldOut, width: 3, capacity: 3) == nil)
+        #expect(HeldOutRows(loaded.heldOut, width: 2, capacity: 2) == nil)
     }
 
     @Test func refusesEveryTruncation() throws {
@@ -82,7 +104,7 @@ import Testing
         let path = directory.file("checkpoint")
         func framed(_ body: [UInt8]) -> [UInt8] {
             let checksum = CRC32C.checksum(of: body.span)
-            return Array("MLRCKPT1".utf8)
+            return Array("MLRCKPT2".utf8)
                 + (0..<4).map { UInt8(truncatingIfNeeded: checksum >> (8 * $0)) } + body
         }
         for body: [UInt8] in [

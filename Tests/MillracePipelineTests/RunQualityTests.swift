@@ -99,7 +99,7 @@ import Testing
             definition.changeTraining(seed: seed) { stage in
                 stage.learner = LearnerDefinition(objective: .softmax(classes: 10))
                 stage.batchRows = 32
-                stage.optimizer = AdamDefinition(rate: 0.003)
+                stage.optimizer = .adam(rate: 0.003)
             }
             definition.changePreprocessing { stage in
                 stage.definition.features = [

@@ -116,13 +116,56 @@ typedef struct {
                      const float *b, float *c, size_t c_stride);
 } cm_network;
 
-/// The constants of one Adam step. `rest1` is 1 - beta1, which in float32 would lose digits;
-/// `correction1` is 1 / (1 - beta1^t); likewise those of beta2.
+/// How parameters follow from their gradient.
+enum {
+    CM_SGD = 0,
+    CM_MOMENTUM = 1,
+    CM_NESTEROV = 2,
+    CM_ADAGRAD = 3,
+    CM_ADAM = 4,  // AdamW too: by `decay`
+    CM_FTRL = 5,
+};
+
+/// The constants of one step of an optimiser. Constants that no optimiser of the kind uses are not
+/// read. `rest1` is 1 - beta1, which in float32 would lose digits; `correction1` is
+/// 1 / (1 - beta1^t); likewise those of beta2.
 typedef struct {
-    float rate, epsilon, l2;
-    float beta1, rest1, correction1;
+    int32_t kind;
+    float rate;
+    float scale;  // what the gradient is multiplied by first
+    float limit;  // then cut off at, in either direction; infinity for nothing
+    float l1, l2;
+    float epsilon;
+    float decay;         // what a parameter is multiplied by before the step
+    float beta1, rest1;  // beta1: momentum's decay too
+    float correction1;
     float beta2, rest2, correction2;
-} cm_adam_step;
+    float per_alpha;  // FTRL: one over alpha
+    float beta;       // FTRL
+} cm_optimizer_step;
+
+/// What a row's loss is, for rows that are learnt one by one.
+enum {
+    CM_LOSS_SQUARED = 0,
+    CM_LOSS_HUBER = 1,
+    CM_LOSS_LOGISTIC = 2,
+};
+
+/// A linear model of one output while rows are learnt one by one. A weight is `scale` times its
+/// element of `weights`.
+typedef struct {
+    int32_t loss;
+    double huber;  // the error from which Huber's loss is linear
+    double rate;
+    double l1, l2;
+    double limit;  // of the gradient by the sum, in either direction; infinity for nothing
+    size_t width;
+    double scale;
+    double bias;
+    double penalty;  // the L1 penalty that every weight could have had so far
+    float *weights;
+    double *paid;  // the L1 penalty that each weight has had; null where there is none
+} cm_linear_learner;
 
 /// One implementation of everything below, for one kind of processor.
 ///
@@ -164,9 +207,16 @@ typedef struct {
     /// Each row of x[rows, columns] is divided by its norm, if that is not zero, in place.
     void (*normalise)(int32_t norm, float *x, size_t stride, size_t rows, size_t columns);
 
-    /// One Adam step on `count` parameters with their gradient and moments.
-    void (*adam)(const cm_adam_step *step, float *parameters, const float *gradient, float *moment1,
-                 float *moment2, size_t count);
+    /// One step of an optimiser on `count` parameters with their gradient and the optimiser's state:
+    /// velocity or mean gradient, FTRL's z (first); sum or mean of squared gradients (second).
+    void (*optimize)(const cm_optimizer_step *step, float *parameters, const float *gradient,
+                     float *first, float *second, size_t count);
+
+    /// Learns rows one by one: predicts each, then takes a step of SGD. `sums` gets each row's
+    /// prediction before its step; `factors` is what a row's gradient is multiplied by, null for 1.
+    /// Returns how many rows were learnt: fewer than `rows` when a sum was not finite.
+    size_t (*learn_rows)(cm_linear_learner *learner, const float *x, size_t x_stride, size_t rows,
+                         const float *labels, const float *factors, float *sums);
 } cm_kernel_set;
 
 /// The kernels of a set; null where the processor or the operating system lacks what they need.

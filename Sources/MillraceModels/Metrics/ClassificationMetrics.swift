@@ -18,6 +18,11 @@ public struct ClassificationMetrics: Sendable, Equatable {
     static let binCount = 1 << 14
     private static let range = 16.0
 
+    /// The log odds in the middle of a bin.
+    static func logOdds(ofBin bin: Int) -> Double {
+        (Double(bin) + 0.5) / Double(binCount) * 2 * range - range
+    }
+
     /// Nothing counted yet, of `classes` classes.
     public init(classes: Int = 2) {
         precondition(classes >= 2, "there are at least two classes")

@@ -1,3 +1,5 @@
+internal import MillraceCompute
+
 /// Numbers to bytes: 64 bits each, or 32 for a float; little-endian.
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
@@ -15,8 +17,7 @@ struct ByteWriter {
     mutating func append(_ values: [Double]) { for value in values { append(value.bitPattern) } }
 
     mutating func append(_ values: [Float]) {
-        bytes.reserveCapacity(bytes.count + 4 * values.count)
-        for value in values { appendBytes(of: value.bitPattern) }
+        FloatBytes.append(values, to: &bytes)
     }
 
     private mutating func appendBytes(of value: some FixedWidthInteger & UnsignedInteger) {

@@ -16,14 +16,35 @@ struct FeatureStatistics: Sendable, Equatable {
     }
 
     mutating func merge(_ batch: ColumnMoments) {
-        for i in count.indices where batch.count[i] > 0 {
-            let total = count[i] + batch.count[i]
-            let difference = batch.mean[i] - mean[i]
-            mean[i] += difference * (batch.count[i] / total)
-            squares[i] +=
-                batch.squares[i] + difference * difference * (count[i] * batch.count[i] / total)
+        merge(count: batch.count, mean: batch.mean, squares: batch.squares)
+    }
+
+    mutating func merge(_ other: FeatureStatistics) {
+        merge(count: other.count, mean: other.mean, squares: other.squares)
+    }
+
+    private mutating func merge(count more: [Double], mean: [Double], squares: [Double]) {
+        for i in count.indices where more[i] > 0 {
+            let total = count[i] + more[i]
+            let difference = mean[i] - self.mean[i]
+            self.mean[i] += difference * (more[i] / total)
+            self.squares[i] += squares[i] + difference * difference * (count[i] * more[i] / total)
             count[i] = total
         }
+    }
+
+    /// Whether no row has been counted.
+    var isEmpty: Bool { count.allSatisfy { $0 == 0 } }
+
+    /// The feature whose mean in `other` is farthest from that in these, in standard deviations.
+    func farthestMean(in other: FeatureStatistics) -> (feature: Int, deviations: Double)? {
+        var farthest: (feature: Int, deviations: Double)?
+        for i in count.indices where other.count[i] > 0 && squares[i] > 0 {
+            let deviation = (squares[i] / count[i]).squareRoot()
+            let distance = abs(other.mean[i] - mean[i]) / deviation
+            if distance.isFinite, distance > farthest?.deviations ?? 0 { farthest = (i, distance) }
+        }
+        return farthest
     }
 
     /// What these statistics make of the features, by the options.

@@ -1,30 +1,58 @@
-/// A checkpoint is a run of little-endian numbers: magic, version, the options as so many 64-bit
-/// numbers, rows seen, statistics, Adam's state, parameters, metrics. It has no checksum of its own:
-/// who stores it has one over everything that is stored with it.
-extension Trainer {
+/// What the next step of a training depends on, as one run of little-endian numbers.
+///
+/// Magic, version, the options as so many 64-bit numbers, rows seen, the number of lanes, the model
+/// with its statistics and its optimiser's state, statistics of the newest rows, metrics of each
+/// lane. It has no checksum of its
+/// own: who stores it has one over everything that is stored with it.
+struct TrainingState {
     private static let magic: UInt64 = 0x5450_4B43_5254_524D  // "MRTRCKPT"
-    private static let version: UInt64 = 1
+    private static let version: UInt64 = 2
 
-    /// Everything that the next step depends on.
-    public func checkpoint() -> [UInt8] {
+    var rowsSeen: Int
+    var replica: Replica
+    /// Of the rows since somebody last looked for shifts.
+    var recent: FeatureStatistics
+    var lanes: [Lane]
+
+    /// What is known of the rows of a lane.
+    struct Lane {
+        var metrics: StreamMetrics
+        var heldOut: StreamMetrics
+    }
+
+    init(rowsSeen: Int, replica: Replica, recent: FeatureStatistics, lanes: [Lane]) {
+        self.rowsSeen = rowsSeen
+        self.replica = replica
+        self.recent = recent
+        self.lanes = lanes
+    }
+
+    /// The state to begin with.
+    init(_ options: TrainingOptions, lanes count: Int) {
+        let none = StreamMetrics(options.objective)
+        rowsSeen = 0
+        replica = Replica(options)
+        recent = FeatureStatistics(features: options.features)
+        lanes = [Lane](repeating: Lane(metrics: none, heldOut: none), count: count)
+    }
+
+    func encoded(_ options: TrainingOptions) -> [UInt8] {
         var writer = ByteWriter()
         writer.append([Self.magic, Self.version])
         let encoded = Self.encode(options)
         writer.append(UInt64(encoded.count))
         writer.append(encoded)
-        writer.append(UInt64(rowsSeen))
-        statistics.encode(into: &writer)
-        optimizer.encode(into: &writer)
-        writer.append(network.parameters)
-        classification?.encode(into: &writer)
-        regression?.encode(into: &writer)
+        writer.append([UInt64(rowsSeen), UInt64(lanes.count)])
+        replica.encode(into: &writer)
+        recent.encode(into: &writer)
+        for lane in lanes {
+            lane.metrics.encode(into: &writer)
+            lane.heldOut.encode(into: &writer)
+        }
         return writer.bytes
     }
 
-    /// A trainer that goes on from a checkpoint, bit for bit.
-    ///
-    /// - Throws: `ModelError` with `malformedCheckpoint`, `otherOptions` or `invalidOption`.
-    public init(checkpoint: [UInt8], _ options: TrainingOptions) throws(ModelError) {
+    init(_ checkpoint: [UInt8], _ options: TrainingOptions, lanes count: Int) throws(ModelError) {
         try options.validate()
         var reader = ByteReader(checkpoint)
         guard try reader.word("the magic number") == Self.magic else {
@@ -35,28 +63,30 @@ extension Trainer {
             throw reader.malformed("version \(version), where \(Self.version) can be read")
         }
         let expected = Self.encode(options)
-        let count = try reader.count("the length of the options", atMost: 1 << 32)
-        guard try reader.words(count, "the options") == expected else {
+        let length = try reader.count("the length of the options", atMost: 1 << 32)
+        guard try reader.words(length, "the options") == expected else {
             throw ModelError(
                 .otherOptions,
                 "the checkpoint is of a training with other options; "
                     + "go on with the old ones, or start afresh under another name")
         }
-        let rowsSeen = try reader.count("the number of rows", atMost: 1 << 60)
-        let statistics = try FeatureStatistics(features: options.features, from: &reader)
-        var network = TrainingNetwork(options)
-        let parameters = network.parameters.count
-        let optimizer = try AdamOptimizer(parameters: parameters, from: &reader)
-        network.parameters = try reader.floats(parameters, "the parameters")
-        let classes = options.objective.classes
-        var classification = classes > 0 ? ClassificationMetrics(classes: classes) : nil
-        var regression = classes > 0 ? nil : RegressionMetrics()
-        try classification?.decode(from: &reader)
-        try regression?.decode(from: &reader)
+        rowsSeen = try reader.count("the number of rows", atMost: 1 << 60)
+        let found = try reader.count("the number of lanes", atMost: 1 << 20)
+        guard found == count else {
+            throw ModelError(
+                .otherOptions,
+                "the checkpoint is of a training on \(found) partitions, not \(count); "
+                    + "start afresh under another name")
+        }
+        replica = try Replica(options, from: &reader)
+        recent = try FeatureStatistics(features: options.features, from: &reader)
+        lanes = []
+        for _ in 0..<count {
+            let metrics = try StreamMetrics(options.objective, from: &reader)
+            let heldOut = try StreamMetrics(options.objective, from: &reader)
+            lanes.append(Lane(metrics: metrics, heldOut: heldOut))
+        }
         try reader.requireEnd()
-        self.init(
-            options: options, rowsSeen: rowsSeen, statistics: statistics, network: network,
-            optimizer: optimizer, classification: classification, regression: regression)
     }
 
     private static func encode(_ options: TrainingOptions) -> [UInt64] {
@@ -66,11 +96,32 @@ extension Trainer {
     }
 }
 
+extension Trainer {
+    /// Everything that the next step depends on.
+    public func checkpoint() -> [UInt8] {
+        TrainingState(
+            rowsSeen: rowsSeen, replica: replica,
+            recent: FeatureStatistics(features: options.features),
+            lanes: [TrainingState.Lane(metrics: lane.metrics, heldOut: lane.heldOut)]
+        ).encoded(options)
+    }
+
+    /// A trainer that goes on from a checkpoint, bit for bit.
+    ///
+    /// - Throws: `ModelError` with `malformedCheckpoint`, `otherOptions` or `invalidOption`.
+    public init(checkpoint: [UInt8], _ options: TrainingOptions) throws(ModelError) {
+        let state = try TrainingState(checkpoint, options, lanes: 1)
+        self.init(
+            options, rowsSeen: state.rowsSeen, replica: state.replica,
+            lane: TrainingLane(options, state.replica.shape, metrics: state.lanes[0].metrics))
+    }
+}
+
 extension ClassificationMetrics {
     /// Counts a batch of more than two classes.
     mutating func add(_ evaluation: BatchEvaluation) {
         rows += evaluation.rows
-        lossSum += evaluation.lossSum
+        lossSum += evaluation.plainLossSum
         correct += evaluation.correct
     }
 

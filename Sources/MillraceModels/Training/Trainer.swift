@@ -1,6 +1,6 @@
 internal import MillraceCompute
 
-/// Learns a linear model or a multi-layer perceptron from mini-batches, by Adam.
+/// Learns a linear model or a multi-layer perceptron from batches, on one thread.
 ///
 /// Each batch is predicted before it is learnt from, so the metrics are honest over the whole
 /// stream ("prequential"). Both use the means and deviations of the rows before the batch; only the
@@ -13,18 +13,9 @@ public struct Trainer: ~Copyable, Sendable {
     /// What it was made with.
     public let options: TrainingOptions
     /// How many rows were learnt from.
-    public private(set) var rowsSeen = 0
-    /// Metrics of all batches, each before it was learnt; nil for a regression.
-    public private(set) var classification: ClassificationMetrics?
-    /// Metrics of all batches, each before it was learnt; nil for a classification.
-    public private(set) var regression: RegressionMetrics?
-
-    private(set) var statistics: FeatureStatistics
-    private(set) var network: TrainingNetwork
-    private(set) var optimizer: AdamOptimizer
-    private var input: [Float] = []
-    private var outputs: [Float] = []
-    private var outputCount = 0
+    public private(set) var rowsSeen: Int
+    private(set) var replica: Replica
+    private(set) var lane: TrainingLane
 
     /// A trainer that has seen nothing.
     ///
@@ -33,83 +24,78 @@ public struct Trainer: ~Copyable, Sendable {
     /// - Throws: `ModelError` with `invalidOption`.
     public init(_ options: TrainingOptions) throws(ModelError) {
         try options.validate()
-        let network = TrainingNetwork(options)
-        let classes = options.objective.classes
+        let replica = Replica(options)
         self.init(
-            options: options, rowsSeen: 0,
-            statistics: FeatureStatistics(features: options.features), network: network,
-            optimizer: AdamOptimizer(parameters: network.parameters.count),
-            classification: classes > 0 ? ClassificationMetrics(classes: classes) : nil,
-            regression: classes > 0 ? nil : RegressionMetrics())
+            options, rowsSeen: 0, replica: replica, lane: TrainingLane(options, replica.shape))
     }
 
     init(
-        options: TrainingOptions, rowsSeen: Int, statistics: FeatureStatistics,
-        network: TrainingNetwork, optimizer: AdamOptimizer,
-        classification: ClassificationMetrics?, regression: RegressionMetrics?
+        _ options: TrainingOptions, rowsSeen: Int, replica: Replica, lane: TrainingLane
     ) {
         OpenBLAS.prepare()
         self.options = options
         self.rowsSeen = rowsSeen
-        self.statistics = statistics
-        self.network = network
-        self.optimizer = optimizer
-        self.classification = classification
-        self.regression = regression
+        self.replica = replica
+        self.lane = lane
     }
 
-    /// How many steps Adam took: one for each batch.
-    public var steps: Int { optimizer.steps }
+    /// Metrics of all rows, each before it was learnt; nil for a regression.
+    public var classification: ClassificationMetrics? { lane.metrics.classification }
+
+    /// Metrics of all rows, each before it was learnt; nil for a classification.
+    public var regression: RegressionMetrics? { lane.metrics.regression }
+
+    /// How many steps the optimiser took: one for each batch, or for each row.
+    public var steps: Int { replica.optimizer.steps }
 
     /// The predictions of the batch last given to `learn`, made before it was learnt:
     /// `[rows, outputs]`, probabilities for a classification.
     public var batchOutputs: Span<Float> {
         @_lifetime(borrow self)
-        get { outputs.span.extracting(0..<outputCount) }
+        get { lane.outputs.span.extracting(0..<lane.outputCount) }
     }
 
-    /// The derivative of the last batch's mean loss by each parameter, layer by layer, weights before
-    /// biases; without the part of `l2`.
-    package var gradient: [Float] { network.gradient }
-
-    /// Predicts a mini-batch, then learns from it: one step of Adam.
+    /// Predicts a batch, then learns from it.
     ///
     /// **Shape**: `features` holds `rows` rows, `stride` floats apart, NaN where missing; `labels`
-    /// one number for each: a class from 0, or the number to predict. Rows without a label are not
-    /// for training. No rows, no step.
+    /// one number for each: a class from 0, or the number to predict. `weights` has one number of at
+    /// least 0 for each row, what its loss is multiplied by; without, all count alike. The gradient
+    /// is divided by the number of rows, whatever their weights. Rows without a label are not for
+    /// training. No rows, no step.
     ///
-    /// - Throws: `ModelError` with `invalidLabel`, `invalidFeature` or `divergedLoss`; then nothing
-    ///   was learnt, and the trainer is as before.
+    /// - Throws: `ModelError` with `invalidLabel`, `invalidFeature`, `invalidNumber` or
+    ///   `divergedLoss`; then nothing was learnt, and the trainer is as before.
     /// - Complexity: O(rows · weights).
     public mutating func learn(
-        _ features: Span<Float>, rows: Int, stride: Int, labels: Span<Float>
+        _ features: Span<Float>, rows: Int, stride: Int, labels: Span<Float>,
+        weights: Span<Float>? = nil
     ) throws(ModelError) -> BatchEvaluation {
-        precondition(labels.count >= rows, "a label for each row")
         guard rows > 0 else {
-            outputCount = 0
+            lane.discardOutputs()
             return BatchEvaluation()
         }
-        try check(labels, rows: rows)
-        let moments = ColumnMoments(features, rows: rows, width: options.features, stride: stride)
-        try check(moments)
-        var basis = statistics
-        if rowsSeen == 0 { basis.merge(moments) }
-        condition(features, rows: rows, stride: stride, by: basis)
-        network.forward(input, rows: rows)
-        let evaluation = evaluate(labels, rows: rows)
-        guard evaluation.lossSum.isFinite else {
-            outputCount = 0
-            throw ModelError(
-                .divergedLoss,
-                "the loss of the batch after row \(rowsSeen) is not finite: "
-                    + "a smaller rate than \(options.rate), or scaled features, may help")
-        }
-        count(labels, rows: rows, evaluation)
-        network.backward(input, rows: rows)
-        optimizer.step(&network, options)
-        if rowsSeen == 0 { statistics = basis } else { statistics.merge(moments) }
+        lane.begin()
+        try lane.learn(
+            LabelledRows(features, rows: rows, stride: stride, labels: labels, weights: weights),
+            on: &replica)
         rowsSeen += rows
-        return evaluation
+        return lane.evaluation
+    }
+
+    /// The derivative of the mean loss of rows by each parameter, layer by layer, weights before
+    /// biases, without the part of the penalties; nothing is learnt.
+    ///
+    /// - Throws: as `learn`.
+    package func gradient(
+        _ features: Span<Float>, rows: Int, stride: Int, labels: Span<Float>,
+        weights: Span<Float>? = nil
+    ) throws(ModelError) -> (loss: Double, gradient: [Float]) {
+        var other = TrainingLane(options, replica.shape)
+        try other.derive(
+            LabelledRows(features, rows: rows, stride: stride, labels: labels, weights: weights),
+            by: replica)
+        other.divideGradient(by: rows)
+        return (other.evaluation.lossSum / Double(rows), other.workspace.gradient)
     }
 
     /// The model as it is now: weights, means and deviations together.
@@ -118,71 +104,15 @@ public struct Trainer: ~Copyable, Sendable {
     public func model(
         labels: [String] = [], featureNames: [String] = []
     ) throws(ModelError) -> Model {
-        let layers = network.layers.map { layer in
-            DenseLayer(
-                inputs: layer.inputs, outputs: layer.outputs,
-                weights: Array(network.parameters[layer.weights]),
-                bias: Array(network.parameters[layer.bias]))
-        }
-        return try Model(
+        try replica.model(labels: labels, featureNames: featureNames)
+    }
+}
+
+extension Replica {
+    /// The model as it is now, with the input stage that its statistics make.
+    func model(labels: [String], featureNames: [String]) throws(ModelError) -> Model {
+        try Model(
             input: statistics.inputStage(options), layers: layers, activation: options.activation,
             head: options.objective.head, labels: labels, featureNames: featureNames)
-    }
-
-    private func check(_ labels: Span<Float>, rows: Int) throws(ModelError) {
-        for row in 0..<rows where !options.objective.accepts(labels[row]) {
-            let classes = options.objective.classes
-            let expected = classes > 0 ? "a class from 0 to \(classes - 1)" : "a finite number"
-            throw ModelError(
-                .invalidLabel,
-                "row \(row) of the batch has the label \(labels[row]), where \(expected) must be")
-        }
-    }
-
-    private func check(_ moments: ColumnMoments) throws(ModelError) {
-        for i in 0..<options.features
-        where !moments.mean[i].isFinite || !moments.squares[i].isFinite {
-            throw ModelError(.invalidFeature, "feature \(i) of the batch has an infinite number")
-        }
-    }
-
-    private mutating func condition(
-        _ features: Span<Float>, rows: Int, stride: Int, by basis: FeatureStatistics
-    ) {
-        let needed = rows * options.features
-        if input.count < needed { input = [Float](repeating: 0, count: needed) }
-        basis.inputStage(options).conditioning.apply(
-            features, rows: rows, stride: stride, into: &input)
-    }
-
-    private mutating func evaluate(_ labels: Span<Float>, rows: Int) -> BatchEvaluation {
-        outputCount = rows * options.objective.outputs
-        if outputs.count < outputCount { outputs = [Float](repeating: 0, count: outputCount) }
-        return options.objective.evaluate(
-            network.logits, labels: labels, rows: rows, outputs: &outputs, delta: &network.delta)
-    }
-
-    /// Adds an evaluated batch to the metrics of the whole stream.
-    private mutating func count(
-        _ labels: Span<Float>, rows: Int, _ evaluation: BatchEvaluation
-    ) {
-        switch options.objective {
-        case .regression:
-            for row in 0..<rows {
-                regression?.add(predicted: Double(network.logits[row]), actual: Double(labels[row]))
-            }
-        case .logistic:
-            for row in 0..<rows {
-                classification?.add(
-                    logOdds: Double(network.logits[row]), positive: labels[row] == 1)
-            }
-        case .softmax(classes: 2):
-            for row in 0..<rows {
-                let odds = Double(network.logits[2 * row + 1]) - Double(network.logits[2 * row])
-                classification?.add(logOdds: odds, positive: labels[row] == 1)
-            }
-        case .softmax:
-            classification?.add(evaluation)
-        }
     }
 }

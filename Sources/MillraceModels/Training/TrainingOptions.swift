@@ -37,29 +37,55 @@ public enum Imputation: Sendable, Codable, Equatable {
     case constant(Float)
 }
 
+/// How many rows a step of the optimiser is made of.
+public enum UpdateMode: String, Sendable, Codable, CaseIterable {
+    /// One step for each mini-batch.
+    case miniBatch
+    /// One step for each row, for linear models.
+    ///
+    /// By SGD with one output the steps are those of scikit-learn's `SGDClassifier` and
+    /// `SGDRegressor` without shuffling: the decay by `l2` is one factor kept in double, and `l1` is
+    /// the cumulative penalty, which makes weights exactly zero.
+    case sequential
+}
+
+/// How several lanes, each with rows of its own, learn one model.
+public enum Synchronization: Sendable, Codable, Equatable {
+    /// Every step adds up the gradients of all lanes: what is learnt is what one lane would learn
+    /// from all rows.
+    case reduce
+    /// Each lane learns by itself, and every `everyRows` rows of all lanes together the models are
+    /// averaged, each with its share of the rows ("local SGD").
+    ///
+    /// - Source: Stich, "Local SGD Converges Fast and Communicates Little", 2019.
+    case average(everyRows: Int)
+}
+
 /// Everything that decides how a model is trained; with the rows and their order, it decides every
 /// bit of the result.
 public struct TrainingOptions: Sendable, Codable, Equatable {
     /// What is predicted.
     public var objective: Objective
+    /// What a wrong prediction costs.
+    public var loss: Loss
+    /// What the loss of a row of each class is multiplied by; empty for 1 each.
+    public var classWeights: [Double] = []
     /// The widths of the hidden layers; none for a linear model.
     public var hidden: [Int] = []
     /// What the hidden layers apply.
     public var activation: Activation = .relu
-    /// Adam's step size.
-    public var rate: Double = 0.01
+    /// How weights follow from gradients.
+    public var optimizer: Optimizer = .adam()
     /// How the rate changes.
-    public var schedule: RateSchedule = .constant
+    public var schedule: LearningRateSchedule = .constant
     /// Over how many first steps the rate grows linearly to its full size.
     public var warmUpSteps: Int = 0
-    /// Adam's decay of the mean gradient.
-    public var beta1: Double = 0.9
-    /// Adam's decay of the mean squared gradient.
-    public var beta2: Double = 0.999
-    /// What Adam adds to the root of the mean squared gradient.
-    public var epsilon: Double = 1e-8
-    /// The weight of half the sum of squared weights in the loss; biases are free.
-    public var l2: Double = 0
+    /// What keeps weights small and steps short.
+    public var regularization = Regularization()
+    /// How many rows a step is made of.
+    public var mode: UpdateMode = .miniBatch
+    /// How several lanes learn one model.
+    public var synchronization: Synchronization = .reduce
     /// What the first weights of a multi-layer perceptron are drawn from.
     public var seed: UInt64 = 1
     /// How many rows the caller gives at once; more and fewer are accepted.
@@ -74,6 +100,7 @@ public struct TrainingOptions: Sendable, Codable, Equatable {
     /// Options for `features` features, all of them standardised and imputed by their mean.
     public init(_ objective: Objective, features: Int) {
         self.objective = objective
+        loss = objective.standardLoss
         scaledFeatures = [Bool](repeating: true, count: features)
         imputation = [Imputation](repeating: .mean, count: features)
     }
@@ -81,10 +108,55 @@ public struct TrainingOptions: Sendable, Codable, Equatable {
     /// How many features a row has.
     public var features: Int { scaledFeatures.count }
 
+    /// The learning rate of step `step`, counted from 0.
+    public func rate(step: Int) -> Double {
+        let warmUp = step < warmUpSteps ? Double(step + 1) / Double(warmUpSteps) : 1
+        return optimizer.rate * warmUp * schedule.factor(step: step)
+    }
+
+    /// Whether rows are learnt one by one without a gradient in between.
+    var isLinearSGD: Bool {
+        guard mode == .sequential, objective.outputs == 1, case .sgd = optimizer else {
+            return false
+        }
+        return true
+    }
+}
+
+extension TrainingOptions {
     /// Refuses options that cannot work.
     ///
     /// - Throws: `ModelError` with `invalidOption`.
     public func validate() throws(ModelError) {
+        try checkShape()
+        try loss.check()
+        try optimizer.check()
+        try schedule.check()
+        try regularization.check()
+        try require(warmUpSteps >= 0, "\(warmUpSteps) warm-up steps")
+        try require(clip.map { $0.isFinite && $0 > 0 } ?? true, "the clip \(clip ?? 0)")
+        for case .constant(let value) in imputation {
+            try require(value.isFinite, "an imputed value of \(value)")
+        }
+        try require(loss.fits(objective), "the loss \(loss) for the objective \(objective)")
+        try require(
+            classWeights.isEmpty || classWeights.count == objective.classes,
+            "\(classWeights.count) class weights for \(objective.classes) classes")
+        try require(
+            classWeights.allSatisfy { $0.isFinite && $0 >= 0 && Float($0).isFinite },
+            "class weights \(classWeights)")
+        if case .average(let rows) = synchronization {
+            try require((1...1 << 40).contains(rows), "averages every \(rows) rows")
+        }
+        try require(mode == .miniBatch || hidden.isEmpty, "hidden layers and sequential learning")
+        guard case .ftrl = optimizer else { return }
+        try require(hidden.isEmpty, "hidden layers and FTRL, which is for linear models")
+        try require(
+            schedule == .constant && warmUpSteps == 0,
+            "a schedule and FTRL, whose rate follows from the gradients")
+    }
+
+    private func checkShape() throws(ModelError) {
         let widest = 1 << 20
         try require(
             (1...widest).contains(features) && imputation.count == features,
@@ -98,46 +170,12 @@ public struct TrainingOptions: Sendable, Codable, Equatable {
         let widths = [features] + hidden + [objective.outputs]
         let weights = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
         try require(weights <= 1 << 28, "\(weights) weights, more than 2^28")
-        try require(rate.isFinite && rate > 0 && rate <= 1000, "the rate \(rate)")
-        try require(warmUpSteps >= 0, "\(warmUpSteps) warm-up steps")
-        try require((schedule.length ?? 1) > 0, "a schedule of \(schedule.length ?? 0) steps")
-        try require((0..<1).contains(beta1) && (0..<1).contains(beta2), "betas \(beta1), \(beta2)")
-        try require(epsilon.isFinite && Float(epsilon) > 0, "the epsilon \(epsilon)")
-        try require(l2.isFinite && l2 >= 0, "the l2 \(l2)")
         try require((1...widest).contains(batchRows), "batches of \(batchRows) rows")
-        try require(clip.map { $0.isFinite && $0 > 0 } ?? true, "the clip \(clip ?? 0)")
-        for case .constant(let value) in imputation {
-            try require(value.isFinite, "an imputed value of \(value)")
-        }
     }
 
     private func require(_ condition: Bool, _ what: String) throws(ModelError) {
         guard condition else {
             throw ModelError(.invalidOption, "\(what): not a possible training option")
-        }
-    }
-
-    /// The options as bytes; equal options and no others have the same.
-    func encode(into writer: inout ByteWriter) {
-        switch objective {
-        case .regression: writer.append(0)
-        case .logistic: writer.append(1)
-        case .softmax(let classes): writer.append([2, UInt64(classes)])
-        }
-        writer.append([UInt64(hidden.count)] + hidden.map(UInt64.init))
-        writer.append(UInt64(Activation.allCases.firstIndex(of: activation) ?? 0))
-        switch schedule {
-        case .constant: writer.append(0)
-        case .cosine(let steps): writer.append([1, UInt64(steps)])
-        case .inverseSquareRoot(let steps): writer.append([2, UInt64(steps)])
-        }
-        writer.append([UInt64(warmUpSteps), seed, UInt64(batchRows), UInt64(features)])
-        writer.append([rate, beta1, beta2, epsilon, l2, clip ?? .infinity])
-        for (scaled, imputed) in zip(scaledFeatures, imputation) {
-            switch imputed {
-            case .mean: writer.append(scaled ? 1 : 0)
-            case .constant(let value): writer.append([scaled ? 3 : 2, UInt64(value.bitPattern)])
-            }
         }
     }
 }

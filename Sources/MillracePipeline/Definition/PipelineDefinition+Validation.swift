@@ -189,6 +189,10 @@ extension PipelineDefinition {
             for rows in [work.publishEveryRows, work.checkpointEveryRows] {
                 try require(rows ?? 1 > 0, "publishes or checkpoints every \(rows ?? 0) rows")
             }
+            do throws(ModelError) { try work.checkSettings() } catch {
+                throw self.error(
+                    "stage \(quote(stage.name)): \(error.description)", at: stage.position)
+            }
         case .score(let work):
             try validate(work.model, "model", at: stage.position)
             try require(work.version ?? 1 > 0, "asks for model version \(work.version ?? 0)")

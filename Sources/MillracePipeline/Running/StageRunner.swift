@@ -164,42 +164,42 @@ struct StageRunner {
     // MARK: Train
 
     private func train(_ work: TrainStage, _ source: Topic) throws {
-        guard let specification = try specification(of: source) else { return }
-        // One slot trains: the order of rows, and so every bit of the weights, is one.
         let named = stage.cores ?? plan.options.cores
-        let cores =
+        let available =
             try named
             ?? CoreList(
                 automaticOn: .current(), avoiding: PipelinePlan.coresOfOthers(data).map(\.core)
             ).cores
         let group = try group(
-            source, cores: Array(cores.suffix(1)),
+            source, cores: Array(available.prefix(source.partitions)),
             coreSharing: named == nil ? .allowed : .withinProcess, isExclusive: true)
         let metrics = try data.topic(
             MetricsTopic.name(of: stage.name), creating: TopicConfiguration(kind: .bytes))
         board.add(metrics)
-        try group.run { consumer in
-            let task = try TrainTask(
-                work, topic: source, metrics: metrics, group: group, consumer: consumer,
-                repository: self.repository, specification: specification,
-                checkpointPath: "\(self.data.path)/groups/\(self.stage.group)/checkpoint",
-                status: self.status, stop: self.stop, upstream: self.upstream,
-                rejections: self.rejections)
-            try task.run()
+        let task = try TrainTask(
+            work,
+            TrainTask.Surroundings(
+                topic: source, metrics: metrics, group: group, repository: repository,
+                specification: try specification(of: source),
+                checkpointPath: "\(data.path)/groups/\(stage.group)/checkpoint", status: status,
+                stop: stop, upstream: upstream, rejections: rejections, logger: logger))
+        let outcome = Result {
+            try task.begin()
+            try group.run { consumer in try task.work(consumer) }
         }
+        try task.close()
+        try outcome.get()
         try group.sync()
     }
 
-    /// The specification in a feature topic's dictionary.
+    /// The specification in a feature topic's dictionary; nil where rows were made elsewhere.
     private func specification(of source: Topic) throws -> FrozenSpecification? {
         var id: UInt32 = 1
         while let text = try source.dictionaryText(id) {
             if let found = try FrozenSpecification(dictionaryText: text) { return found }
             id += 1
         }
-        throw PipelineError(
-            .badData, "topic '\(source.name)' does not say how its features were made",
-            advice: "Feed it from a preprocess stage.")
+        return nil
     }
 
     // MARK: Score

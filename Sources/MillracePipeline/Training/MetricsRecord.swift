@@ -26,6 +26,21 @@ public struct MetricsRecord: Sendable, Codable, Equatable {
     public var auc: Double?
     /// The same since the record before.
     public var windowAUC: Double?
+    /// Root of the mean squared error over the life, for a regression.
+    public var rmse: Double?
+    /// The same since the record before.
+    public var windowRMSE: Double?
+    /// How far stated probabilities are from what happened, over the life, for two classes: the
+    /// mean distance over ten groups of equal width.
+    public var calibrationError: Double?
+    /// The same since the record before.
+    public var windowCalibrationError: Double?
+    /// What is known of the rows that are held out; nil when none are.
+    public var heldOut: HeldOutMetrics?
+    /// What seems to have changed in the stream.
+    public var alarms: [DriftAlarm]?
+    /// What the publish gate said, where a version was to be published.
+    public var gate: GateVerdict?
     /// The version published at this point.
     public var version: Int?
 
@@ -52,25 +67,54 @@ public struct MetricsRecord: Sendable, Codable, Equatable {
     }
 }
 
-/// Rows learnt from since the last record.
-struct MetricsWindow {
-    private(set) var rows = 0
-    private var lossSum = 0.0
-    private var correct = 0
-    private(set) var scores: [Float] = []
-    private(set) var positives: [Bool] = []
+/// How well held-out rows were predicted, over the life.
+public struct HeldOutMetrics: Sendable, Codable, Equatable {
+    /// How many rows were predicted.
+    public var rows: Int
+    /// Their mean loss.
+    public var loss: Double
+    /// Share of rows whose class was right; nil for a regression.
+    public var accuracy: Double?
+    /// Area under the ROC curve, for two classes.
+    public var auc: Double?
+}
 
-    var loss: Double { rows > 0 ? lossSum / Double(rows) : 0 }
-    var accuracy: Double { rows > 0 ? Double(correct) / Double(rows) : 0 }
-
-    mutating func add(rows count: Int, lossSum sum: Double, correct right: Int) {
-        rows += count
-        lossSum += sum
-        correct += right
+/// Something in the stream that is not as it was.
+public struct DriftAlarm: Sendable, Codable, Equatable {
+    /// What has changed.
+    public enum Kind: String, Sendable, Codable {
+        /// The loss of the rows before they were learnt.
+        case loss
+        /// The mean of a feature.
+        case feature
     }
 
-    mutating func add(score: Float, positive: Bool) {
-        scores.append(score)
-        positives.append(positive)
+    /// What has changed.
+    public var kind: Kind
+    /// The feature's name or number, for a feature.
+    public var feature: String?
+    /// How far: the summed rise of the loss, or the feature's standard deviations.
+    public var distance: Double
+}
+
+/// What the publish gate said of a version.
+public struct GateVerdict: Sendable, Codable, Equatable {
+    /// Whether the version may be published.
+    public enum Outcome: String, Sendable, Codable {
+        /// It was compared and is good enough.
+        case passed
+        /// There was nothing to compare with; it is published.
+        case skipped
+        /// It is not published.
+        case refused
     }
+
+    /// Whether the version may be published.
+    public var outcome: Outcome
+    /// Why it was skipped or refused.
+    public var reason: String?
+    /// Mean loss on the last held-out rows, where it was compared.
+    public var loss: Double?
+    /// That of the current version on the same rows.
+    public var currentLoss: Double?
 }

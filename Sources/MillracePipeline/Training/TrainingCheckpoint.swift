@@ -1,32 +1,43 @@
 internal import FoundationEssentials
+internal import MillraceCompute
 internal import MillraceSystem
 
 /// Everything a trainer needs to go on as if it had never stopped, in one durable file.
 ///
 /// | Byte | Type | Field |
 /// | --- | --- | --- |
-/// | 0 | u64 | magic `MLRCKPT1` |
+/// | 0 | u64 | magic `MLRCKPT2` |
 /// | 8 | u32 | CRC-32C of everything after byte 12 |
 /// | 12 | u32 | bytes of the position |
 /// | 16 | | position, JSON (`TrainingPosition`) |
-/// | | | weights, moments, statistics and metrics (`Trainer.checkpoint()`) |
+/// | | | the newest held-out rows (`HeldOutRows`), as many bytes as the position says |
+/// | | | weights, moments, statistics and metrics (`LaneTrainer.checkpoint()`) |
 enum TrainingCheckpoint {
-    private static let magic: [UInt8] = Array("MLRCKPT1".utf8)
+    private static let magic: [UInt8] = Array("MLRCKPT2".utf8)
     private static let maxBytes = 1 << 32
 
     static func save(
-        _ position: TrainingPosition, trainer: [UInt8], to path: String
+        _ position: TrainingPosition, heldOut: [UInt8] = [], trainer: [UInt8], to path: String
     ) throws {
+        var position = position
+        position.heldOutBytes = heldOut.count
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let json = Array(try encoder.encode(position))
-        let body = littleEndian(UInt32(json.count)) + json + trainer
+        let body = littleEndian(UInt32(json.count)) + json + heldOut + trainer
         let checksum = littleEndian(CRC32C.checksum(of: body.span))
         try Files.writeDurably(path, magic + checksum + body)
     }
 
+    /// What is in a file.
+    struct Content {
+        var position: TrainingPosition
+        var heldOut: [UInt8]
+        var trainer: [UInt8]
+    }
+
     /// The checkpoint in a file; nil when there is none.
-    static func load(_ path: String) throws -> (position: TrainingPosition, trainer: [UInt8])? {
+    static func load(_ path: String) throws -> Content? {
         guard Files.exists(path) else { return nil }
         let bytes = try Files.read(path, maxBytes: maxBytes)
         func damaged(_ byte: Int, _ expected: String, _ found: String) -> PipelineError {
@@ -45,13 +56,21 @@ enum TrainingCheckpoint {
         guard length <= bytes.count - 16 else {
             throw damaged(12, "at most \(bytes.count - 16) bytes", "\(length)")
         }
+        let position: TrainingPosition
         do {
-            let position = try JSONDecoder().decode(
+            position = try JSONDecoder().decode(
                 TrainingPosition.self, from: Data(bytes[16..<16 + length]))
-            return (position, Array(bytes[(16 + length)...]))
         } catch {
             throw damaged(16, "a training position", "\(error)")
         }
+        let rest = bytes[(16 + length)...]
+        guard (0...rest.count).contains(position.heldOutBytes) else {
+            throw damaged(
+                16, "at most \(rest.count) bytes of held-out rows", "\(position.heldOutBytes)")
+        }
+        return Content(
+            position: position, heldOut: Array(rest.prefix(position.heldOutBytes)),
+            trainer: Array(rest.dropFirst(position.heldOutBytes)))
     }
 
     private static func littleEndian(_ value: UInt32) -> [UInt8] {
@@ -74,12 +93,18 @@ struct TrainingPosition: Codable, Equatable {
     var settings: String
     /// The specification of the features.
     var specification: UInt32
+    /// The kernel set and the kernels of OpenBLAS that the weights were computed with.
+    var kernels = KernelSet.best.rawValue
+    var openBLASCore = OpenBLAS.prepare().core
     /// From 0.
     var epoch = 0
     /// The partition whose turn it is.
     var turn = 0
     /// Next offset of each partition.
     var offsets: [UInt64] = []
+    /// Where each partition ends in this pass, once that is decided: rows that come later are not
+    /// for it, also after a restart.
+    var ends: [UInt64?] = []
     /// Rows of the topic visited, over all epochs.
     var sourceRows = 0
     /// Rows left out because their label is no class.
@@ -94,6 +119,14 @@ struct TrainingPosition: Codable, Equatable {
     var pendingPublication: String?
     /// What the trainer says at this checkpoint, which may not be in the metrics topic yet.
     var pendingRecord: MetricsRecord?
+    /// What the publish gate said last.
+    var gate: GateVerdict?
+    /// What the watch over the loss remembers.
+    var lossWatch = PageHinkley()
+    /// Alarms that no record names yet.
+    var alarms: [DriftAlarm] = []
+    /// How many bytes of a checkpoint are held-out rows.
+    var heldOutBytes = 0
     /// Whether the trainer had reached its end.
     var isFinished = false
 }

@@ -1,9 +1,5 @@
 internal import ArgumentParser
-internal import Glibc
-internal import Logging
 internal import MillracePipeline
-internal import MillraceSystem
-internal import Synchronization
 
 /// `millrace run`: a whole pipeline in one process.
 struct RunCommand: ParsableCommand {
@@ -57,20 +53,6 @@ struct RunCommand: ParsableCommand {
             cores: try cores.map { text in
                 try ExitStatus.coded { try CoreArgument.parse(text) }
             }, sharesCores: shareCores, follow: follow)
-        if let report { try ReportFile.check(report) }
-        let screen = Screen()
-        let logger = Logger(label: "millrace") { _ in NoteLogHandler(screen: screen) }
-        let run = try PipelineRun(definition, options: options, logger: logger)
-        Signals.onInterrupt { run.stop() }
-        let ticker = try screen.follow(run)
-        let outcome = Result { try run.run() }
-        screen.end(ticker)
-        let result = try outcome.get()
-        if let report { try ReportFile.write(result.report(), to: report) }
-        if json {
-            print(try SummaryText.json(result.summary))
-        } else {
-            print(SummaryText.text(result.summary, report: report), terminator: "")
-        }
+        try RunExecution(report: report, json: json).run(definition, options)
     }
 }

@@ -53,7 +53,7 @@ extension DefinitionParser {
             work = .preprocess(try preprocess(fields))
         case .train:
             let fields = try Fields<TrainKey>(
-                entry.value, of: what, decoder, reserved: Self.reservedTrainKeys)
+                entry.value, of: what, decoder)
             work = .train(try train(fields, in: pipeline))
         case .score:
             let fields = try Fields<ScoreKey>(entry.value, of: what, decoder)

@@ -4,12 +4,10 @@ internal import MillraceModels
 extension DefinitionParser {
     enum TrainKey: String, CaseIterable {
         case kind, from, model, regression, logistic, softmax, mlp
-        case optimizer, schedule, batch, epochs, seed, l2, publish, checkpoint
+        case loss, classWeights, optimizer, schedule, l1, l2, clipGradient, mode, sync
+        case batch, epochs, seed, holdOut, gate, drift, publish, checkpoint
         case group, cores, assignor, after
     }
-
-    /// Keys of the command line's contract that this version refuses rather than ignores.
-    static let reservedTrainKeys = ["loss", "holdOut", "l1", "sync"]
 
     private enum SoftmaxKey: String, CaseIterable {
         case classes
@@ -19,27 +17,10 @@ extension DefinitionParser {
         case hidden, activation, classes
     }
 
-    private enum OptimizerKey: String, CaseIterable {
-        case adam
-    }
-
-    private enum AdamKey: String, CaseIterable {
-        case rate, beta1, beta2, epsilon
-    }
-
-    private enum ScheduleKey: String, CaseIterable {
-        case cosine, inverseSquareRoot
-    }
-
-    private enum StepsKey: String, CaseIterable {
-        case steps
-    }
-
     private enum IntervalKey: String, CaseIterable {
         case everyRows
     }
 
-    private static let reservedOptimizers = ["sgd", "momentum", "adamw", "adagrad", "ftrl"]
     private static let classCounts = 2...TopicDefinition.maxFeatures
     private static let layerSizes = 1...65_536
     private static let maxLayers = 32
@@ -53,17 +34,26 @@ extension DefinitionParser {
         let from = try fields.reference(.from)
         let label = pipeline.topic(named: from.name).flatMap(pipeline.encoder(of:))?.1
             .definition.label
-        return TrainStage(
+        var stage = TrainStage(
             from: from, model: model, learner: try learner(fields, label),
             optimizer: try optimizer(fields[.optimizer]),
-            schedule: try schedule(fields[.schedule]),
             batchRows: try fields.integer(
                 .batch, default: TrainStage.defaultBatchRows, in: 1...65_536),
             epochs: try fields.integer(.epochs, default: 1, in: 1...100_000),
             seed: UInt64(try fields.integer(.seed, default: 1, in: 0...Int.max)),
-            l2: try fields.number(.l2, default: 0, expected: "a number of at least 0") { $0 >= 0 },
+            regularization: try regularization(fields),
             publishEveryRows: try interval(fields, .publish),
             checkpointEveryRows: try interval(fields, .checkpoint))
+        (stage.schedule, stage.warmUpSteps) = try schedule(fields[.schedule])
+        stage.loss = try loss(fields[.loss])
+        stage.classWeights = try classWeights(fields[.classWeights])
+        stage.mode = try fields.choice(
+            .mode, default: .miniBatch, among: UpdateMode.allCases)
+        stage.synchronization = try synchronization(fields[.sync])
+        stage.holdOut = try holdOut(fields[.holdOut])
+        stage.gate = try gate(fields[.gate])
+        stage.drift = try drift(fields[.drift])
+        return stage
     }
 
     private func learner(
@@ -136,38 +126,6 @@ extension DefinitionParser {
             hidden: sizes,
             activation: try mlp.choice(.activation, default: .relu, among: Activation.allCases),
             objective: objective)
-    }
-
-    private func optimizer(_ value: YAMLValue?) throws(PipelineError) -> AdamDefinition {
-        guard let value else { return AdamDefinition() }
-        if case .scalar("adam", quoted: false) = value.content { return AdamDefinition() }
-        let optimizer = try Fields<OptimizerKey>(
-            value, of: "optimizer", decoder, reserved: Self.reservedOptimizers)
-        let adam = try Fields<AdamKey>(optimizer.required(.adam), of: "adam", decoder)
-        let standard = AdamDefinition()
-        let positive = "a number above 0"
-        let decay = "a number of at least 0 and below 1"
-        return AdamDefinition(
-            rate: try adam.number(.rate, default: standard.rate, expected: positive) { $0 > 0 },
-            beta1: try adam.number(.beta1, default: standard.beta1, expected: decay) {
-                (0..<1).contains($0)
-            },
-            beta2: try adam.number(.beta2, default: standard.beta2, expected: decay) {
-                (0..<1).contains($0)
-            },
-            epsilon: try adam.number(.epsilon, default: standard.epsilon, expected: positive) {
-                $0 > 0
-            })
-    }
-
-    private func schedule(_ value: YAMLValue?) throws(PipelineError) -> RateSchedule {
-        guard let value else { return .constant }
-        if case .scalar("constant", quoted: false) = value.content { return .constant }
-        let schedule = try Fields<ScheduleKey>(value, of: "schedule", decoder)
-        let key = try schedule.oneOf([.cosine, .inverseSquareRoot])
-        let fields = try Fields<StepsKey>(schedule.required(key), of: key.rawValue, decoder)
-        let steps = try decoder.integer(fields.required(.steps), "steps", in: 1...(1 << 40))
-        return key == .cosine ? .cosine(steps: steps) : .inverseSquareRoot(steps: steps)
     }
 
     private func interval(

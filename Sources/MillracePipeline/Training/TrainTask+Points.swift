@@ -1,0 +1,241 @@
+internal import Logging
+internal import MillraceFeatures
+internal import MillraceGroups
+internal import MillraceLog
+internal import MillraceModels
+internal import MillraceRepository
+
+/// What a trainer does at certain points of the stream, all by one thread while the lanes rest.
+extension TrainTask {
+    /// Looks for changes of the stream.
+    func watch(_ evaluation: BatchEvaluation) {
+        guard let drift = stage.drift, evaluation.rows > 0 else { return }
+        guard let rise = position.lossWatch.add(evaluation.loss, drift) else { return }
+        position.alarms.append(DriftAlarm(kind: .loss, feature: nil, distance: rise))
+    }
+
+    /// Writes, saves and publishes what is due.
+    ///
+    /// `checkpoint` asks for one at once: a decision is to be replayed whatever happens next.
+    func reachDuePoints(checkpoint: Bool) throws {
+        let rows = trainer.rowsSeen
+        let publish = rows >= position.nextVersion
+        if publish || checkpoint || rows >= position.nextCheckpoint {
+            try reachPoint(publish: publish)
+        } else if rows >= position.nextMetrics || !position.alarms.isEmpty {
+            advance(past: rows)
+            try collect(waiting: true)
+            try metrics.append(record())
+        }
+    }
+
+    /// Begins a checkpoint, with metrics and, when asked for, a version that belong to it.
+    func reachPoint(publish: Bool) throws {
+        try collect(waiting: true)
+        let rows = trainer.rowsSeen
+        advance(past: rows)
+        position.pendingPublication = nil
+        position.gate = nil
+        if publish {
+            let verdict = try judgeCandidate()
+            position.gate = verdict
+            if verdict.outcome == .refused {
+                logger.warning(
+                    "no version of '\(stage.model)' after \(rows) rows: \(verdict.reason ?? "")")
+            } else {
+                position.pendingPublication = "\(position.trainingID)/\(rows)"
+            }
+            position.publishedRows = rows
+        }
+        position.pendingRecord = rows > 0 ? record() : nil
+        let moment = moment()
+        isSaving = true
+        saver.start {
+            try TrainingCheckpoint.save(
+                moment.position, heldOut: moment.heldOut.encoded(),
+                trainer: moment.trainer.encoded(), to: self.checkpointPath)
+            try self.settle(moment, again: false)
+        }
+    }
+
+    /// What a checkpoint holds, as it is now.
+    func moment() -> Moment {
+        Moment(position: position, heldOut: heldOut, trainer: trainer.snapshot())
+    }
+
+    /// Takes note of a checkpoint that is done; `waiting` waits for it.
+    ///
+    /// - Throws: what went wrong with it.
+    func collect(waiting: Bool) throws {
+        guard isSaving, waiting || !saver.isBusy else { return }
+        isSaving = false
+        try saver.wait()
+        commits = savedOffsets
+    }
+
+    /// Publishes and says what belongs to a checkpoint: after a restart again, which changes nothing
+    /// that is done.
+    func settle(_ moment: Moment, again: Bool) throws {
+        var refusal: GateVerdict?
+        var version: Int?
+        do { version = try publishPending(moment, again: again) } catch let error as RepositoryError
+        {
+            // Its predictions of golden rows overflow: that is so whenever it is tried.
+            guard error.code == .invalidModel else { throw error }
+            logger.warning("no version of '\(stage.model)': \(error.description)")
+            refusal = GateVerdict(outcome: .refused, reason: error.description)
+        }
+        if var record = moment.position.pendingRecord {
+            record.version = version
+            record.gate = refusal ?? record.gate
+            try metrics.append(record)
+        }
+        savedOffsets = moment.position.offsets
+    }
+
+    private func advance(past rows: Int) {
+        func next(_ due: Int, _ every: Int?) -> Int {
+            guard let every else { return Int.max }
+            return due > rows ? due : (rows / every + 1) * every
+        }
+        position.nextMetrics = next(position.nextMetrics, Self.metricsRows)
+        position.nextCheckpoint = next(
+            position.nextCheckpoint, stage.checkpointEveryRows ?? Self.checkpointRows)
+        position.nextVersion = next(position.nextVersion, stage.publishEveryRows)
+    }
+
+    // MARK: Versions
+
+    private func model(_ snapshot: TrainingSnapshot) throws -> Model {
+        try snapshot.model(
+            labels: LabelNames.names(for: specification?.value, setup.options.objective),
+            featureNames: specification?.value.featureNames ?? [])
+    }
+
+    /// Whether the model as it is now may be published.
+    private func judgeCandidate() throws -> GateVerdict {
+        func skipped(_ reason: String) -> GateVerdict {
+            GateVerdict(outcome: .skipped, reason: reason)
+        }
+        let candidate: Model
+        do { candidate = try model(trainer.snapshot()) } catch let error as ModelError {
+            return GateVerdict(outcome: .refused, reason: error.description)
+        }
+        guard stage.holdOut != nil else { return skipped("no rows are held out") }
+        guard heldOut.count >= PublishGate.minRows else {
+            return skipped("\(heldOut.count) held-out rows, of \(PublishGate.minRows) needed")
+        }
+        guard setup.options.objective.classes == 0 || !heldOut.hasOneClass else {
+            return skipped("the held-out rows are of one class")
+        }
+        guard let version = try repository.latest(of: stage.model) else {
+            return skipped("there is no current version")
+        }
+        let current = try repository.load(stage.model, version: version).model
+        guard current.inputWidth == candidate.inputWidth, current.head == candidate.head,
+            current.outputWidth == candidate.outputWidth
+        else { return skipped("version \(version) is of another shape") }
+        let loss = heldOut.loss(of: candidate, setup.options.loss)
+        let currentLoss = heldOut.loss(of: current, setup.options.loss)
+        let isGood = loss.isFinite && loss <= currentLoss * (1 + stage.gate.margin)
+        var verdict = GateVerdict(outcome: isGood ? .passed : .refused)
+        if loss.isFinite { verdict.loss = loss }
+        if currentLoss.isFinite { verdict.currentLoss = currentLoss }
+        if !isGood {
+            verdict.reason =
+                "loss \(loss) on \(heldOut.count) held-out rows, and version \(version) has "
+                + "\(currentLoss)"
+        }
+        return verdict
+    }
+
+    private func publishPending(_ moment: Moment, again: Bool) throws -> Int? {
+        let (position, trainer) = (moment.position, moment.trainer)
+        guard let key = position.pendingPublication else { return nil }
+        var publication = Publication(key: key)
+        publication.program = "millrace"
+        if let specification {
+            publication.specificationID = specification.value.identifier
+            publication.specification = specification.value.json()
+        }
+        publication.topic = topic.name
+        publication.positions = position.offsets.enumerated().map {
+            Publication.Position(partition: $0, nextOffset: Int64($1))
+        }
+        publication.rows = trainer.rowsSeen
+        publication.steps = trainer.steps
+        publication.training = setup.options
+        let life = trainer.metrics
+        if let found = life.classification, found.rows > 0 {
+            publication.metrics["prequentialLogLoss"] = found.logLoss
+            publication.metrics["prequentialAccuracy"] = found.accuracy
+            if let auc = found.auc { publication.metrics["prequentialAUC"] = auc }
+        }
+        if let found = life.regression, found.rows > 0 {
+            publication.metrics["prequentialRMSE"] = found.rmse
+            publication.metrics["prequentialMAE"] = found.mae
+        }
+        let version = try repository.publish(
+            model(trainer), as: stage.model, publication, onceByKey: again)
+        status.use(version: version)
+        return version
+    }
+
+    // MARK: Metrics
+
+    /// What there is to say of the trainer now; begins a new window.
+    func record() -> MetricsRecord {
+        let life = trainer.metrics
+        let window = takeWindow()
+        let loss = life.rows > 0 ? life.loss : 0
+        // Without rows in the window its figures are those of the whole life.
+        let hasRows = window.rows > 0
+        var record = MetricsRecord(
+            rows: trainer.rowsSeen, sourceRows: position.sourceRows, epoch: position.epoch,
+            steps: trainer.steps, loss: loss, windowLoss: hasRows ? window.loss : loss)
+        record.rejectedRows = position.rejectedRows
+        if let found = life.classification, found.rows > 0 {
+            record.accuracy = found.accuracy
+            record.windowAccuracy = hasRows ? window.accuracy : found.accuracy
+            record.auc = found.auc
+            record.windowAUC = hasRows ? window.auc : found.auc
+            record.calibrationError = found.calibrationError
+            record.windowCalibrationError =
+                hasRows ? window.calibrationError : found.calibrationError
+        }
+        if let found = life.regression, found.rows > 0 {
+            record.rmse = found.rmse
+            record.windowRMSE = hasRows ? window.rmse : found.rmse
+        }
+        record.heldOut = heldOutRecord()
+        record.gate = position.gate
+        position.gate = nil
+        if stage.drift != nil, hasRows { watchFeatures() }
+        record.alarms = position.alarms.isEmpty ? nil : position.alarms
+        for alarm in position.alarms {
+            logger.warning("\(status.name): \(alarm)")
+        }
+        position.alarms = []
+        status.judge(loss: record.loss, auc: record.auc, accuracy: record.accuracy)
+        return record
+    }
+
+    private func heldOutRecord() -> HeldOutMetrics? {
+        let held = trainer.heldOutMetrics
+        guard held.rows > 0 else { return nil }
+        return HeldOutMetrics(
+            rows: held.rows, loss: held.loss, accuracy: held.classification?.accuracy,
+            auc: held.classification?.auc)
+    }
+
+    /// Compares the features of the rows since the last record with those of the whole life.
+    private func watchFeatures() {
+        guard let drift = stage.drift, let shift = trainer.takeShift(),
+            shift.deviations > drift.shift
+        else { return }
+        let names = specification?.value.featureNames ?? []
+        let name = shift.feature < names.count ? names[shift.feature] : "\(shift.feature)"
+        position.alarms.append(
+            DriftAlarm(kind: .feature, feature: name, distance: shift.deviations))
+    }
+}

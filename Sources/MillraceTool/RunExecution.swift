@@ -1,0 +1,30 @@
+internal import Glibc
+internal import Logging
+internal import MillracePipeline
+
+/// Runs a pipeline for a command: with progress on a terminal, an end by signals, and what is asked
+/// for afterwards.
+struct RunExecution {
+    /// The HTML file to write; nil for none.
+    let report: String?
+    /// Whether the summary is one JSON document.
+    let json: Bool
+
+    func run(_ definition: PipelineDefinition, _ options: RunOptions) throws {
+        if let report { try ReportFile.check(report) }
+        let screen = Screen()
+        let logger = Logger(label: "millrace") { _ in NoteLogHandler(screen: screen) }
+        let run = try PipelineRun(definition, options: options, logger: logger)
+        Signals.onInterrupt { run.stop() }
+        let ticker = try screen.follow(run)
+        let outcome = Result { try run.run() }
+        screen.end(ticker)
+        let result = try outcome.get()
+        if let report { try ReportFile.write(result.report(), to: report) }
+        if json {
+            print(try SummaryText.json(result.summary))
+        } else {
+            print(SummaryText.text(result.summary, report: report), terminator: "")
+        }
+    }
+}
