@@ -30,8 +30,12 @@ enum Scaling {
             let scan = try measure(data, topic, nil, one)
             let single = try measure(data, topic, model, one)
             let double = try measure(data, topic, model, cores)
-            let decode = try ratio(cores) { bare_decode_together($0, $1, nanoseconds) }
-            let multiply = try ratio(cores) { bare_multiply_together($0, $1, nanoseconds) }
+            let decode = try unsafe ratio(cores) {
+                unsafe bare_decode_together($0, $1, nanoseconds)
+            }
+            let multiply = try unsafe ratio(cores) {
+                unsafe bare_multiply_together($0, $1, nanoseconds)
+            }
             guard round > 0 else { continue }
             let share = min(1, single / scan)
             let ours = double / single
@@ -92,15 +96,11 @@ enum Scaling {
     private static func ratio(
         _ cores: [Int], _ rate: (UnsafePointer<Int32>, Int) -> Double
     ) throws -> Double {
-        let numbers = cores.map { Int32($0) }
+        var numbers = cores.map { Int32($0) }
         // SAFETY: the numbers are read during the call.
-        let rates = (1...2).map { count in
-            unsafe numbers.withUnsafeBufferPointer { buffer in
-                buffer.baseAddress.map { unsafe rate($0, count) } ?? -1
-            }
-        }
-        guard rates.allSatisfy({ $0 > 0 }) else { throw POSIXError(.EIO) }
-        return rates[1] / rates[0]
+        let (one, two) = unsafe (rate(&numbers, 1), rate(&numbers, 2))
+        guard one > 0, two > 0 else { throw POSIXError(.EIO) }
+        return two / one
     }
 
     /// Rows a second that a group on `cores` scans, and scores where there is a model.
