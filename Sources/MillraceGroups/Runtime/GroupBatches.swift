@@ -17,8 +17,8 @@ extension ConsumerGroup {
     /// **Bounds**: each core reads one batch and waits until it is consumed; for who is slow nothing
     /// is read. `MemberOptions.hangMilliseconds` is the time that one turn of the loop may take.
     /// **Cost**, beside a handler that borrows the batch on its own core: a copy of the rows, an
-    /// allocation for each value and key, and two changes of threads, some ten microseconds a
-    /// batch; the loop's work runs on the tasks' threads, not on the cores of the group.
+    /// allocation for each value and key, and two changes of threads a batch
+    /// (`group-record sequence` measures it); the loop's work runs on the tasks' threads, not on the cores of the group.
     /// **Thread-safety**: one loop at a time.
     ///
     /// - Parameters:
