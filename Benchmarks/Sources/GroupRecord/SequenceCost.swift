@@ -36,7 +36,7 @@ enum SequenceCost {
         var builder = BatchBuilder(columns: topic.configuration.features)
         for _ in 0..<batches {
             var memory = builder.addRows(rows)
-            for index in memory.indices { memory[index] = Float(index % 97) }
+            for index in memory.indices { memory[index] = Float(index % 97 + 1) }
             try writer.append(&builder)
         }
     }
