@@ -5,12 +5,17 @@ internal import LogFigures
 ///
 /// `log-record [SAMPLES [START]]`; START is how the names of the figures to measure begin.
 /// `log-record storage [DIRECTORY TOPIC]` prints what filters and sizes of batches do to the digits,
-/// and to the rows of a feature topic in a data directory. Files are made in
+/// and to the rows of a feature topic in a data directory. `log-record small [ROUNDS]` prints what a
+/// batch of one row takes a single thread. Files are made in
 /// `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
 @main
 enum LogRecord {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "small" {
+            let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 15
+            return try SmallBatches.print(rounds: rounds)
+        }
         if arguments.first == "storage" { return try storage(Array(arguments.dropFirst())) }
         let samples = arguments.first.flatMap { Int($0) } ?? 30
         let start = arguments.dropFirst().first ?? ""

@@ -16,38 +16,38 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
 
     let files: PartitionFiles
     let control: ControlPage
-    private var list: SegmentList
-    private var listVersion: UInt64
+    var list: SegmentList
+    var listVersion: UInt64
     /// The open segment; one of no bytes while none is.
-    private var segment = Segment()
+    var segment = Segment()
     /// What the open segment is.
-    private var entry: SegmentEntry?
-    private var epoch: UInt32 = 0
+    var entry: SegmentEntry?
+    var epoch: UInt32 = 0
     /// Log position at which the open segment's batches end; `UInt64.max` while it is the newest.
-    private var segmentEnd: UInt64 = 0
-    private var position: UInt64 = 0
+    var segmentEnd: UInt64 = 0
+    var position: UInt64 = 0
     /// Log position in the open segment before which nothing read is mapped.
-    private var releasedUpTo: UInt64 = 0
+    var releasedUpTo: UInt64 = 0
     /// How much of what was read stays mapped.
-    private var window = Self.scanWindow
+    var window = Self.scanWindow
     /// The published word seen last, and the position in it.
     private(set) var word: UInt64 = 0
-    private var published: UInt64 = 0
+    private(set) var published: UInt64 = 0
     /// The published word for which the end of the log was checked.
     private var checkedWord: UInt64 = 0
     private var decoder: BatchDecoder
     /// Header checksum of the batch before; 0 when it was not read.
-    private var previousChecksum: UInt32 = 0
+    var previousChecksum: UInt32 = 0
     /// Base offset that the next batch must have; nil when the one before it was not read.
-    private var expectedOffset: UInt64?
-    private let onOutOfRange: OutOfRangePolicy
+    var expectedOffset: UInt64?
+    let onOutOfRange: OutOfRangePolicy
     /// Makes retention wait for this reader.
-    private let hold: ReaderHold?
+    let hold: ReaderHold?
     /// The page once more, writable, for saying that somebody sleeps.
     var sleepPage: ControlPage?
     var maySleepOnFutex = true
     /// Offset of the first row that `next()` has not returned yet.
-    public private(set) var nextOffset: UInt64 = 0
+    public internal(set) var nextOffset: UInt64 = 0
 
     init(
         files: PartitionFiles, decoding: ElementDecoding,
@@ -94,146 +94,6 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Goes to row `offset`, or to the end of the log when that is where it lies.
-    ///
-    /// - Throws: `LogError` with code `offsetOutOfRange`.
-    /// - Complexity: O(log segments + log index), and the batches of 64 KiB.
-    public mutating func seek(to offset: UInt64) throws(LogError) {
-        while true {
-            do throws(LogError) { return try look(for: offset) } catch {
-                try renewList(after: error)
-            }
-        }
-    }
-
-    /// Goes behind the last row.
-    mutating func seekToEnd() throws(LogError) {
-        while true {
-            let end = try control.endOffsetValue()
-            do throws(LogError) { return try seek(to: end) } catch {
-                // Retention may have passed what was the end when we looked.
-                guard error.code == .offsetOutOfRange, try control.endOffsetValue() > end else {
-                    throw error
-                }
-            }
-        }
-    }
-
-    private mutating func look(for offset: UInt64) throws(LogError) {
-        // Before the list of segments: what is published is then in a segment of the list.
-        let end = try control.endOffsetValue()
-        let published = try control.publishedValue().position
-        try refreshList()
-        previousChecksum = 0
-        expectedOffset = nil
-        guard let found = list.index(ofOffset: offset) else {
-            // A crash of the machine may have taken all rows since the start of the log.
-            let first = list.entries.first?.header
-            guard offset >= (try control.startOffsetValue()), first != nil || offset == 0 else {
-                throw outOfRange(offset, end)
-            }
-            return leaveSegment(at: first?.basePosition ?? 0, offset: offset)
-        }
-        let place: (position: UInt64, last: UInt64)
-        do throws(LogError) {
-            // What is published may lie before a segment that was made since it was read.
-            let limit = max(
-                list.limit(of: found, published: published),
-                list.entries[found].header.basePosition)
-            try open(found)
-            try segment.extend(to: limit)
-            place = try find(offset, in: list.entries[found], limit: limit)
-            // Offsets that a crash made unusable lie between the rows before and after.
-            guard offset <= max(place.last, end) || found + 1 < list.entries.count else {
-                throw outOfRange(offset, end)
-            }
-        } catch {
-            // The reader stays where it was.
-            leaveSegment(at: position, offset: nextOffset)
-            throw error
-        }
-        position = place.position
-        if position < releasedUpTo {
-            window = Self.returnWindow
-            releasedUpTo = position
-        }
-        nextOffset = offset
-    }
-
-    /// The batch of the open segment that holds row `offset`, or the segment's end.
-    private func find(
-        _ offset: UInt64, in entry: SegmentEntry, limit: UInt64
-    ) throws(LogError) -> (position: UInt64, last: UInt64) {
-        var last = entry.header.baseOffset
-        guard limit > entry.header.basePosition else {
-            return (entry.header.basePosition, last)
-        }
-        let slots = SegmentIndex(segmentPath: entry.path, header: entry.header)
-        let start = slots.start(forOffset: offset, in: segment, limit: limit)
-        var position = start.position
-        last = max(last, start.baseOffset)
-        while position < limit {
-            let header = try segment.batchHeader(at: position, limit: limit)
-            last = header.baseOffset + UInt64(header.rows)
-            if last > offset { break }
-            position += UInt64(header.batchBytes)
-        }
-        return (position, last)
-    }
-
-    /// Goes to the first row whose timestamp is at least `time`, nanoseconds since 1970; to the end
-    /// of the log when all are older.
-    ///
-    /// - Complexity: O(log segments + log index), and the batches of 64 KiB.
-    public mutating func seek(toTime time: Int64) throws(LogError) {
-        while true {
-            let end = try control.endOffsetValue()
-            do throws(LogError) { return try look(forTime: time, before: end) } catch {
-                // Retention may have passed what was there when we looked.
-                if error.code == .offsetOutOfRange, try control.endOffsetValue() > end { continue }
-                try renewList(after: error)
-            }
-        }
-    }
-
-    private mutating func look(forTime time: Int64, before end: UInt64) throws(LogError) {
-        let published = try control.publishedValue().position
-        try refreshList()
-        var lookup = TimestampLookup(files: files, list: list, published: published)
-        guard let match = try lookup.firstBatch(atOrAfter: time) else { return try seek(to: end) }
-        leaveSegment(at: match.position, offset: match.header.baseOffset)
-        guard match.header.attributes.has(BatchAttributes.timestamps) else { return }
-        let row = try firstRow(atOrAfter: time)
-        leaveSegment(at: match.position, offset: match.header.baseOffset + UInt64(row))
-    }
-
-    private mutating func firstRow(atOrAfter time: Int64) throws(LogError) -> Int {
-        guard let batch = try next() else { return 0 }
-        for row in 0..<batch.rows where batch.timestamp(row) >= time { return row }
-        return 0
-    }
-
-    private mutating func leaveSegment(at position: UInt64, offset: UInt64) {
-        segment = Segment()
-        entry = nil
-        segmentEnd = 0
-        previousChecksum = 0
-        expectedOffset = nil
-        self.position = position
-        releasedUpTo = position
-        nextOffset = offset
-    }
-
-    private func outOfRange(_ offset: UInt64, _ end: UInt64) -> LogError {
-        let start = list.entries.first?.header.baseOffset ?? 0
-        let lost = offset < start ? ": \(start - offset) rows before it are gone" : ""
-        return LogError(
-            .offsetOutOfRange,
-            "offset \(offset) is not in topic '\(files.topic)', partition \(files.partition), "
-                + "which holds \(start) to \(end)" + lost,
-            path: files.directory)
-    }
-
     /// The next batch; nil when everything published has been read.
     ///
     /// The batch borrows the reader until it goes away. No allocation, lock or reference count.
@@ -278,7 +138,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     private static let scanWindow: UInt64 = 48 << 20
     /// The same for a reader that goes back to what it read: so that it need not fault in again, at
     /// half the price of reading, what the page cache holds in any case.
-    private static let returnWindow: UInt64 = 1 << 30
+    static let returnWindow: UInt64 = 1 << 30
     /// How much is let go of at a time: each time costs a call, and other processors a pause.
     private static let releaseStep: UInt64 = 16 << 20
 
@@ -308,96 +168,6 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         try refreshList()
         self.word = word
         published = value.position
-    }
-
-    private mutating func refreshList() throws(LogError) {
-        let version = control.segments.loadAcquiring()
-        if version == listVersion { return }
-        list = try files.segments(control)
-        listVersion = version
-        if segmentEnd > 0, let entry { try findSegment(entry) }
-    }
-
-    /// Takes the list anew when a segment of it was not there any more; throws any other error.
-    private mutating func renewList(after error: LogError) throws(LogError) {
-        list = try files.segments(instead: list, control, after: error)
-        if segmentEnd > 0, let entry { try findSegment(entry) }
-    }
-
-    /// Finds the end of the open segment in a new list.
-    private mutating func findSegment(_ entry: SegmentEntry) throws(LogError) {
-        if let found = list.entries.firstIndex(of: entry) {
-            segmentEnd = list.limit(of: found, published: .max)
-        } else if list.index(ofPosition: entry.header.basePosition) != nil {
-            // Superseded: nothing was ever published in it.
-            segmentEnd = position
-        } else if segmentEnd == .max {
-            segmentEnd = try endOfRemoved(entry)
-        }
-    }
-
-    /// The end of the open segment, which was the newest and has been removed since: it stays
-    /// readable while it is open.
-    private func endOfRemoved(_ entry: SegmentEntry) throws(LogError) -> UInt64 {
-        guard let first = list.entries.first, first.header.epoch == entry.header.epoch else {
-            // What its writer left behind its end when it was succeeded looks like batches.
-            return published
-        }
-        // Its file was cut to its batches when the next segment was begun.
-        let bytes = try segment.size() - SegmentHeader.byteCount
-        return min(entry.header.basePosition + UInt64(max(bytes, 0)), first.header.basePosition)
-    }
-
-    /// Opens the segment that holds `position`.
-    private mutating func enterSegment() throws(LogError) {
-        for _ in 0..<100 {
-            guard let found = list.index(ofPosition: position) else {
-                try skipLostRows()
-                continue
-            }
-            guard position < list.limit(of: found, published: .max) else {
-                throw files.missingSegment(position)
-            }
-            do throws(LogError) {
-                try open(found)
-            } catch {
-                // Removed since it was listed: by retention, or with its topic.
-                try renewList(after: error)
-                continue
-            }
-            if let expected = expectedOffset, let entry, entry.header.basePosition == position {
-                expectedOffset = max(expected, entry.header.baseOffset)
-            }
-            return
-        }
-        throw files.missingSegment(position)
-    }
-
-    /// Opens segment `index` of the list, unless it is open.
-    private mutating func open(_ index: Int) throws(LogError) {
-        let entry = list.entries[index]
-        if self.entry != entry {
-            let opened = try files.open(entry)
-            segment = opened
-            self.entry = entry
-            epoch = entry.header.epoch
-            try hold?.move(to: entry.header.basePosition)
-            releasedUpTo = entry.header.basePosition
-        }
-        segmentEnd = list.limit(of: index, published: .max)
-    }
-
-    /// Goes on where the policy says when retention has removed the rows at `position`.
-    private mutating func skipLostRows() throws(LogError) {
-        guard let first = list.entries.first, first.header.basePosition > position else {
-            throw files.missingSegment(position)
-        }
-        switch onOutOfRange {
-        case .error: throw outOfRange(nextOffset, try control.endOffsetValue())
-        case .earliest:
-            leaveSegment(at: first.header.basePosition, offset: first.header.baseOffset)
-        case .latest: try seekToEnd()
-        }
     }
 
     /// Reads, checks and decodes the batch at `position`.
