@@ -1,12 +1,11 @@
 internal import CMillraceLinux
 internal import Glibc
-internal import Synchronization
 
 /// A thread of its own, bound to one processor core when one is given.
 package final class PinnedThread: Sendable {
     /// The core the thread is bound to; nil when it may run anywhere.
     package let core: Int?
-    private let handle: Mutex<pthread_t?>
+    private let handle: Lock<pthread_t?>
 
     private final class Start: Sendable {
         let name: String
@@ -53,7 +52,7 @@ package final class PinnedThread: Sendable {
             throw SystemError(operation: "pthread_create", path: "", errno: code)
         }
         self.core = core
-        self.handle = Mutex(thread)
+        self.handle = Lock(thread)
     }
 
     deinit {

@@ -55,7 +55,7 @@ struct ConsumerGroupTests {
         let fixture = try GroupFixture(partitions: 3)
         for round in 1...2 {
             try fixture.append(batches: 5)
-            let seen = Mutex<[UInt64]>([])
+            let seen = Lock<[UInt64]>([])
             let group = try fixture.group()
             try group.consumeToEnd { consumer, batch in
                 #expect(consumer.core == 0)
@@ -79,7 +79,7 @@ struct ConsumerGroupTests {
             try group.consumeToEnd { _, batch in if batch.baseOffset == 2 { throw Refusal() } }
         }
         #expect(try group.committed(fixture.partition(0)) == 2)
-        let seen = Mutex<[UInt64]>([])
+        let seen = Lock<[UInt64]>([])
         try group.consumeToEnd { _, batch in seen.withLock { $0.append(batch.baseOffset) } }
         #expect(seen.withLock { $0 } == [2, 3])
     }
@@ -97,7 +97,7 @@ struct ConsumerGroupTests {
             }
             let group = try ConsumerGroup(
                 data: fixture.data, name: name, topics: [fixture.topic], cores: [0])
-            let seen = Mutex<UInt64?>(nil)
+            let seen = Lock<UInt64?>(nil)
             try group.consume(until: .atEnd, from: start) { _, _, batch in
                 seen.withLock { if $0 == nil { $0 = batch.baseOffset } }
             }
@@ -112,7 +112,7 @@ struct ConsumerGroupTests {
         let first = try fixture.group()
         let second = try fixture.group()
         let ready = Atomic<Int>(0)
-        let owned = Mutex<[Int: [Int]]>([:])
+        let owned = Lock<[Int: [Int]]>([:])
         let threads = try [first, second].enumerated().map { index, group in
             try PinnedThread(name: "member", core: nil) {
                 do {
@@ -146,7 +146,7 @@ struct ConsumerGroupTests {
     func fencedCommit() throws {
         let fixture = try GroupFixture(partitions: 1)
         let group = try fixture.group()
-        let claim = Mutex<GroupConsumer.Claim?>(nil)
+        let claim = Lock<GroupConsumer.Claim?>(nil)
         try group.run { consumer in
             let changes = try #require(try consumer.changes())
             let granted = try #require(changes.granted.first)
@@ -222,7 +222,7 @@ struct ConsumerGroupTests {
         try fixture.append(batches: 3)
         let group = try fixture.group()
         group.pause([fixture.partition(1)])
-        let seen = Mutex<[String]>([])
+        let seen = Lock<[String]>([])
         try group.consume(until: .whenDrained) { consumer, claim, batch in
             seen.withLock { $0.append("\(claim.partition)") }
             if claim.partition.partition == 0, batch.baseOffset == 2 {

@@ -1,7 +1,6 @@
 import MillraceLog
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @Suite("Output claims")
@@ -172,8 +171,8 @@ struct OutputClaimTests {
         let published = 64
         let point = StopPoint.atStore { $0.hasSuffix("control") && $1 == published }
         DiskObservation.install(point, on: directory.path)
-        let code = Mutex<String>("none")
-        let slot = Mutex<PartitionWriter?>(consume first)
+        let code = Lock<String>("none")
+        let slot = Lock<PartitionWriter?>(consume first)
         let topic = output
         let box = Box(slot)
         let thread = try PinnedThread(name: "stopped", core: nil) {
@@ -197,7 +196,7 @@ struct OutputClaimTests {
     }
 
     private final class Box: Sendable {
-        let slot: Mutex<PartitionWriter?>
-        init(_ slot: consuming Mutex<PartitionWriter?>) { self.slot = slot }
+        let slot: Lock<PartitionWriter?>
+        init(_ slot: consuming Lock<PartitionWriter?>) { self.slot = slot }
     }
 }

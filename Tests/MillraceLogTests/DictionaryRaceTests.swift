@@ -1,7 +1,6 @@
 import Glibc
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -19,9 +18,9 @@ import Testing
 
         let text: String
         private let path: String
-        private let state = Mutex(State())
-        private let thread = Mutex<PinnedThread?>(nil)
-        private let point = Mutex<StopPoint?>(nil)
+        private let state = Lock(State())
+        private let thread = Lock<PinnedThread?>(nil)
+        private let point = Lock<StopPoint?>(nil)
 
         init(_ path: String, _ text: String) {
             self.path = path

@@ -1,6 +1,5 @@
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -44,7 +43,7 @@ import Testing
     }
 
     @Test func threadsAgree() throws {
-        let found = Mutex<[[String: UInt32]]>([])
+        let found = Lock<[[String: UInt32]]>([])
         let path = path
         let threads = try (0..<4).map { index in
             try PinnedThread(name: "dictionary", core: nil) {

@@ -2,7 +2,6 @@ import MillraceModels
 import MillraceRepository
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @Suite struct RepositoryTests {
@@ -66,7 +65,7 @@ import Testing
         let repository = ModelRepository(path: directory.path)
         var draw = Draw(4)
         let model = try draw.model([3, 2])
-        let versions = Mutex<[Int]>([])
+        let versions = Lock<[Int]>([])
         let threads = try (0..<4).map { index in
             try PinnedThread(name: "publisher \(index)", core: nil) {
                 for _ in 0..<5 {

@@ -3,7 +3,6 @@ import Millrace
 import MillraceModels
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillracePipeline
@@ -305,7 +304,7 @@ import Testing
 /// What a logger was told.
 private struct Lines: LogHandler {
     final class Text: Sendable {
-        let lines = Mutex<[String]>([])
+        let lines = Lock<[String]>([])
     }
 
     let text = Text()

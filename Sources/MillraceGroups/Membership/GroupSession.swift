@@ -1,5 +1,4 @@
 internal import MillraceSystem
-internal import Synchronization
 
 /// One process's part in a group: it reads the state and changes it, for its members or for nobody.
 ///
@@ -10,8 +9,8 @@ final class GroupSession: Sendable {
     let process: ProcessIdentity
     /// The member number whose records are ours to write.
     private let number: Int
-    private let known: Mutex<Known>
-    private let roster: Mutex<Roster>
+    private let known: Lock<Known>
+    private let roster: Lock<Roster>
 
     /// What the session knows of the group.
     private struct Known {
@@ -37,10 +36,10 @@ final class GroupSession: Sendable {
         let files = try GroupFiles(root: root, group: group, create: create)
         process = try systemCall(group) { () throws(SystemError) in try .current() }
         number = try files.takeNumber()
-        roster = Mutex(Roster(numbers: [number]))
+        roster = Lock(Roster(numbers: [number]))
         self.files = files
         let (word, state) = try files.read()
-        known = Mutex(Known(word: word, state: state))
+        known = Lock(Known(word: word, state: state))
         try restartAfterBoot()
     }
 

@@ -22,7 +22,7 @@ public final class ConsumerGroup: Sendable {
     private let options: MemberOptions
     private let subscription: GroupState.Subscription
     /// The members, one for each core, while the process is in the group.
-    private let members: Mutex<[Member]>
+    private let members: Lock<[Member]>
     private let stopFlag = Atomic<Bool>(false)
     private let isRunning = Atomic<Bool>(false)
     /// Partitions that are not to be read at the moment.
@@ -63,7 +63,7 @@ public final class ConsumerGroup: Sendable {
             assignor: assignor, isExclusive: isExclusive,
             topics: self.topics.keys.sorted(), outputs: Set(outputs.map(\.name)).sorted())
         session = try GroupSession(root: root, group: name, create: true)
-        members = Mutex([])
+        members = Lock([])
         try join(above: Self.newestGeneration(of: self, in: outputs))
     }
 
@@ -207,7 +207,7 @@ public final class ConsumerGroup: Sendable {
 
 /// The first error of several threads.
 private final class Failure: Sendable {
-    private let error = Mutex<(any Error)?>(nil)
+    private let error = Lock<(any Error)?>(nil)
 
     var first: (any Error)? { error.withLock { $0 } }
     func note(_ found: any Error) { error.withLock { if $0 == nil { $0 = found } } }

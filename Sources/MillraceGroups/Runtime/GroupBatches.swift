@@ -1,6 +1,5 @@
 public import MillraceLog
 internal import MillraceSystem
-internal import Synchronization
 
 extension ConsumerGroup {
     /// The group's batches as an asynchronous sequence: comfort for nanoseconds.
@@ -94,7 +93,7 @@ final class BatchFeed: Sendable {
     private struct Abandoned: Error {}
 
     private let source: GroupBatches
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let halt = Halt()
 
     init(_ source: GroupBatches) { self.source = source }

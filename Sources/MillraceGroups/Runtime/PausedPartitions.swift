@@ -1,10 +1,11 @@
 internal import Synchronization
+internal import MillraceSystem
 
 /// Partitions that are not to be read at the moment.
 ///
 /// **Thread-safety**: any thread.
 final class PausedPartitions: Sendable {
-    private let partitions = Mutex<Set<TopicPartition>>([])
+    private let partitions = Lock<Set<TopicPartition>>([])
     private let count = Atomic<Int>(0)
 
     func add(_ added: some Sequence<TopicPartition>) {

@@ -1,5 +1,4 @@
 internal import MillraceSystem
-internal import Synchronization
 
 /// The texts that batch headers of a topic name by number: groups, sources, models, kernel sets.
 ///
@@ -29,7 +28,7 @@ final class TopicDictionary: Sendable {
     private static let maxFileBytes = 1 << 28
 
     private let path: String
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     init(path: String) { self.path = path }
 

@@ -1,5 +1,4 @@
 internal import MillraceSystem
-internal import Synchronization
 
 /// What is due from time to time in the partitions of a topic that have writers in this process: to
 /// flush them, where the flush policy is an interval, and to remove rows that are too old, where
@@ -19,7 +18,7 @@ final class TopicUpkeep: Sendable {
     private let nanoseconds: Int64
     /// How long rows are left alone after it was looked whether they are too old.
     private let agingNanoseconds: Int64?
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// Nil when a topic needs none.
     init?(_ configuration: TopicConfiguration) {

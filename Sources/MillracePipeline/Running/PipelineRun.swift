@@ -22,7 +22,7 @@ public final class PipelineRun: Sendable {
     private let rejections: RejectionLog
     private let statuses: [String: StageStatus]
     private let sourceStatuses: [StageStatus]
-    private let failure = Mutex<PipelineError?>(nil)
+    private let failure = Lock<PipelineError?>(nil)
     private let wasInterrupted = Atomic<Bool>(false)
 
     /// Checks a definition against the files, topics and cores that it names.

@@ -9,7 +9,7 @@ final class StageStatus: Sendable {
     private let rejected = Atomic<Int>(0)
     private let version = Atomic<Int>(0)
     private let finished = Atomic<Bool>(false)
-    private let detail = Mutex(Detail())
+    private let detail = Lock(Detail())
 
     struct Detail {
         var state = StageProgress.State.waiting

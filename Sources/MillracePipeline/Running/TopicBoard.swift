@@ -1,11 +1,10 @@
 internal import MillraceLog
 internal import MillraceSystem
-internal import Synchronization
 
 /// The topics of a run, as they come into being: a feature topic exists once its specification is
 /// frozen.
 final class TopicBoard: Sendable {
-    private let topics = Mutex<[String: Topic]>([:])
+    private let topics = Lock<[String: Topic]>([:])
     private let stop: StopFlag
 
     init(stop: StopFlag) { self.stop = stop }

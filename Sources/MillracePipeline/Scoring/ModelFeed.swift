@@ -31,9 +31,9 @@ final class ModelFeed: Sendable {
     private let kernels: KernelSet
     private let logger: Logger
     private let newest = Atomic<Int>(0)
-    private let model = Mutex<ScoringModel?>(nil)
+    private let model = Lock<ScoringModel?>(nil)
     private let isClosed = Atomic<Bool>(false)
-    private let refused = Mutex<Set<Int>>([])
+    private let refused = Lock<Set<Int>>([])
 
     init(
         repository: ModelRepository, name: String, version: Int?, kernels: KernelSet,

@@ -12,8 +12,8 @@ final class SavingThread: Sendable {
     private let thread: PinnedThread
 
     private final class State: Sendable {
-        let work = Mutex<(@Sendable () throws -> Void)?>(nil)
-        let failure = Mutex<(any Error)?>(nil)
+        let work = Lock<(@Sendable () throws -> Void)?>(nil)
+        let failure = Lock<(any Error)?>(nil)
         let isBusy = Atomic<Bool>(false)
         /// Where the two meet when there is work, or none any more.
         let handover = PhaseBarrier(parties: 2)

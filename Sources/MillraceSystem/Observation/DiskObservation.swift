@@ -1,5 +1,4 @@
 public import CMillraceLinux
-internal import Synchronization
 
 /// Who observes which files of this process.
 ///
@@ -9,7 +8,7 @@ public enum DiskObservation {
     final class Scope: Sendable {
         let root: String
         /// Held while a call or store takes place and is told.
-        let order = Mutex(())
+        let order = Lock(())
 
         init(root: String) { self.root = root }
 
@@ -35,7 +34,7 @@ public enum DiskObservation {
         var ranges: [Range] = []
     }
 
-    private static let state = Mutex(State())
+    private static let state = Lock(State())
 
     /// Whether anybody observes any file.
     @inlinable @inline(__always)

@@ -1,7 +1,6 @@
 internal import Logging
 internal import MillracePipeline
 internal import MillraceSystem
-internal import Synchronization
 
 /// Standard error, shared by the progress lines and the log.
 final class Screen: Sendable {
@@ -11,7 +10,7 @@ final class Screen: Sendable {
         var isOver = false
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private static let tickNanoseconds: Int64 = 100_000_000
 
     /// Shows the progress of a run ten times a second, on a terminal; nil where there is none.

@@ -93,7 +93,7 @@ struct CoreSharingTests {
     @Test("Of groups that take one core at the same moment one gets it")
     func race() throws {
         for round in 0..<10 {
-            let won = Mutex<[ConsumerGroup]>([])
+            let won = Lock<[ConsumerGroup]>([])
             let refused = Atomic<Int>(0)
             let threads = try (0..<3).map { index in
                 try PinnedThread(name: "racer", core: nil) {
@@ -117,7 +117,7 @@ struct CoreSharingTests {
     func pinned() throws {
         let cores = Array(CoreList(automaticOn: .current()).cores.prefix(2))
         try fixture.append(batches: 3)
-        let found = Mutex<[Int: [Int]]>([:])
+        let found = Lock<[Int: [Int]]>([:])
         let group = try group("pinned", cores: cores)
         try group.run { consumer in
             found.withLock { $0[consumer.core] = CPU.allowed() }

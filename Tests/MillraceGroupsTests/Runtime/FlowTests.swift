@@ -66,7 +66,7 @@ struct FlowTests {
         let first = try fixture.group(cores: [core])
         let isSettled = Atomic<Bool>(false)
         let mayEnd = Atomic<Bool>(false)
-        let events = Mutex<[String]>([])
+        let events = Lock<[String]>([])
         let worker = try thread {
             try first.run { consumer in
                 while !mayEnd.load(ordering: .acquiring) {
@@ -145,7 +145,7 @@ struct FlowTests {
             try consumer.commit(claim, next: 4)
         }
         #expect(try group.committed(fixture.partition(0)) == 4)
-        let seen = Mutex<[UInt64]>([])
+        let seen = Lock<[UInt64]>([])
         try group.consume(until: .atEnd, committing: .byHandler) { _, _, batch in
             seen.withLock { $0 += [batch.baseOffset, UInt64(batch.skippedRows)] }
         }
@@ -200,7 +200,7 @@ struct FlowTests {
         for (time, first) in [(0, 0), (1, 1), (3000, 3), (4001, 5)] as [(Int64, UInt64)] {
             let group = try ConsumerGroup(
                 data: fixture.data, name: "t-\(time)", topics: [fixture.topic], cores: [core])
-            let seen = Mutex<[UInt64]>([])
+            let seen = Lock<[UInt64]>([])
             try group.consume(until: .atEnd, from: .time(time)) { _, _, batch in
                 seen.withLock { $0.append(batch.baseOffset) }
             }

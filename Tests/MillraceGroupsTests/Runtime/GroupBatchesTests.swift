@@ -2,7 +2,6 @@ import Glibc
 import MillraceLog
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 import MillraceGroups
@@ -111,7 +110,7 @@ struct GroupBatchesTests {
         let fixture = try GroupFixture(partitions: 1)
         try fixture.append(batches: 2)
         let group = try fixture.group(cores: [core])
-        let seen = Mutex(0)
+        let seen = Lock(0)
         let task = Task {
             for try await _ in group.batches(until: .whenDrained) { seen.withLock { $0 += 1 } }
             // The group has been left when the loop is.

@@ -63,7 +63,7 @@ struct JointCommitTests {
 
     @Test("Where one partition is another's nothing is committed")
     func fenced() throws {
-        let stale = Mutex<GroupConsumer.Claim?>(nil)
+        let stale = Lock<GroupConsumer.Claim?>(nil)
         try own { consumer, claims in
             try consumer.commit(claims[0], next: 1)
             stale.withLock { $0 = claims[1] }

@@ -1,6 +1,5 @@
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -55,7 +54,7 @@ import Testing
 
     @Test(arguments: [DiskCall.Kind.list, .open])
     func aProducerIsOpened(_ kind: DiskCall.Kind) throws {
-        let last = Mutex<UInt64?>(nil)
+        let last = Lock<UInt64?>(nil)
         let point = StopPoint.atCall {
             $0.kind == kind && ($0.path.hasSuffix("/0") || $0.path.hasSuffix(".log"))
         }
@@ -76,7 +75,7 @@ import Testing
 
     @Test(arguments: [DiskCall.Kind.list, .open])
     func theLastOriginIsSought(_ kind: DiskCall.Kind) throws {
-        let end = Mutex<UInt64?>(nil)
+        let end = Lock<UInt64?>(nil)
         let point = StopPoint.atCall {
             $0.kind == kind && ($0.path.hasSuffix("/0") || $0.path.hasSuffix(".log"))
         }
@@ -101,7 +100,7 @@ import Testing
 
     @Test(arguments: [OutOfRangePolicy.error, .earliest, .latest])
     func aReaderSeeks(_ policy: OutOfRangePolicy) throws {
-        let outcome = Mutex<(code: LogError.Code?, next: UInt64)>((nil, 99))
+        let outcome = Lock<(code: LogError.Code?, next: UInt64)>((nil, 99))
         let race = try Race(at: Self.opening()) { topic in
             let code = logErrorCode { () throws(LogError) in
                 var reader = try topic.reader(partition: 0, from: 1, onOutOfRange: policy)
@@ -119,7 +118,7 @@ import Testing
     }
 
     @Test func aTimeIsSought() throws {
-        let found = Mutex<[UInt64]>([])
+        let found = Lock<[UInt64]>([])
         let race = try Race(at: Self.opening()) { topic in
             var reader = try topic.reader(partition: 0)
             try reader.seek(toTime: 1)
@@ -164,7 +163,7 @@ import Testing
         var early = try fixture.topic.reader(partition: 0, holding: goingBack)
         if goingBack { try early.seek(to: 3) }
         let moving = StopPoint.atStore { $0.hasSuffix("/control") && $1 == 832 }
-        let removed = Mutex<Int?>(nil)
+        let removed = Lock<Int?>(nil)
         let isStopped = try stopped.start(.write, at: moving) { writer, _ in
             var writer = writer
             let count = try writer.applyRetention()

@@ -1,7 +1,6 @@
 import Glibc
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -16,8 +15,8 @@ import Testing
             var rows: [UInt64]?
         }
 
-        private let state = Mutex(State())
-        private let thread = Mutex<PinnedThread?>(nil)
+        private let state = Lock(State())
+        private let thread = Lock<PinnedThread?>(nil)
 
         init(_ topic: Topic, _ strategy: WaitStrategy) throws {
             let made = try PinnedThread(name: "waiter", core: nil) {
@@ -107,8 +106,8 @@ import Testing
 
     /// Who the writer is, and who waits for it.
     private final class Cast: Sendable {
-        let writer = Mutex<pthread_t?>(nil)
-        let waiter = Mutex<Waiter?>(nil)
+        let writer = Lock<pthread_t?>(nil)
+        let waiter = Lock<Waiter?>(nil)
 
         var isWriter: Bool { writer.withLock { $0 } == pthread_self() }
     }

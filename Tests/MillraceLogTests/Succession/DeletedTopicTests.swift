@@ -1,7 +1,6 @@
 import Glibc
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -51,7 +50,7 @@ import Testing
     func aStoppedWriter(_ point: Point) throws {
         let fixture = try TopicFixture(retention: Self.retention)
         let stopped = StoppedWriter(fixture)
-        let outcome = Mutex<LogError.Code?>(nil)
+        let outcome = Lock<LogError.Code?>(nil)
         let isStopped = try stopped.start(.write, at: point.stop) { writer, stopped in
             var writer = writer
             if point == .removing || point == .marking {
@@ -117,7 +116,7 @@ import Testing
             $0.kind == .rename && $0.path.contains("/~new-") && !$0.path.contains(".tmp-")
         }
         DiskObservation.install(point, on: place.path)
-        let made = Mutex<UInt64?>(nil)
+        let made = Lock<UInt64?>(nil)
         let thread = try PinnedThread(name: "maker", core: nil) {
             do {
                 let id = try data.topic("rows", creating: configuration).id

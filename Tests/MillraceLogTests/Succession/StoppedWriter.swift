@@ -1,6 +1,5 @@
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -16,10 +15,10 @@ final class StoppedWriter: Sendable {
         var offsets: [UInt64?] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let bystander = Bystander()
-    private let thread = Mutex<PinnedThread?>(nil)
-    private let stop = Mutex<StopPoint?>(nil)
+    private let thread = Lock<PinnedThread?>(nil)
+    private let stop = Lock<StopPoint?>(nil)
     let fixture: TopicFixture
 
     init(_ fixture: TopicFixture) {

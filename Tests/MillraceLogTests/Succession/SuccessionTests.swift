@@ -1,7 +1,6 @@
 import Glibc
 import MillraceSystem
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceLog
@@ -177,7 +176,7 @@ import Testing
 
 /// What a call in another thread came to.
 private final class Outcome: Sendable {
-    private let value = Mutex<LogError.Code?>(nil)
+    private let value = Lock<LogError.Code?>(nil)
 
     func set(_ code: LogError.Code?) { value.withLock { $0 = code } }
 

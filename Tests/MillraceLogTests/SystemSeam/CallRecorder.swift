@@ -1,5 +1,4 @@
 import MillraceSystem
-import Synchronization
 
 /// Writes down what the file layer does.
 final class CallRecorder: DiskObserver {
@@ -9,7 +8,7 @@ final class CallRecorder: DiskObserver {
         let bytes: [UInt8]
     }
 
-    private let state = Mutex((calls: [(DiskCall, Int)](), stores: [Store](), attempts: 0))
+    private let state = Lock((calls: [(DiskCall, Int)](), stores: [Store](), attempts: 0))
 
     /// Kinds of the calls, with their results.
     var calls: [(kind: DiskCall.Kind, result: Int)] {

@@ -1,6 +1,5 @@
 internal import Glibc
 package import MillraceSystem
-internal import Synchronization
 
 /// Breaks one call of the file layer: the Nth of all kinds, or of some, fails or is cut short.
 ///
@@ -27,7 +26,7 @@ package final class FaultPlan: DiskObserver {
     private let duration: Duration
     private let kinds: Set<DiskCall.Kind>
     private let counts: @Sendable (DiskCall) -> Bool
-    private let seen = Mutex((calls: 0, struck: [DiskCall]()))
+    private let seen = Lock((calls: 0, struck: [DiskCall]()))
 
     /// Plans a fault at the call `number` of those of `kinds` for which `counts` holds.
     ///

@@ -1,11 +1,10 @@
 internal import MillraceSystem
-internal import Synchronization
 
 /// Lets the machine seem to restart, for one directory.
 package final class PretendedBoot: DiskObserver {
-    private let boot: Mutex<UInt64>
+    private let boot: Lock<UInt64>
 
-    package init(_ boot: UInt64 = 1) { self.boot = Mutex(boot) }
+    package init(_ boot: UInt64 = 1) { self.boot = Lock(boot) }
 
     /// From here on the boot id is another one.
     package func restart() { boot.withLock { $0 += 1 } }

@@ -1,5 +1,4 @@
 package import MillraceSystem
-internal import Synchronization
 
 /// Stops one thread at a call or store that it is about to make, until it is let go.
 ///
@@ -11,7 +10,7 @@ package final class StopPoint: DiskObserver {
     private let skipped: Int
     private let stopsAtCall: @Sendable (DiskCall) -> Bool
     private let stopsAtStore: @Sendable (String, Int) -> Bool
-    private let state = Mutex((phase: Phase.open, matches: 0))
+    private let state = Lock((phase: Phase.open, matches: 0))
 
     private init(
         skipping skipped: Int, call: @escaping @Sendable (DiskCall) -> Bool,

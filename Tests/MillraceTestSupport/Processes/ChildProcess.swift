@@ -1,6 +1,5 @@
 internal import Glibc
 package import MillraceSystem
-internal import Synchronization
 
 /// A program in a process of its own, to be talked to, stopped and killed.
 ///
@@ -24,7 +23,7 @@ package final class ChildProcess {
     private var pending: [UInt8] = []
 
     /// Pipes are made and handed over one process at a time, so that no other child keeps an end.
-    private static let spawning = Mutex(())
+    private static let spawning = Lock(())
 
     /// The path of a program that is built beside this one.
     package static func besideUs(_ name: String) -> String {

@@ -1,5 +1,4 @@
 package import MillraceSystem
-internal import Synchronization
 
 /// A disk that may lose at a loss of power what was not synced.
 ///
@@ -22,10 +21,10 @@ package final class SimulatedDisk: DiskObserver {
     private let boot: UInt64
     /// Kept, so that its end does not become part of the record.
     private let directory: TemporaryDirectory?
-    private let recorder: Mutex<DiskRecorder>
+    private let recorder: Lock<DiskRecorder>
     private let initial: DiskState
     /// The state at the last moment asked for, from which a later one is quicker to reach.
-    private let reached: Mutex<(index: Int, state: DiskState)>
+    private let reached: Lock<(index: Int, state: DiskState)>
 
     /// Starts recording.
     ///
@@ -47,8 +46,8 @@ package final class SimulatedDisk: DiskObserver {
         var state = DiskState()
         try Self.read(root, into: SimulatedNames.root, &state)
         initial = state
-        recorder = Mutex(DiskRecorder(root: root, state))
-        reached = Mutex((0, state))
+        recorder = Lock(DiskRecorder(root: root, state))
+        reached = Lock((0, state))
         DiskObservation.install(self, on: root)
     }
 
