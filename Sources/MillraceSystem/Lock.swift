@@ -5,13 +5,24 @@ internal import Synchronization
 ///
 /// Who waits for a `Mutex` takes it inside the Swift library, which is not built with the sanitizer:
 /// that then misses the order, and reports races that are none. Here it is told. In other builds the
-/// calls that tell it are empty.
+/// calls that tell it do nothing.
 /// **Thread-safety**: any threads; not recursive.
-package struct Lock<Value: ~Copyable>: ~Copyable, Sendable {
+@safe
+package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+    // Sendable: `name` is an address that nothing is read or written through.
+
     private let mutex: Mutex<Value>
+    /// What the sanitizer knows the lock by. The value's own address will not do: forming it counts
+    /// as touching the value.
+    private let name: UnsafeMutableRawPointer
 
     /// A free lock around `value`.
-    package init(_ value: consuming sending Value) { mutex = Mutex(value) }
+    package init(_ value: consuming sending Value) {
+        mutex = Mutex(value)
+        unsafe name = .allocate(byteCount: 1, alignment: 1)
+    }
+
+    deinit { unsafe name.deallocate() }
 
     /// Takes the lock, waiting as long as it must, and gives it back after `body`.
     @inline(__always)
@@ -19,8 +30,6 @@ package struct Lock<Value: ~Copyable>: ~Copyable, Sendable {
         _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         try mutex.withLock { (value: inout sending Value) throws(Failure) in
-            // SAFETY: the address is a name for the lock; nothing is read through it.
-            let name = unsafe withUnsafePointer(to: &value) { unsafe UnsafeRawPointer($0) }
             unsafe ml_lock_taken(name)
             defer { unsafe ml_lock_given_back(name) }
             return try body(&value)
