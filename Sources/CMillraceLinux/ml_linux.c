@@ -104,21 +104,3 @@ int ml_futex_wake_all(const uint32_t *word) {
     long woken = syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     return woken >= 0 ? (int)woken : -errno;
 }
-
-// Not in the header: Swift reads that without the sanitizer.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ML_THREAD_SANITIZER 1
-#endif
-#endif
-#ifdef ML_THREAD_SANITIZER
-void __tsan_acquire(void *name);
-void __tsan_release(void *name);
-#else
-#define __tsan_acquire(name) (void)(name)
-#define __tsan_release(name) (void)(name)
-#endif
-
-void ml_lock_taken(const void *name) { __tsan_acquire((void *)name); }
-
-void ml_lock_given_back(const void *name) { __tsan_release((void *)name); }

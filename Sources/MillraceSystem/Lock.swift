@@ -1,38 +1,39 @@
-internal import CMillraceLinux
-internal import Synchronization
+internal import Glibc
 
-/// A value that one thread at a time may touch: `Mutex`, made known to the thread sanitizer.
+/// A value that one thread at a time may touch.
 ///
-/// Who waits for a `Mutex` takes it inside the Swift library, which is not built with the sanitizer:
-/// that then misses the order, and reports races that are none. Here it is told. In other builds the
-/// calls that tell it do nothing.
+/// A mutex of the C library and not `Synchronization.Mutex`: who waits for that takes it inside the
+/// Swift library, where the thread sanitizer does not see it, and races are reported that are none.
 /// **Thread-safety**: any threads; not recursive.
 @safe
-package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
-    // Sendable: `name` is an address that nothing is read or written through.
+package final class Lock<Value: ~Copyable>: @unchecked Sendable {
+    // Sendable: the value is touched under the mutex only.
 
-    private let mutex: Mutex<Value>
-    /// What the sanitizer knows the lock by. The value's own address will not do: forming it counts
-    /// as touching the value.
-    private let name: UnsafeMutableRawPointer
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let value: UnsafeMutablePointer<Value>
 
     /// A free lock around `value`.
     package init(_ value: consuming sending Value) {
-        mutex = Mutex(value)
-        unsafe name = .allocate(byteCount: 1, alignment: 1)
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe mutex.initialize(to: pthread_mutex_t())
+        unsafe pthread_mutex_init(mutex, nil)
+        unsafe self.value = .allocate(capacity: 1)
+        unsafe self.value.initialize(to: value)
     }
 
-    deinit { unsafe name.deallocate() }
+    deinit {
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe mutex.deallocate()
+        unsafe value.deinitialize(count: 1)
+        unsafe value.deallocate()
+    }
 
     /// Takes the lock, waiting as long as it must, and gives it back after `body`.
-    @inline(__always)
-    package borrowing func withLock<Result: ~Copyable, Failure: Error>(
+    package func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
-        try mutex.withLock { (value: inout sending Value) throws(Failure) in
-            unsafe ml_lock_taken(name)
-            defer { unsafe ml_lock_given_back(name) }
-            return try body(&value)
-        }
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return try unsafe body(&value.pointee)
     }
 }

@@ -144,7 +144,11 @@ import Testing
         options.mode = .sequential
         let turns = try StepPlan(options, partitions: 4)
         #expect(shares(turns, turn: 2) == [0, 0, 256, 0] && turns.lanes == 1)
-        #expect((0..<4).map { turns.next(after: $0) } == [1, 2, 3, 0])
+        let (some, all) = ([true, false, true, true], [true, true, true, true])
+        #expect((0..<4).map { turns.next(after: $0, rows: 9, exhausted: all) } == [1, 2, 3, 0])
+        // One that has nothing is passed over while others have; in the end it is the next.
+        #expect(turns.next(after: 2, rows: 0, exhausted: some) == 3)
+        #expect(turns.next(after: 2, rows: 0, exhausted: all) == 2)
         options.mode = .miniBatch
         options.batchRows = 3
         let error = #expect(throws: PipelineError.self) {

@@ -178,6 +178,45 @@ import Testing
         #expect(again.models == later.models && again.content.trainer == later.content.trainer)
     }
 
+    /// A trainer that was killed when it knew where the partitions end, and finds more rows when it
+    /// goes on: they come after those, in their order, and in the same run.
+    @Test func anEndThatAKilledRunHasDecidedIsNotThatOfTheNext() throws {
+        let change: (inout TrainStage) -> Void = {
+            $0.optimizer = .sgd(rate: 0.05)
+            $0.mode = .sequential
+        }
+        // Turns of 256 rows.
+        var parts = try Fixture(counts: [512, 512])
+        var killed = try parts.run(cores: Self.cores, change).content
+        #expect(killed.position.isFinished && killed.position.ends == [512, 512])
+        killed.position.isFinished = false
+        try TrainingCheckpoint.save(
+            killed.position, heldOut: killed.heldOut, trainer: killed.trainer,
+            to: parts.directory.path + "/groups/learn/checkpoint")
+        try parts.append([512, 768])
+        let later = try parts.run(cores: Self.cores, change)
+        #expect(later.content.position.offsets == [1024, 1280])
+        let whole = try Fixture(counts: [1024, 1280]).run(cores: Self.cores, change)
+        #expect(later.content.trainer == whole.content.trainer)
+        #expect(later.content.position.turn == whole.content.position.turn)
+    }
+
+    /// However rows are cut into batches, those of whole steps too.
+    @Test(arguments: [UpdateMode.miniBatch, .sequential])
+    func batchesDecideNoBit(_ mode: UpdateMode) throws {
+        let change: (inout TrainStage) -> Void = {
+            $0.optimizer = .sgd(rate: 0.05)
+            $0.mode = mode
+            $0.epochs = 3
+        }
+        let whole = try Fixture(counts: [1024]).run(cores: Self.cores, change)
+        var parts = try Fixture(counts: [0])
+        for _ in 0..<4 { try parts.append([256]) }
+        let cut = try parts.run(cores: Self.cores, change)
+        #expect(cut.content.position.sourceRows == 3 * 1024)
+        #expect(cut.content.trainer == whole.content.trainer)
+    }
+
     /// Rows that are held out are predicted and never learnt from.
     @Test func heldOutRowsAreNotLearntFrom() throws {
         let fixture = try Fixture(counts: [2000])

@@ -66,11 +66,4 @@ int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);
 /// Wakes every sleeper on `word`. Number woken or -errno.
 int ml_futex_wake_all(const uint32_t *word);
 
-/// Tells the thread sanitizer, in a build with it, that the calling thread has taken the lock
-/// `name`, and sees what was done under it before.
-void ml_lock_taken(const void *name);
-
-/// Tells the thread sanitizer that the calling thread is about to give the lock `name` back.
-void ml_lock_given_back(const void *name);
-
 #endif

@@ -46,7 +46,10 @@ struct StageRunner {
         coreSharing: CoreSharing = .withinProcess, isExclusive: Bool = false
     ) throws -> ConsumerGroup {
         // A trainer may take any time for what it does between two looks at the group.
-        let options = isExclusive ? MemberOptions(hangMilliseconds: 0) : MemberOptions()
+        let options =
+            isExclusive
+            ? MemberOptions(hangMilliseconds: 0)
+            : MemberOptions(instance: plan.options.instance)
         let group = try ConsumerGroup(
             data: data, name: stage.group, topics: [topic], outputs: outputs, cores: cores,
             coreSharing: plan.options.sharesCores ? .allowed : coreSharing,

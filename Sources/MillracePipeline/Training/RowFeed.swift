@@ -40,6 +40,8 @@ final class RowFeed {
     private(set) var nextOffset: UInt64
     /// The offset before which the rows end, once that is decided; rows behind it are not read.
     private(set) var end: UInt64?
+    /// Whether every row before the end has been read.
+    private var hasReadAll = false
 
     init(
         _ topic: Topic, _ partition: Int, _ objective: Objective, holdOut: HoldOut?,
@@ -67,12 +69,33 @@ final class RowFeed {
         try read(to: count)
         if available >= count || end != nil { return true }
         guard ended else { return false }
-        end = offsets.last.map { $0 + 1 } ?? nextOffset
+        end = readEnd
+        hasReadAll = true
         return true
     }
 
+    /// Decides that the rows end where the partition ends now, unless that was decided before.
+    func decideEnd() throws(LogError) {
+        guard end == nil, let published = try reader?.endOffset else { return }
+        end = max(published, readEnd)
+    }
+
+    /// Whether rows were appended behind the end that was decided.
+    var hasGrown: Bool {
+        get throws(LogError) {
+            guard let end, let published = try reader?.endOffset else { return false }
+            return published > end
+        }
+    }
+
+    /// The offset behind the last row that was read.
+    private var readEnd: UInt64 { offsets.last.map { $0 + 1 } ?? nextOffset }
+
     /// Whether the rows end and all of them have been taken.
-    var isExhausted: Bool { end != nil && available == 0 }
+    var isExhausted: Bool {
+        guard let end, available == 0 else { return false }
+        return hasReadAll || nextOffset >= end
+    }
 
     private func read(to count: Int) throws {
         guard available < count, var reader = reader.take() else { return }
@@ -89,8 +112,12 @@ final class RowFeed {
     }
 
     private func readBatch(_ reader: inout PartitionReader) throws -> Bool {
-        if let end, offsets.last.map({ $0 + 1 }) ?? nextOffset >= end { return false }
-        guard let batch = try reader.next() else { return false }
+        if let end, readEnd >= end { return false }
+        guard let batch = try reader.next() else {
+            // Offsets that a crash made unusable may lie before the end.
+            hasReadAll = end != nil
+            return false
+        }
         let given = batch.labels
         let first = batch.skippedRows
         var last = batch.rows

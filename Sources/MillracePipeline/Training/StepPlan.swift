@@ -49,6 +49,13 @@ struct StepPlan: Sendable {
     /// The lane that learns a partition's rows.
     func lane(of partition: Int) -> Int { takesTurns ? 0 : partition }
 
-    /// Whose turn it is after `turn`.
-    func next(after turn: Int) -> Int { takesTurns ? (turn + 1) % shares.count : 0 }
+    /// Whose turn it is after a round that was `turn`'s and took `rows`, when these partitions are
+    /// exhausted.
+    ///
+    /// When all are, nobody's turn has passed that took nothing: so rows that are appended later are
+    /// learnt in the order in which they would have been, had they been there.
+    func next(after turn: Int, rows: Int, exhausted: [Bool]) -> Int {
+        guard takesTurns, rows > 0 || !exhausted.allSatisfy(\.self) else { return turn }
+        return (turn + 1) % shares.count
+    }
 }

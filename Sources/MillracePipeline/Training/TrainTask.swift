@@ -55,6 +55,8 @@ final class TrainTask: @unchecked Sendable {
     private let barrier: PhaseBarrier
     private var lanes: [TrainLane] = []
     private var isOver = false
+    /// Whether the rows end where an earlier run has decided, and those behind are to be learnt too.
+    private var goesOnBehindEnds = false
     private var failure: (any Error)?
     /// What a slot has to say of the round, by its number.
     private let reports: [SlotReport]
@@ -129,6 +131,7 @@ final class TrainTask: @unchecked Sendable {
             position.isFinished = false
             position.ends = []
         }
+        goesOnBehindEnds = stage.epochs == 1 && position.ends.contains { $0 != nil }
         isOver = position.isFinished || stop.isSet
         if !isOver { try openLanes() }
     }
@@ -212,11 +215,11 @@ final class TrainTask: @unchecked Sendable {
             try collect(waiting: false)
             let evaluation = try combine()
             try countRows()
-            let ends = lanes.map(\.end)
-            let hasDecided = ends != position.ends && ends.contains { $0 != nil }
-            position.ends = ends
+            let hasDecided = try decideEnds()
             position.offsets = lanes.map(\.nextOffset)
-            position.turn = plan.next(after: position.turn)
+            position.turn = plan.next(
+                after: position.turn, rows: lanes.reduce(0) { $0 + $1.block.sourceRows },
+                exhausted: lanes.map(\.isExhausted))
             watch(evaluation)
             if lanes.allSatisfy(\.isExhausted) {
                 try endEpoch()
@@ -227,6 +230,18 @@ final class TrainTask: @unchecked Sendable {
         } catch {
             fail(error)
         }
+    }
+
+    /// Where one partition ends, all end as they are now; true when that was decided in this round.
+    ///
+    /// What is appended afterwards is then learnt after the rows of each, whoever was killed in between.
+    private func decideEnds() throws(LogError) -> Bool {
+        if lanes.contains(where: { $0.end != nil }) {
+            for lane in lanes { try lane.decideEnd() }
+        }
+        let ends = lanes.map(\.end)
+        defer { position.ends = ends }
+        return ends != position.ends && ends.contains { $0 != nil }
     }
 
     /// Ends the rounds once what is being saved is saved.
@@ -317,6 +332,15 @@ final class TrainTask: @unchecked Sendable {
             try openLanes()
             // Where the partitions end is known from now on, whatever is appended.
             try reachDuePoints(checkpoint: true)
+            return
+        }
+        if goesOnBehindEnds, try lanes.contains(where: { lane throws in try lane.hasGrown }) {
+            goesOnBehindEnds = false
+            position.ends = []
+            let windows = lanes.map(\.window)
+            try openLanes()
+            for (lane, window) in zip(lanes, windows) { lane.window = window }
+            try reachDuePoints(checkpoint: false)
             return
         }
         position.isFinished = true

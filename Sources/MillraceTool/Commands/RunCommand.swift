@@ -31,6 +31,9 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Run also on cores that groups of other processes use.")
     var shareCores = false
 
+    @Option(help: "Come back under this name after a restart: within 30 s nothing changes hands.")
+    var instance: String?
+
     @Option(help: "Write a report to this HTML file.")
     var report: String?
 
@@ -52,7 +55,7 @@ struct RunCommand: ParsableCommand {
             data: places.data, models: places.models, stages: stages.isEmpty ? nil : stages,
             cores: try cores.map { text in
                 try ExitStatus.coded { try CoreArgument.parse(text) }
-            }, sharesCores: shareCores, follow: follow)
+            }, sharesCores: shareCores, instance: instance, follow: follow)
         try RunExecution(report: report, json: json).run(definition, options)
     }
 }
