@@ -107,7 +107,7 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
-                "MillraceModels", "MillraceSystem",
+                "MillraceModels", "MillraceONNX", "MillraceRepository", "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
