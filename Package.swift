@@ -26,6 +26,9 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         // Levels and structured fields that a host application can redirect.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // The wire format of ONNX files, which are untrusted bytes: its parser is fuzzed and bounds
+        // its depth. What is read is in Sources/MillraceONNX/Format, generated.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     ],
     targets: [
         // Leaves: C, because Swift 6.3 has no per-function target features and cannot see GNU-only
@@ -66,6 +69,20 @@ let package = Package(
             dependencies: ["MillraceModels", "MillraceCompute", "MillraceSystem"],
             swiftSettings: strict),
 
+        // Models from and for other programs.
+        // Generated: no strict memory safety, which the generator does not write for.
+        .target(
+            name: "MillraceONNXFormat",
+            dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["onnx.proto", "generate.sh"]),
+        .target(
+            name: "MillraceONNX",
+            dependencies: [
+                "MillraceModels", "MillraceONNXFormat",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
+
         // Everything together.
         .target(name: "MillraceReport", swiftSettings: strict),
         .target(
@@ -82,7 +99,7 @@ let package = Package(
             name: "Millrace",
             dependencies: [
                 "MillraceCompute", "MillraceLog", "MillraceGroups", "MillraceFeatures",
-                "MillraceModels",
+                "MillraceModels", "MillraceONNX",
                 "MillraceRepository", "MillracePipeline",
             ],
             swiftSettings: strict),
@@ -90,7 +107,7 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
-                "MillraceModels", "MillraceSystem",
+                "MillraceModels", "MillraceONNX", "MillraceRepository", "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -150,6 +167,15 @@ let package = Package(
             ],
             // What others compute, read by path, and how it was made.
             exclude: ["Onnx", "Phishing", "Trajectories"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceONNXTests",
+            dependencies: [
+                "MillraceCompute", "MillraceModels", "MillraceONNX", "MillraceSystem",
+                "MillraceTestSupport",
+            ],
+            // Models that others exported, read by path, and how they were made.
+            exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "MillracePipelineTests",

@@ -4,8 +4,8 @@ internal import Millrace
 /// `millrace model`: what is in the model repository.
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Lists and shows models.",
-        subcommands: [List.self, Show.self])
+        commandName: "model", abstract: "Lists, shows, imports and exports models.",
+        subcommands: [List.self, Show.self, Import.self, Export.self])
 
     /// A model in the list.
     struct Entry: Codable {
@@ -46,14 +46,7 @@ struct ModelCommand: ParsableCommand {
         func run() throws {
             let manifest = try ExitStatus.coded {
                 let repository = ModelRepository(path: places.models)
-                let parts = model.split(separator: "@", maxSplits: 1).map(String.init)
-                let name = parts.first ?? model
-                let wanted = parts.count > 1 ? Int(parts[1]) : try repository.latest(of: name)
-                guard let version = wanted else {
-                    throw PipelineError(
-                        .noInput, "there is no version of model '\(model)' in \(places.models)",
-                        advice: "millrace model list shows what there is.")
-                }
+                let (name, version) = try ModelCommand.version(model, in: repository)
                 return try repository.manifest(name, version: version)
             }
             try JSONText.print(manifest)

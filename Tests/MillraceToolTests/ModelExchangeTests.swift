@@ -1,0 +1,38 @@
+import MillraceSystem
+import MillraceTestSupport
+import Testing
+
+/// Models from ONNX files and into them, by the command line.
+@Suite struct ModelExchangeTests {
+    private static let fixtures = SharedData.root + "/Tests/MillraceONNXTests/Fixtures"
+
+    @Test func aModelIsImportedExportedAndImportedAgain() throws {
+        let directory = try TemporaryDirectory()
+        let models = ["--models", directory.file("models")]
+        let file = directory.file("again.onnx")
+        let first = try ToolProcess.run(
+            ["model", "import", Self.fixtures + "/mlp-multi-standard.onnx", "--name", "m"] + models)
+        #expect(first.code == 0 && first.output == "m@1\n", "\(first.errors)")
+        let export = try ToolProcess.run(["model", "export", "m@1", file] + models)
+        #expect(export.code == 0, "\(export.errors)")
+        let second = try ToolProcess.run(["model", "import", file, "--name", "m"] + models)
+        #expect(second.code == 0 && second.output == "m@2\n", "\(second.errors)")
+        let weights = try [1, 2].map {
+            try Files.read(directory.file("models/m/\($0)/model.safetensors"), maxBytes: 1 << 20)
+        }
+        #expect(weights[0] == weights[1])
+    }
+
+    @Test func whatCannotBeImportedIsSaid() throws {
+        let directory = try TemporaryDirectory()
+        let models = ["--name", "m", "--models", directory.file("models")]
+        let refused = try ToolProcess.run(
+            ["model", "import", Self.fixtures + "/refused-slope.onnx"] + models)
+        #expect(refused.code == 65)
+        #expect(refused.errors.contains("node '/1/Activation' (LeakyRelu): a slope of 0.2"))
+        let missing = try ToolProcess.run(
+            ["model", "import", directory.file("no.onnx")] + models)
+        #expect(missing.code == 66)
+        #expect(!Files.exists(directory.file("models/m")))
+    }
+}
