@@ -99,15 +99,14 @@ let package = Package(
             name: "Millrace",
             dependencies: [
                 "MillraceCompute", "MillraceLog", "MillraceGroups", "MillraceFeatures",
-                "MillraceModels", "MillraceONNX",
-                "MillraceRepository", "MillracePipeline",
+                "MillraceModels", "MillraceONNX", "MillraceRepository", "MillracePipeline",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
-                "MillraceModels", "MillraceONNX", "MillraceRepository", "MillraceSystem",
+                "MillraceModels", "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -31,20 +31,29 @@ static void *original(const char *name) { return dlsym(RTLD_NEXT, name); }
 #define MT_REFERENCE_CALL
 #endif
 
+// Several threads may look for the same one at once, and find the same.
 #define MT_COUNT_REFERENCE(name, counter)                                         \
     MT_REFERENCE_CALL void *name(void *object) {                                  \
-        static MT_REFERENCE_CALL void *(*next)(void *);                           \
-        if (next == NULL) next = (MT_REFERENCE_CALL void *(*)(void *))original(#name); \
+        static void *found;                                                       \
+        void *next = __atomic_load_n(&found, __ATOMIC_RELAXED);                   \
+        if (next == NULL) {                                                       \
+            next = original(#name);                                               \
+            __atomic_store_n(&found, next, __ATOMIC_RELAXED);                     \
+        }                                                                         \
         counts.counter++;                                                         \
-        return next(object);                                                      \
+        return ((MT_REFERENCE_CALL void *(*)(void *))next)(object);               \
     }
 
 #define MT_COUNT_REFERENCES(name, counter)                                        \
     void *name(void *object, uint32_t n) {                                        \
-        static void *(*next)(void *, uint32_t);                                   \
-        if (next == NULL) next = (void *(*)(void *, uint32_t))original(#name);    \
+        static void *found;                                                       \
+        void *next = __atomic_load_n(&found, __ATOMIC_RELAXED);                   \
+        if (next == NULL) {                                                       \
+            next = original(#name);                                               \
+            __atomic_store_n(&found, next, __ATOMIC_RELAXED);                     \
+        }                                                                         \
         counts.counter++;                                                         \
-        return next(object, n);                                                   \
+        return ((void *(*)(void *, uint32_t))next)(object, n);                    \
     }
 
 // Releases return nothing; handing on what they leave in the result register does no harm.
