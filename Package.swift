@@ -27,7 +27,7 @@ let package = Package(
         // Levels and structured fields that a host application can redirect.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // The wire format of ONNX files, which are untrusted bytes: its parser is fuzzed and bounds
-        // its depth. What is read is in Sources/MillraceONNX/Format, generated.
+        // its depth. What is read of them is in Sources/MillraceONNXFormat, generated.
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     ],
     targets: [
@@ -78,7 +78,7 @@ let package = Package(
         .target(
             name: "MillraceONNX",
             dependencies: [
-                "MillraceModels", "MillraceONNXFormat",
+                "MillraceCompute", "MillraceModels", "MillraceONNXFormat",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),

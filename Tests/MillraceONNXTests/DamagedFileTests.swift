@@ -24,10 +24,9 @@ import Testing
         #expect(refused > bytes.count * 9 / 10)
     }
 
-    /// `MILLRACE_FUZZ_ROUNDS` sets how many files are tried; replayed from one seed.
+    /// `MILLRACE_FUZZ_RUNS` sets how many files are tried; replayed from one seed.
     @Test func damagedFilesNeverTrap() throws {
-        let text = ExportedModel.environment("MILLRACE_FUZZ_ROUNDS") ?? ""
-        let rounds = Int(text) ?? 5_000
+        let rounds = Environment.number("MILLRACE_FUZZ_RUNS", or: 5_000)
         let files = try ExportedModel.names().map(ExportedModel.bytes)
         var generator = SplitMix64(seed: 11)
         var accepted = 0

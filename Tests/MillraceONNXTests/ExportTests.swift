@@ -60,9 +60,9 @@ import Testing
     }
 
     /// Writes exports for `Fixtures/check_exports.py` when MILLRACE_ONNX_OUT names a directory.
-    @Test(.enabled(if: ExportedModel.environment("MILLRACE_ONNX_OUT") != nil))
+    @Test(.enabled(if: Environment.text("MILLRACE_ONNX_OUT") != nil))
     func exportsForONNXRuntime() throws {
-        let directory = try #require(ExportedModel.environment("MILLRACE_ONNX_OUT"))
+        let directory = try #require(Environment.text("MILLRACE_ONNX_OUT"))
         try Files.createDirectory(directory)
         for head in Head.allCases {
             for activation in Activation.allCases {

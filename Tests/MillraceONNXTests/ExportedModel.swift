@@ -1,4 +1,3 @@
-import Glibc
 import MillraceModels
 import MillraceSystem
 import MillraceTestSupport
@@ -20,11 +19,6 @@ struct ExportedModel {
 
     static func bytes(_ name: String) throws -> [UInt8] {
         try Files.read("\(directory)/\(name).onnx", maxBytes: 1 << 20)
-    }
-
-    /// A variable of the environment; nil when it is not set.
-    static func environment(_ name: String) -> String? {
-        unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 
     init(_ name: String) throws {

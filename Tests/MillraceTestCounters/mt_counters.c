@@ -31,15 +31,21 @@ static void *original(const char *name) { return dlsym(RTLD_NEXT, name); }
 #define MT_REFERENCE_CALL
 #endif
 
-// Several threads may look for the same one at once, and find the same.
+// The original of a counted call, looked up once. Several threads may do that at a time, and find the
+// same.
+static inline void *original_of(void **found, const char *name) {
+    void *next = __atomic_load_n(found, __ATOMIC_RELAXED);
+    if (next == NULL) {
+        next = original(name);
+        __atomic_store_n(found, next, __ATOMIC_RELAXED);
+    }
+    return next;
+}
+
 #define MT_COUNT_REFERENCE(name, counter)                                         \
     MT_REFERENCE_CALL void *name(void *object) {                                  \
         static void *found;                                                       \
-        void *next = __atomic_load_n(&found, __ATOMIC_RELAXED);                   \
-        if (next == NULL) {                                                       \
-            next = original(#name);                                               \
-            __atomic_store_n(&found, next, __ATOMIC_RELAXED);                     \
-        }                                                                         \
+        void *next = original_of(&found, #name);                                  \
         counts.counter++;                                                         \
         return ((MT_REFERENCE_CALL void *(*)(void *))next)(object);               \
     }
@@ -47,11 +53,7 @@ static void *original(const char *name) { return dlsym(RTLD_NEXT, name); }
 #define MT_COUNT_REFERENCES(name, counter)                                        \
     void *name(void *object, uint32_t n) {                                        \
         static void *found;                                                       \
-        void *next = __atomic_load_n(&found, __ATOMIC_RELAXED);                   \
-        if (next == NULL) {                                                       \
-            next = original(#name);                                               \
-            __atomic_store_n(&found, next, __ATOMIC_RELAXED);                     \
-        }                                                                         \
+        void *next = original_of(&found, #name);                                  \
         counts.counter++;                                                         \
         return ((void *(*)(void *, uint32_t))next)(object, n);                    \
     }
@@ -124,10 +126,10 @@ void free(void *memory) {
 // libc's locks have no second name.
 #define MT_COUNT_LOCK(name, type)                                                 \
     int name(type *lock) {                                                        \
-        static int (*next)(type *);                                               \
-        if (next == NULL) next = (int (*)(type *))original(#name);                \
+        static void *found;                                                       \
+        void *next = original_of(&found, #name);                                  \
         counts.locks++;                                                           \
-        return next(lock);                                                        \
+        return ((int (*)(type *))next)(lock);                                     \
     }
 
 MT_COUNT_LOCK(pthread_mutex_lock, pthread_mutex_t)

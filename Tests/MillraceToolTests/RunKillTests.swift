@@ -18,15 +18,12 @@ import Testing
 
     /// `MILLRACE_KILLS` sets the number of kill sequences.
     private static var sequences: Int {
-        if let text = unsafe getenv("MILLRACE_KILLS"), let count = unsafe Int(String(cString: text))
-        {
-            return count
-        }
         #if DEBUG
-            return 3
+            let usual = 3
         #else
-            return 12
+            let usual = 12
         #endif
+        return Environment.number("MILLRACE_KILLS", or: usual)
     }
 
     private static func command(_ data: String) -> [String] {

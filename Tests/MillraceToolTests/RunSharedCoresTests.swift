@@ -32,18 +32,6 @@ import Testing
         _ = others.name
     }
 
-    /// The members' names are those that were asked for, and one process has them at a time.
-    @Test func instancesAreNamed() throws {
-        try workshop.run(["--instance", "a b"]).expectError(64, "instance id 'a b'", "letters")
-        let options = MemberOptions(instance: "host-1")
-        let other = try ConsumerGroup(
-            data: data, name: "predict", topics: [data.topic("rows")],
-            outputs: [data.topic("scores")], options: options)
-        try workshop.run(["--stage", "predict", "--instance", "host-1"]).expectError(
-            75, "instance 'host-1-0'", "process \(getpid())")
-        _ = other.name
-    }
-
     @Test func coresThatAreNotNamedAreSharedWithAWarning() throws {
         let others = try occupy(cores)
         let outcome = try workshop.run(["--stage", "predict"])

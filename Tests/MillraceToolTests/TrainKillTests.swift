@@ -16,12 +16,7 @@ import Testing
     private static let allRows = 128 * 60
 
     /// `MILLRACE_TRAIN_KILLS` sets how many processes are killed at work.
-    private static var kills: Int {
-        guard let text = unsafe getenv("MILLRACE_TRAIN_KILLS"),
-            let count = unsafe Int(String(cString: text))
-        else { return 50 }
-        return count
-    }
+    private static let kills = Environment.number("MILLRACE_TRAIN_KILLS", or: 50)
 
     private static let cores = CPU.allowed().sorted().prefix(2).map { "\($0)" }
 

@@ -1,5 +1,5 @@
-internal import Synchronization
 internal import MillraceSystem
+internal import Synchronization
 
 /// Partitions that are not to be read at the moment.
 ///

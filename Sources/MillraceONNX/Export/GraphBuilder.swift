@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import MillraceCompute
 internal import MillraceONNXFormat
 
 /// A graph that is being written: nodes in their order, each from the value that the last one gave.
@@ -44,13 +45,17 @@ struct GraphBuilder {
 
     /// Keeps floats in the file and gives their name.
     mutating func constant(_ name: String, _ shape: [Int], _ values: [Float]) -> String {
-        keep(name, .float, shape) { $0.rawData = Self.bytes(values.map(\.bitPattern)) }
+        keep(name, .float, shape) {
+            var bytes: [UInt8] = []
+            FloatBytes.append(values, to: &bytes)
+            $0.rawData = Data(bytes)
+        }
     }
 
     /// Keeps integers.
     mutating func constant(_ name: String, integers: [Int64]) -> String {
         keep(name, .int64, [integers.count]) {
-            $0.rawData = Self.bytes(integers.map { UInt64(bitPattern: $0) })
+            $0.rawData = Self.bytes(integers)
         }
     }
 
@@ -94,14 +99,13 @@ struct GraphBuilder {
     }
 
     /// Little-endian, as the format has it.
-    private static func bytes<T: FixedWidthInteger>(_ words: [T]) -> Data {
-        var bytes = Data(capacity: words.count * T.bitWidth / 8)
-        for word in words {
-            for shift in stride(from: 0, to: T.bitWidth, by: 8) {
-                bytes.append(UInt8(truncatingIfNeeded: word >> T(shift)))
-            }
-        }
-        return bytes
+    private static func bytes(_ integers: [Int64]) -> Data {
+        Data(
+            integers.flatMap { integer in
+                stride(from: 0, to: Int64.bitWidth, by: 8).map {
+                    UInt8(truncatingIfNeeded: integer >> $0)
+                }
+            })
     }
 
     private static func information(

@@ -13,8 +13,6 @@ extension ModelCommand {
                 Example: millrace model import classifier.onnx --name flights-delay
                 """)
 
-        private static let maxBytes = 2 << 30
-
         @Argument(help: "The ONNX file.") var file: String
         @Option(help: "The name under which it is published.") var name: String
         @OptionGroup var places: DataOptions
@@ -25,7 +23,7 @@ extension ModelCommand {
                     throw PipelineError(
                         .noInput, "there is no such file", advice: "Check the path.", file: file)
                 }
-                let bytes = try Files.read(file, maxBytes: Self.maxBytes)
+                let bytes = try Files.read(file, maxBytes: Model.maxONNXBytes)
                 let model = try refusing(file) { () throws(ONNXError) in try Model(onnx: bytes) }
                 return try ModelRepository(path: places.models).publish(
                     model, as: name, Publication(key: ""))
