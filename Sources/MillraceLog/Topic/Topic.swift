@@ -262,6 +262,19 @@ public final class Topic: Sendable {
         try opened(partition).endOffsetValue()
     }
 
+    /// The offset behind the last published row, also where its writer died before it had counted it
+    /// for `endOffset`.
+    ///
+    /// - Complexity: O(batches of the newest segment).
+    package func publishedEnd(partition: Int) throws(LogError) -> UInt64 {
+        let counted = try endOffset(partition: partition)
+        let files = try files(partition)
+        let last = try files.withView(opened(partition)) { (view) throws(LogError) in
+            try files.last(in: view) { $0.baseOffset + UInt64($0.rows) }
+        }
+        return max(counted, last ?? 0)
+    }
+
     /// Offset of the first row that retention has left.
     public func startOffset(partition: Int) throws(LogError) -> UInt64 {
         var reader = try reader(partition: partition)

@@ -76,15 +76,14 @@ final class RowFeed {
 
     /// Decides that the rows end where the partition ends now, unless that was decided before.
     func decideEnd() throws(LogError) {
-        guard end == nil, let published = try reader?.endOffset else { return }
-        end = max(published, readEnd)
+        if end == nil { end = max(try topic.publishedEnd(partition: partition), readEnd) }
     }
 
     /// Whether rows were appended behind the end that was decided.
     var hasGrown: Bool {
         get throws(LogError) {
-            guard let end, let published = try reader?.endOffset else { return false }
-            return published > end
+            guard let end else { return false }
+            return try topic.publishedEnd(partition: partition) > end
         }
     }
 

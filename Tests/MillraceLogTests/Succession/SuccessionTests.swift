@@ -99,6 +99,24 @@ import Testing
         #expect(try fixture.texts() == all)
     }
 
+    /// What a writer published and did not come to count is there for who asks for all of it.
+    @Test func theEndBehindWhatIsNotCounted() throws {
+        let fixture = try TopicFixture(inMemory: true)
+        #expect(try fixture.topic.publishedEnd(partition: 0) == 0)
+        let stopped = StoppedWriter(fixture)
+        let isStopped = try stopped.start(.write, at: Point.raisingTheEnd.stop(.write)) {
+            writer, stopped in
+            var writer = writer
+            stopped.note(try writer.append(text: "v2"))
+        }
+        try #require(isStopped)
+        #expect(try fixture.topic.endOffset(partition: 0) == 2)
+        #expect(try fixture.topic.publishedEnd(partition: 0) == 3)
+        stopped.wake()
+        #expect(try fixture.topic.endOffset(partition: 0) == 3)
+        #expect(try fixture.topic.publishedEnd(partition: 0) == 3)
+    }
+
     /// Who waits for the disk is given ten seconds: all at the same time.
     @Test func stoppedAtTheDisk() throws {
         let threads = try Slow.allCases.map { point in
