@@ -34,6 +34,7 @@ let package = Package(
         .executable(name: "scan-memory", targets: ["ScanMemory"]),
         .executable(name: "inference-record", targets: ["InferenceRecord"]),
         .executable(name: "group-record", targets: ["GroupRecord"]),
+        .executable(name: "training-record", targets: ["TrainingRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -84,6 +85,13 @@ let package = Package(
             name: "GroupRecord",
             dependencies: [
                 "BenchmarkSupport", "CBareMetal", .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "TrainingRecord",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "CInferencePeers", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),
         suite("LogBenchmarks", also: ["LogFigures"]),

@@ -5,7 +5,7 @@
 //   CM_WIDE      panels that one row goes through together
 //   CM_DEPTH     inputs for which a panel stays in L1
 //   CM_UNROLL_DEPTH   how many inputs a turn of the register block's loop takes
-//   CM_FMA       a * b + c, fused or not
+//   CM_FMA       a * b + c, fused or not, of floats and doubles
 //   CM_FLUSH     whether denormal numbers count as zero
 //   CM_LOAD_FIRST(p, count)   the first `count` floats and zeros, where there is an instruction
 //   CM_TILE_BYTES   activations of a tile, for two layers
@@ -18,11 +18,19 @@
 
 #include "cm_vector.h"
 
+#include "cm_double.h"
+
 #include "cm_layers.h"
 
 #include "cm_rows.h"
 
 #include "cm_forward.h"
+
+#include "cm_product.h"
+
+#include "cm_moments.h"
+
+#include "cm_loss.h"
 
 #include "cm_optimize.h"
 
@@ -40,6 +48,12 @@ static const cm_kernel_set kernel_set = {
     .differentiate = differentiate,
     .softmax = softmax,
     .normalise = normalise,
+    .product = product,
+    .product_scratch = product_scratch,
+    .column_sums = column_sums,
+    .column_moments = column_moments,
+    .judge_logistic = judge_logistic,
+    .judge_softmax = judge_softmax,
     .optimize = optimize,
     .learn_rows = learn_rows,
 };

@@ -19,7 +19,8 @@ static void transform(int32_t activation, float *y, size_t y_stride, size_t rows
 typedef struct {
     const float *weights;
     const float *x;
-    size_t x_stride;
+    size_t x_stride;  // from row to row
+    size_t x_step;    // from input to input
     size_t depth;
     size_t panel_size;
     float *y;
@@ -33,7 +34,7 @@ typedef struct {
 // accumulator, beginning with the bias.
 CM_INLINE void block(const part *p, const int rows, const int vectors, const int panels) {
     const size_t panel_size = p->panel_size, depth = p->depth;
-    const size_t x_stride = p->x_stride, y_stride = p->y_stride;
+    const size_t x_stride = p->x_stride, x_step = p->x_step, y_stride = p->y_stride;
     const float *x = p->x, *bias = p->bias;
     float *y = p->y;
     for (size_t count = p->blocks; count > 0; count--) {
@@ -46,13 +47,14 @@ CM_INLINE void block(const part *p, const int rows, const int vectors, const int
         }
         const float *weights = p->weights, *row[CM_ROWS];
         CM_UNROLL for (int r = 0; r < rows; r++) row[r] = x + (size_t)r * x_stride;
-        CM_UNROLL_DEPTH for (size_t k = 0; k < depth; k++) {
+        size_t at = 0;
+        CM_UNROLL_DEPTH for (size_t k = 0; k < depth; k++, at += x_step) {
             vf w[CM_VECTORS * CM_WIDE];
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
                 w[v] = load(weights + v / vectors * panel_size + v % vectors * CM_LANES);
             }
             CM_UNROLL for (int r = 0; r < rows; r++) {
-                vf input = splat(row[r][k]);
+                vf input = splat(row[r][at]);
                 CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
                     sums[r][v] = CM_FMA(input, w[v], sums[r][v]);
                 }
@@ -140,7 +142,7 @@ static void panel_product(const cm_layer *layer, part p, size_t rows, size_t vec
             const size_t height = rows / count + (i == 0 ? 1 : 0);
             q.blocks = i == 0 ? rows % count : count - rows % count;
             if (q.blocks == 0) continue;
-            q.x = p.x + row * p.x_stride + from;
+            q.x = p.x + row * p.x_stride + from * p.x_step;
             q.y = p.y + row * p.y_stride;
             if (panels == 1) {
                 blocks[vectors - 1][height - 1](&q);
@@ -157,8 +159,8 @@ static void panel_product(const cm_layer *layer, part p, size_t rows, size_t vec
     }
 }
 
-static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
-                   size_t y_stride) {
+static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_t x_step,
+                   size_t rows, float *y, size_t y_stride) {
     const size_t panel = CM_LANES * CM_VECTORS;
     for (size_t column = 0; column < layer->outputs;) {
         size_t left = layer->outputs - column;
@@ -166,8 +168,8 @@ static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_
         if (vectors > CM_VECTORS) vectors = CM_VECTORS;
         size_t together = panels_at_a_time(rows, left);
         part p = {.weights = layer->weights + column * layer->inputs, .x = x,
-                  .x_stride = x_stride, .panel_size = panel * layer->inputs, .y = y + column,
-                  .y_stride = y_stride, .bias = layer->bias + column};
+                  .x_stride = x_stride, .x_step = x_step, .panel_size = panel * layer->inputs,
+                  .y = y + column, .y_stride = y_stride, .bias = layer->bias + column};
         panel_product(layer, p, rows, vectors, together);
         column += together * panel;
     }
@@ -296,6 +298,6 @@ static void dense(const cm_layer *layer, const float *x, size_t x_stride, size_t
     if (layer->outputs <= CM_FEW_OUTPUTS) {
         dots(layer, x, x_stride, rows, y, y_stride);
     } else {
-        panels(layer, x, x_stride, rows, y, y_stride);
+        panels(layer, x, x_stride, 1, rows, y, y_stride);
     }
 }

@@ -1,35 +1,89 @@
 // What happens to rows before and after the layers, and what training needs element by element.
 // Written once for every set; see cm_body.h.
 
-static uint32_t condition_row(const cm_conditioning *stage, const float *x, float *y) {
-    const vf infinity = splat(__builtin_inff());
+// Some features of one row, `missing` being the stage's; returns which of them are missing.
+CM_INLINE vi condition_some(const cm_conditioning *stage, const int32_t missing, size_t i,
+                            size_t count, const float *x, float *y) {
+    vf value = load_first(x + i, count);
     vi found = {0};
-    for (size_t i = 0; i < stage->width; i += CM_LANES) {
-        size_t count = up_to_lanes(stage->width - i);
-        vf value = load_first(x + i, count);
-        vi missing = value != value;
-        if (stage->missing == CM_REJECT) {
-            found -= (vi)(~(magnitude(value) < infinity));
-        } else if (stage->missing == CM_IMPUTE) {
-            found -= missing;
-            value = choose(missing, load_first(stage->impute + i, count), value);
-        }
-        value = value - load_first(stage->mean + i, count);
-        vf limit = load_first(stage->limit + i, count);
-        value = choose(value > limit, limit, value);
-        value = choose(value < -limit, -limit, value);
-        if (stage->scale) value = value * load_first(stage->scale + i, count);
-        store_first(y + i, value, count);
+    if (missing == CM_REJECT) {
+        found = ~(magnitude(value) < splat(__builtin_inff()));
+    } else if (missing == CM_IMPUTE) {
+        found = value != value;
+        value = choose(found, load_first(stage->impute + i, count), value);
     }
-    return (uint32_t)__builtin_reduce_add(found);
+    value = value - load_first(stage->mean + i, count);
+    vf limit = load_first(stage->limit + i, count);
+    value = choose(value > limit, limit, value);
+    value = choose(value < -limit, -limit, value);
+    if (stage->scale) value = value * load_first(stage->scale + i, count);
+    store_first(y + i, value, count);
+    return found;
+}
+
+// `rows` rows, few enough to stand in one unrolled loop: what the stage has for a feature is read
+// once for all of them.
+CM_INLINE void condition_rows(const cm_conditioning *stage, const int32_t missing, const int rows,
+                              const float *x, size_t x_stride, float *y, size_t y_stride,
+                              uint32_t *counts) {
+    vi found[4] = {{0}, {0}, {0}, {0}};
+    size_t i = 0;
+    for (; i + CM_LANES <= stage->width; i += CM_LANES) {
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            found[r] -= condition_some(stage, missing, i, CM_LANES, x + (size_t)r * x_stride,
+                                       y + (size_t)r * y_stride);
+        }
+    }
+    if (i < stage->width) {
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            found[r] -= condition_some(stage, missing, i, stage->width - i,
+                                       x + (size_t)r * x_stride, y + (size_t)r * y_stride);
+        }
+    }
+    if (!counts) return;
+    CM_UNROLL for (int r = 0; r < rows; r++) {
+        counts[r] = (uint32_t)__builtin_reduce_add(found[r]);
+    }
+}
+
+// Asks for rows before they are needed: several streams at once are more than the processor foresees.
+CM_INLINE void prefetch_rows(const float *x, size_t stride, const int rows, size_t width) {
+    for (size_t i = 0; i < width; i += 16) {
+        CM_UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(x + (size_t)r * stride + i);
+    }
+}
+
+CM_INLINE void condition_all(const cm_conditioning *stage, const int32_t missing, const float *x,
+                             size_t x_stride, size_t rows, float *y, size_t y_stride,
+                             uint32_t *counts) {
+    size_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+        if (row + 12 <= rows) prefetch_rows(x + (row + 8) * x_stride, x_stride, 4, stage->width);
+        condition_rows(stage, missing, 4, x + row * x_stride, x_stride, y + row * y_stride,
+                       y_stride, counts ? counts + row : NULL);
+    }
+    for (; row < rows; row++) {
+        condition_rows(stage, missing, 1, x + row * x_stride, x_stride, y + row * y_stride,
+                       y_stride, counts ? counts + row : NULL);
+    }
 }
 
 static void condition(const cm_conditioning *stage, const float *x, size_t x_stride, size_t rows,
                       float *y, size_t y_stride, uint32_t *missing) {
-    for (size_t row = 0; row < rows; row++, x += x_stride, y += y_stride) {
-        uint32_t count = condition_row(stage, x, y);
-        if (missing) missing[row] = count;
+#define CM_CASE(POLICY)                                                                            \
+    case POLICY: condition_all(stage, POLICY, x, x_stride, rows, y, y_stride, missing); break;
+    switch (stage->missing) {
+        CM_CASE(CM_PROPAGATE)
+        CM_CASE(CM_IMPUTE)
+        CM_CASE(CM_REJECT)
     }
+#undef CM_CASE
+}
+
+static uint32_t condition_row(const cm_conditioning *stage, const float *x, float *y) {
+    uint32_t missing;
+    condition(stage, x, 0, 1, y, 0, &missing);
+    return missing;
 }
 
 // A row's largest magnitude, sum of magnitudes or Euclidean length.
@@ -101,11 +155,30 @@ static void activate(int32_t activation, const float *bias, size_t rows, size_t 
     }
 }
 
-static void differentiate(int32_t activation, const float *z, const float *a, float *delta,
-                          size_t count) {
-    for (size_t i = 0; i < count; i += CM_LANES) {
-        size_t n = up_to_lanes(count - i);
+CM_INLINE void differentiate_kind(const int32_t activation, const float *z, const float *a,
+                                  float *delta, size_t count) {
+    size_t i = 0;
+    for (; i + CM_LANES <= count; i += CM_LANES) {
+        store(delta + i, load(delta + i) * derivative(activation, load(z + i), load(a + i)));
+    }
+    if (i < count) {
+        size_t n = count - i;
         vf slope = derivative(activation, load_first(z + i, n), load_first(a + i, n));
         store_first(delta + i, load_first(delta + i, n) * slope, n);
     }
+}
+
+static void differentiate(int32_t activation, const float *z, const float *a, float *delta,
+                          size_t count) {
+#define CM_CASE(KIND)                                                                              \
+    case KIND: differentiate_kind(KIND, z, a, delta, count); break;
+    switch (activation) {
+        CM_CASE(CM_RELU)
+        CM_CASE(CM_LEAKY_RELU)
+        CM_CASE(CM_TANH)
+        CM_CASE(CM_SIGMOID)
+        CM_CASE(CM_GELU)
+        CM_CASE(CM_EXP)
+    }
+#undef CM_CASE
 }

@@ -12,4 +12,7 @@ package enum Nonlinearity: Int32, Sendable {
     case gelu = 5
     /// No layer has it.
     case exponential = 6
+
+    /// Whether the derivative follows from what the function is applied to, and not from its value.
+    package var derivativeNeedsArgument: Bool { self == .gelu }
 }

@@ -117,11 +117,9 @@ import Testing
             logits.append(Float(logarithm(rest)))
         }
         let options = TrainingOptions(.softmax(classes: logits.count), features: 1)
-        var outputs = logits
-        var delta = logits
-        let found = LossFunction(options).evaluate(
-            logits, labels: [label].span, factors: [weight], rows: 1, outputs: &outputs,
-            delta: &delta)
+        var judgement = LossFunction.Judgement()
+        let found = LossFunction(options, kernels: .best).evaluate(
+            logits, labels: [label].span, factors: [weight], rows: 1, into: &judgement)
         let lowered = isNormalised ? 10 * Double(weight) : 0
         return (found.lossSum - lowered, found.weightSum)
     }

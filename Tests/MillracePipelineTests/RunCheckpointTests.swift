@@ -9,7 +9,8 @@ import Testing
     private static func position() -> TrainingPosition {
         var position = TrainingPosition(
             topicID: .max, trainingID: 1 << 63, settings: "{\"rate\":0.01} epochs 1",
-            specification: 0xDEAD_BEEF, nextMetrics: 2048, nextCheckpoint: 50_000,
+            specification: 0xDEAD_BEEF, kernels: "portable", nextMetrics: 2048,
+            nextCheckpoint: 50_000,
             nextVersion: .max)
         position.epoch = 2
         position.turn = 1

@@ -52,6 +52,29 @@ import Testing
         #expect(sources == Array(0..<60) + Array(100..<120))
     }
 
+    @Test func aTrainerDoesNotPassOverRowsThatAreLost() throws {
+        let workshop = try Workshop()
+        #expect(try workshop.run().code == 0)
+        let data = try DataDirectory(workshop.data, create: false)
+        try append(40, to: data.topic("rows"))
+        _ = try data.alterTopic(
+            "rows", TopicAlteration(retention: RetentionPolicy(milliseconds: 1)))
+        PinnedThread.sleep(nanoseconds: 20_000_000)
+        try data.topic("rows").applyRetention()
+        _ = try data.alterTopic("rows", TopicAlteration(retention: .keep))
+        try append(20, to: data.topic("rows"))
+
+        let learn = ["--stage", "learn"]
+        let checkpoint = workshop.data + "/groups/learn/checkpoint"
+        let before = try Files.read(checkpoint, maxBytes: 1 << 20)
+        try workshop.run(learn).expectError(
+            65, "stage \"learn\" cannot go on where it was", "40 rows before it are gone",
+            "remove \(checkpoint)")
+        #expect(try Files.read(checkpoint, maxBytes: 1 << 20) == before)
+        try Files.removeTree(checkpoint)
+        #expect(try workshop.run(learn).code == 0)
+    }
+
     @Test func aStageBeginsWithTheRowsThatAreThere() throws {
         let workshop = try Workshop()
         #expect(try workshop.run().code == 0)

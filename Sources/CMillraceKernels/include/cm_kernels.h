@@ -116,6 +116,23 @@ typedef struct {
                      const float *b, float *c, size_t c_stride);
 } cm_network;
 
+/// c[rows, columns] = activation(a b + bias), summing over `depth`, rows of c `c_stride` apart.
+///
+/// Element (i, k) of `a` is a[i * a_row + k * a_step]; `b` is [depth, columns], or
+/// [columns, depth] when `b_transposed`, rows `b_stride` apart. `bias` may be null.
+typedef struct {
+    size_t rows, columns, depth;
+    const float *a;
+    size_t a_row, a_step;
+    const float *b;
+    size_t b_stride;
+    int32_t b_transposed;
+    const float *bias;
+    int32_t activation;
+    float *c;
+    size_t c_stride;
+} cm_product;
+
 /// How parameters follow from their gradient.
 enum {
     CM_SGD = 0,
@@ -207,6 +224,28 @@ typedef struct {
     /// Each row of x[rows, columns] is divided by its norm, if that is not zero, in place.
     void (*normalise)(int32_t norm, float *x, size_t stride, size_t rows, size_t columns);
 
+    /// A matrix product; `scratch` has `product_scratch` floats.
+    void (*product)(const cm_product *product, float *scratch);
+    size_t (*product_scratch)(size_t rows, size_t columns, size_t depth);
+
+    /// y[columns] = the sums of the columns of x[rows, columns].
+    void (*column_sums)(const float *x, size_t rows, size_t columns, float *y);
+
+    /// Count, mean and sum of squared differences from the mean of each column of x[rows, width],
+    /// without missing (NaN) elements, in double.
+    void (*column_moments)(const float *x, size_t x_stride, size_t rows, size_t width,
+                           double *count, double *mean, double *squares);
+
+    /// Of rows with log odds `sums` and labels 0 or 1: probabilities, log-losses `costs`, and their
+    /// slopes `delta`, times `factors` if not null. Returns how many are right.
+    size_t (*judge_logistic)(const float *sums, const float *labels, const float *factors,
+                             size_t rows, float *outputs, float *delta, double *costs);
+
+    /// The same of rows with a sum for each class; labels are below `classes`.
+    size_t (*judge_softmax)(const float *sums, size_t classes, const float *labels,
+                            const float *factors, size_t rows, float *outputs, float *delta,
+                            double *costs);
+
     /// One step of an optimiser on `count` parameters with their gradient and the optimiser's state:
     /// velocity or mean gradient, FTRL's z (first); sum or mean of squared gradients (second).
     void (*optimize)(const cm_optimizer_step *step, float *parameters, const float *gradient,
@@ -224,11 +263,5 @@ typedef struct {
 const cm_kernel_set *cm_kernels_avx512(void);
 const cm_kernel_set *cm_kernels_avx2(void);
 const cm_kernel_set *cm_kernels_portable(void);
-
-/// Count, mean and sum of squared differences from the mean of each column of x[rows, width],
-/// without missing (NaN) elements. Two passes, in double, rows from first to last; the same bits on
-/// every processor.
-void cm_column_moments(const float *x, size_t x_stride, size_t rows, size_t width, double *count,
-                       double *mean, double *squares);
 
 #endif

@@ -7,7 +7,13 @@ package struct ColumnMoments: Sendable {
     package private(set) var squares: [Double]
 
     /// Those of the columns of `[rows, width]`, `stride` floats from row to row.
-    package init(_ x: Span<Float>, rows: Int, width: Int, stride: Int) {
+    ///
+    /// Sums are of differences from the column's first number, in double, rows from first to last;
+    /// `kernels` decide the last bits.
+    package init(
+        _ x: Span<Float>, rows: Int, width: Int, stride: Int, kernels: KernelSet
+    ) {
+        let table = KernelTable(kernels)
         Shape.check(x.count, rows: rows, columns: width, stride: stride)
         count = [Double](repeating: 0, count: width)
         mean = count
@@ -17,7 +23,7 @@ package struct ColumnMoments: Sendable {
             unsafe count.withUnsafeMutableBufferPointer { count in
                 unsafe mean.withUnsafeMutableBufferPointer { mean in
                     unsafe squares.withUnsafeMutableBufferPointer { squares in
-                        unsafe cm_column_moments(
+                        unsafe table.functions.pointee.column_moments(
                             x.baseAddress, stride, rows, width, count.baseAddress,
                             mean.baseAddress, squares.baseAddress)
                     }

@@ -68,16 +68,38 @@ package enum Elementwise {
         }
     }
 
-    /// `delta *= function'(z)` for the first `count` elements, where `a = function(z)`.
-    package static func differentiate(
-        _ function: Nonlinearity, z: [Float], a: [Float], delta: inout [Float], count: Int
+    /// `a = function(a + bias)`; otherwise as above.
+    package static func activate(
+        _ function: Nonlinearity, bias: [Float], startBias: Int, rows: Int, columns: Int,
+        inPlace a: inout [Float], kernels: KernelSet
     ) {
+        precondition(rows > 0 && columns > 0, "nothing to activate")
+        Shape.check(bias.count, from: startBias, rows: 1, columns: columns, stride: columns)
+        Shape.check(a.count, rows: rows, columns: columns, stride: columns)
+        // SAFETY: the matrix holds `rows` rows of `columns`; no array is empty.
+        unsafe bias.withUnsafeBufferPointer { bias in
+            unsafe a.withUnsafeMutableBufferPointer { a in
+                unsafe KernelTable(kernels).functions.pointee.activate(
+                    function.rawValue, bias.baseAddress.unsafelyUnwrapped + startBias, rows,
+                    columns, a.baseAddress, columns, a.baseAddress, columns)
+            }
+        }
+    }
+
+    /// `delta *= function'(z)` for the first `count` elements, where `a = function(z)`.
+    ///
+    /// `z` is nil where the derivative follows from `a` alone.
+    package static func differentiate(
+        _ function: Nonlinearity, z: [Float]?, a: [Float], delta: inout [Float], count: Int,
+        kernels: KernelSet
+    ) {
+        let z = z ?? a
         precondition(min(z.count, a.count, delta.count) >= count, "too few elements")
         // SAFETY: all three hold `count` elements.
         unsafe z.withUnsafeBufferPointer { z in
             unsafe a.withUnsafeBufferPointer { a in
                 unsafe delta.withUnsafeMutableBufferPointer { delta in
-                    unsafe KernelTable.best.functions.pointee.differentiate(
+                    unsafe KernelTable(kernels).functions.pointee.differentiate(
                         function.rawValue, z.baseAddress, a.baseAddress, delta.baseAddress, count)
                 }
             }

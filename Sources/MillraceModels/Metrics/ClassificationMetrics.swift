@@ -55,6 +55,16 @@ public struct ClassificationMetrics: Sendable, Equatable {
         rows += 1
         lossSum += loss
         if (logOdds > 0) == positive { correct += 1 }
+        place(logOdds: logOdds, positive: positive)
+    }
+
+    /// Counts rows in their bins.
+    mutating func place(logOdds: [Float], labels: Span<Float>, rows: Int) {
+        for row in 0..<rows { place(logOdds: Double(logOdds[row]), positive: labels[row] == 1) }
+    }
+
+    /// Counts a row in its bin.
+    mutating func place(logOdds: Double, positive: Bool) {
         let last = Double(Self.binCount - 1)
         let place = (logOdds + Self.range) / (2 * Self.range) * Double(Self.binCount)
         let bin = place >= 0 ? Int(min(place, last)) : 0

@@ -1,4 +1,4 @@
-internal import Glibc
+package import MillraceCompute
 
 /// How well some rows were predicted before they were learnt from.
 public struct BatchEvaluation: Sendable, Equatable {
@@ -37,49 +37,77 @@ public struct BatchEvaluation: Sendable, Equatable {
 extension Objective {
     /// Whether a row can have this label.
     package func accepts(_ label: Float) -> Bool {
-        guard label.isFinite else { return false }
-        return classes == 0 || (label >= 0 && label < Float(classes) && label == label.rounded())
+        guard classes > 0 else { return label.isFinite }
+        return label >= 0 && label < Float(classes) && label == Float(Int(label))
     }
 }
 
-/// Judges sums of a last layer.
+/// Judges sums of a last layer, with the kernels of a set.
 package struct LossFunction: Sendable {
     let objective: Objective
     let loss: Loss
+    private let kernels: KernelSet
 
     /// The loss that the options ask for.
-    package init(_ options: TrainingOptions) {
+    package init(_ options: TrainingOptions, kernels: KernelSet) {
         objective = options.objective
         loss = options.loss
+        self.kernels = kernels
+    }
+
+    /// What becomes of rows.
+    ///
+    /// Predictions `outputs` and `delta`, the derivative of the weighted sum of the losses by the
+    /// logits, are `[rows, outputs]`; `costs` are the losses, whatever their weights. All may be
+    /// longer.
+    package struct Judgement: Sendable {
+        package var outputs: [Float] = []
+        package var delta: [Float] = []
+        package var costs: [Double] = []
+
+        package init() {}
+
+        /// Makes room for rows.
+        package mutating func reserve(rows: Int, width: Int) {
+            if costs.count < rows { costs = [Double](repeating: 0, count: rows) }
+            guard outputs.count < rows * width else { return }
+            outputs = [Float](repeating: 0, count: rows * width)
+            delta = outputs
+        }
     }
 
     /// Loss, prediction and derivative of rows, from their logits.
     ///
-    /// `delta` becomes the derivative of the weighted sum of the losses by the logits; `factors` are
-    /// the weights, empty for 1. Losses come from logits, never from rounded probabilities, in
-    /// double. Logits, outputs and delta are `[rows, outputs]` and may be longer.
+    /// `factors` are the weights, empty for 1. Losses come from logits, never from rounded
+    /// probabilities, in double. Logits are `[rows, outputs]` and may be longer; labels are those
+    /// that the objective accepts.
     package func evaluate(
         _ logits: [Float], labels: Span<Float>, factors: [Float], rows: Int,
-        outputs: inout [Float], delta: inout [Float]
+        into judgement: inout Judgement
     ) -> BatchEvaluation {
         var evaluation = BatchEvaluation()
         evaluation.rows = rows
-        for row in 0..<rows {
-            let factor = factors.isEmpty ? 1 : Double(factors[row])
-            let cost: Double
-            if case .softmax(let classes) = objective {
-                let places = row * classes..<(row + 1) * classes
-                let target = places.lowerBound + Int(labels[row])
-                cost = Self.crossEntropy(
-                    logits, places, target: target, factor: factor, outputs: &outputs,
-                    delta: &delta, correct: &evaluation.correct)
-            } else {
-                let (found, output, slope) = judge(
-                    Double(logits[row]), label: labels[row], &evaluation)
-                cost = found
-                outputs[row] = output
-                delta[row] = Float(slope * factor)
+        judgement.reserve(rows: rows, width: objective.outputs)
+        switch objective {
+        case .logistic:
+            evaluation.correct = RowLosses.logistic(
+                logits, labels: labels, factors: factors, rows: rows, outputs: &judgement.outputs,
+                delta: &judgement.delta, costs: &judgement.costs, kernels)
+        case .softmax(let classes):
+            evaluation.correct = RowLosses.softmax(
+                logits, classes: classes, labels: labels, factors: factors, rows: rows,
+                outputs: &judgement.outputs, delta: &judgement.delta, costs: &judgement.costs,
+                kernels)
+        case .regression:
+            for row in 0..<rows {
+                judge(
+                    row, Double(logits[row]), label: Double(labels[row]),
+                    factor: factors.isEmpty ? 1 : Double(factors[row]), &judgement, &evaluation)
             }
+        }
+        for row in 0..<rows {
+            let cost = judgement.costs[row]
+            let factor = factors.isEmpty ? 1 : Double(factors[row])
             evaluation.plainLossSum += cost
             evaluation.lossSum += cost * factor
             evaluation.weightSum += factor
@@ -87,48 +115,21 @@ package struct LossFunction: Sendable {
         return evaluation
     }
 
-    /// Loss, prediction and derivative of a row with one output.
+    /// Judges a predicted number.
     private func judge(
-        _ x: Double, label: Float, _ evaluation: inout BatchEvaluation
-    ) -> (loss: Double, output: Float, slope: Double) {
-        if objective == .logistic {
-            let positive = label == 1
-            let margin = positive ? x : -x
-            let tail = exp(-abs(x))
-            evaluation.correct += (x > 0) == positive ? 1 : 0
-            // The probability of the wrong answer keeps its precision however small it gets.
-            let wrong = (margin >= 0 ? tail : 1) / (1 + tail)
-            return (
-                max(-margin, 0) + log1p(tail), Float((x >= 0 ? 1 : tail) / (1 + tail)),
-                positive ? -wrong : wrong
-            )
-        }
-        let error = x - Double(label)
+        _ row: Int, _ x: Double, label: Double, factor: Double, _ judgement: inout Judgement,
+        _ evaluation: inout BatchEvaluation
+    ) {
+        let error = x - label
         evaluation.distanceSum += abs(error)
         evaluation.squareSum += error * error
+        judgement.outputs[row] = Float(x)
         if case .huber(let delta) = loss, abs(error) > delta {
-            return (
-                delta * (abs(error) - delta / 2), Float(x), error > 0 ? delta : -delta
-            )
+            judgement.costs[row] = delta * (abs(error) - delta / 2)
+            judgement.delta[row] = Float((error > 0 ? delta : -delta) * factor)
+        } else {
+            judgement.costs[row] = 0.5 * error * error
+            judgement.delta[row] = Float(error * factor)
         }
-        return (0.5 * error * error, Float(x), error)
-    }
-
-    private static func crossEntropy(
-        _ logits: [Float], _ places: Range<Int>, target: Int, factor: Double,
-        outputs: inout [Float], delta: inout [Float], correct: inout Int
-    ) -> Double {
-        var best = places.lowerBound
-        for i in places where logits[i] > logits[best] { best = i }
-        let largest = Double(logits[best])
-        var sum = 0.0
-        for i in places { sum += exp(Double(logits[i]) - largest) }
-        correct += best == target ? 1 : 0
-        for i in places {
-            let p = exp(Double(logits[i]) - largest) / sum
-            outputs[i] = Float(p)
-            delta[i] = Float((i == target ? p - 1 : p) * factor)
-        }
-        return log(sum) + largest - Double(logits[target])
     }
 }

@@ -5,30 +5,33 @@ struct GradientWorkspace: Sendable {
     let shape: NetworkShape
     /// The derivative of the summed loss of the rows by each parameter.
     var gradient: [Float]
+    private var product: MatrixProduct
+    /// What functions are applied to, where their derivatives need it.
     private var sums: [[Float]]
     private var values: [[Float]]
-    /// The derivative of the loss by the sums of the layer at hand; at first of the last one.
-    var delta: [Float] = []
+    /// The derivative of the loss by the sums of the layer at hand.
+    private var delta: [Float] = []
     private var nextDelta: [Float] = []
-    private var ones: [Float] = []
+    private var rows = 0
 
-    init(_ shape: NetworkShape) {
+    init(_ shape: NetworkShape, _ kernels: KernelSet) {
         self.shape = shape
+        product = MatrixProduct(kernels)
         gradient = [Float](repeating: 0, count: shape.parameterCount)
         sums = [[Float]](repeating: [], count: shape.layers.count)
         values = sums
     }
 
     /// The sums of the last layer after `forward`: `[rows, outputs]`.
-    var logits: [Float] { sums[shape.layers.count - 1] }
+    var logits: [Float] { values[shape.layers.count - 1] }
 
     private mutating func reserve(_ rows: Int) {
-        guard ones.count < rows else { return }
-        ones = [Float](repeating: 1, count: rows)
+        guard self.rows < rows else { return }
+        self.rows = rows
         var widest = 0
         for (index, layer) in shape.layers.enumerated() {
-            sums[index] = [Float](repeating: 0, count: rows * layer.outputs)
-            values[index] = sums[index]
+            values[index] = [Float](repeating: 0, count: rows * layer.outputs)
+            if layer.function.derivativeNeedsArgument { sums[index] = values[index] }
             widest = max(widest, layer.outputs)
         }
         delta = [Float](repeating: 0, count: rows * widest)
@@ -39,33 +42,40 @@ struct GradientWorkspace: Sendable {
     mutating func forward(_ input: [Float], rows: Int, parameters: [Float]) {
         reserve(rows)
         for (index, layer) in shape.layers.enumerated() {
-            BLAS.multiply(
-                .plain, rows: rows, columns: layer.outputs, depth: layer.inputs,
-                index == 0 ? input : values[index - 1], parameters,
-                startB: layer.weights.lowerBound, into: &sums[index])
-            Elementwise.activate(
-                layer.function, bias: parameters, startBias: layer.bias.lowerBound, rows: rows,
-                columns: layer.outputs, z: &sums[index], a: &values[index])
+            product.layer(
+                MatrixProduct.Size(rows: rows, columns: layer.outputs, depth: layer.inputs),
+                index == 0 ? input : values[index - 1], parameters: parameters,
+                weights: layer.weights.lowerBound, bias: layer.bias.lowerBound, layer.function,
+                z: &sums[index], y: &values[index])
         }
     }
 
-    /// Fills `gradient` from `delta`, which holds the derivative of the loss by `logits`.
-    mutating func backward(_ input: [Float], rows: Int, parameters: [Float]) {
+    /// Fills `gradient` from `slopes`, the derivative of the loss by `logits`.
+    mutating func backward(
+        _ input: [Float], rows: Int, parameters: [Float], slopes: [Float]
+    ) {
+        let last = shape.layers.count - 1
         for (index, layer) in shape.layers.enumerated().reversed() {
-            BLAS.multiply(
-                .transposedLeft, rows: layer.inputs, columns: layer.outputs, depth: rows,
-                index == 0 ? input : values[index - 1], delta, into: &gradient,
+            product.multiply(
+                .transposedLeft,
+                MatrixProduct.Size(rows: layer.inputs, columns: layer.outputs, depth: rows),
+                index == 0 ? input : values[index - 1], index == last ? slopes : delta,
+                into: &gradient,
                 startC: layer.weights.lowerBound)
-            BLAS.multiply(
-                .plain, rows: 1, columns: layer.outputs, depth: rows, ones, delta, into: &gradient,
-                startC: layer.bias.lowerBound)
+            product.sumColumns(
+                index == last ? slopes : delta, rows: rows, columns: layer.outputs, into: &gradient,
+                start: layer.bias.lowerBound)
             guard index > 0 else { break }
-            BLAS.multiply(
-                .transposedRight, rows: rows, columns: layer.inputs, depth: layer.outputs, delta,
-                parameters, startB: layer.weights.lowerBound, into: &nextDelta)
+            product.multiply(
+                .transposedRight,
+                MatrixProduct.Size(rows: rows, columns: layer.inputs, depth: layer.outputs),
+                index == last ? slopes : delta, parameters, startB: layer.weights.lowerBound,
+                into: &nextDelta)
+            let function = shape.layers[index - 1].function
             Elementwise.differentiate(
-                shape.layers[index - 1].function, z: sums[index - 1], a: values[index - 1],
-                delta: &nextDelta, count: rows * layer.inputs)
+                function, z: function.derivativeNeedsArgument ? sums[index - 1] : nil,
+                a: values[index - 1], delta: &nextDelta, count: rows * layer.inputs,
+                kernels: product.kernels)
             swap(&delta, &nextDelta)
         }
     }

@@ -1,4 +1,4 @@
-internal import MillraceCompute
+package import MillraceCompute
 
 /// Trains one model on several lanes, each of which gets rows of its own: the work of a group.
 ///
@@ -35,12 +35,14 @@ package final class LaneTrainer: @unchecked Sendable {
     /// A trainer that has seen nothing.
     ///
     /// - Throws: `ModelError` with `invalidOption`.
-    package convenience init(_ options: TrainingOptions, lanes: Int) throws(ModelError) {
+    package convenience init(
+        _ options: TrainingOptions, lanes: Int, kernels: KernelSet = .best
+    ) throws(ModelError) {
         try options.validate()
-        self.init(options, TrainingState(options, lanes: lanes))
+        self.init(options, TrainingState(options, lanes: lanes), kernels)
     }
 
-    private init(_ options: TrainingOptions, _ state: TrainingState) {
+    private init(_ options: TrainingOptions, _ state: TrainingState, _ kernels: KernelSet) {
         precondition(!state.lanes.isEmpty, "there is at least one lane")
         OpenBLAS.prepare()
         self.options = options
@@ -49,7 +51,7 @@ package final class LaneTrainer: @unchecked Sendable {
         recent = state.recent
         let shape = state.replica.shape
         lanes = state.lanes.map {
-            Lane(TrainingLane(options, shape, metrics: $0.metrics, heldOut: $0.heldOut))
+            Lane(TrainingLane(options, shape, kernels, metrics: $0.metrics, heldOut: $0.heldOut))
         }
     }
 
@@ -98,7 +100,7 @@ package final class LaneTrainer: @unchecked Sendable {
     /// The predictions of the rows last given to a lane, made before they were learnt.
     package func outputs(of index: Int) -> ArraySlice<Float> {
         let lane = lanes[index].lane
-        return lane.outputs[..<lane.outputCount]
+        return lane.judgement.outputs[..<lane.outputCount]
     }
 
     /// Ends a round: the model learns what the lanes have found out.
@@ -221,9 +223,9 @@ package final class LaneTrainer: @unchecked Sendable {
     ///
     /// - Throws: `ModelError` with `malformedCheckpoint`, `otherOptions` or `invalidOption`.
     package convenience init(
-        checkpoint: [UInt8], _ options: TrainingOptions, lanes: Int
+        checkpoint: [UInt8], _ options: TrainingOptions, lanes: Int, kernels: KernelSet = .best
     ) throws(ModelError) {
-        self.init(options, try TrainingState(checkpoint, options, lanes: lanes))
+        self.init(options, try TrainingState(checkpoint, options, lanes: lanes), kernels)
     }
 }
 

@@ -27,7 +27,8 @@ struct Replica: Sendable {
 
     /// Learns rows one by one by SGD; false, and nothing learnt, when a prediction was not finite.
     mutating func learnRows(
-        _ input: [Float], rows: Int, labels: Span<Float>, factors: [Float], sums: inout [Float]
+        _ input: [Float], rows: Int, labels: Span<Float>, factors: [Float], sums: inout [Float],
+        _ kernels: KernelSet
     ) -> Bool {
         guard var learner else { preconditionFailure("these options learn from gradients") }
         var settings: LinearLearner.Settings
@@ -47,7 +48,8 @@ struct Replica: Sendable {
             let end = isConstant ? rows : next + 1
             let learnt = learner.learn(
                 settings, rate: options.rate(step: optimizer.steps + next), input,
-                rows: next..<end, labels: labels, factors: factors.span, sums: &sums)
+                rows: next..<end, labels: labels, factors: factors.span, sums: &sums,
+                kernels: kernels)
             guard learnt == end - next else { return false }
             next = end
         }

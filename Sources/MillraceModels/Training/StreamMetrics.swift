@@ -24,13 +24,13 @@ struct StreamMetrics: Sendable, Equatable {
                 regression?.add(predicted: Double(logits[row]), actual: Double(labels[row]))
             }
         case .logistic:
-            for row in 0..<evaluation.rows {
-                classification?.add(logOdds: Double(logits[row]), positive: labels[row] == 1)
-            }
+            classification?.add(evaluation)
+            classification?.place(logOdds: logits, labels: labels, rows: evaluation.rows)
         case .softmax(classes: 2):
+            classification?.add(evaluation)
             for row in 0..<evaluation.rows {
                 let odds = Double(logits[2 * row + 1]) - Double(logits[2 * row])
-                classification?.add(logOdds: odds, positive: labels[row] == 1)
+                classification?.place(logOdds: odds, positive: labels[row] == 1)
             }
         case .softmax:
             classification?.add(evaluation)

@@ -1,3 +1,5 @@
+public import MillraceCompute
+
 /// What the next step of a training depends on, as one run of little-endian numbers.
 ///
 /// Magic, version, the options as so many 64-bit numbers, rows seen, the number of lanes, the model
@@ -106,19 +108,22 @@ extension Trainer {
         ).encoded(options)
     }
 
-    /// A trainer that goes on from a checkpoint, bit for bit.
+    /// A trainer that goes on from a checkpoint: with the same kernels, bit for bit.
     ///
     /// - Throws: `ModelError` with `malformedCheckpoint`, `otherOptions` or `invalidOption`.
-    public init(checkpoint: [UInt8], _ options: TrainingOptions) throws(ModelError) {
+    public init(
+        checkpoint: [UInt8], _ options: TrainingOptions, kernels: KernelSet = .best
+    ) throws(ModelError) {
         let state = try TrainingState(checkpoint, options, lanes: 1)
         self.init(
-            options, rowsSeen: state.rowsSeen, replica: state.replica,
-            lane: TrainingLane(options, state.replica.shape, metrics: state.lanes[0].metrics))
+            options, kernels, rowsSeen: state.rowsSeen, replica: state.replica,
+            lane: TrainingLane(
+                options, state.replica.shape, kernels, metrics: state.lanes[0].metrics))
     }
 }
 
 extension ClassificationMetrics {
-    /// Counts a batch of more than two classes.
+    /// Counts a batch, but for the bins of its rows.
     mutating func add(_ evaluation: BatchEvaluation) {
         rows += evaluation.rows
         lossSum += evaluation.plainLossSum

@@ -1,4 +1,4 @@
-internal import MillraceCompute
+public import MillraceCompute
 
 /// Learns a linear model or a multi-layer perceptron from batches, on one thread.
 ///
@@ -12,6 +12,8 @@ internal import MillraceCompute
 public struct Trainer: ~Copyable, Sendable {
     /// What it was made with.
     public let options: TrainingOptions
+    /// What it computes with.
+    public let kernels: KernelSet
     /// How many rows were learnt from.
     public private(set) var rowsSeen: Int
     private(set) var replica: Replica
@@ -19,21 +21,27 @@ public struct Trainer: ~Copyable, Sendable {
 
     /// A trainer that has seen nothing.
     ///
-    /// Linear models start from zero, others from weights drawn by the seed.
+    /// Linear models start from zero, others from weights drawn by the seed. `kernels` decide the
+    /// last bits of what is learnt; `blas` has OpenBLAS multiply matrices.
     ///
     /// - Throws: `ModelError` with `invalidOption`.
-    public init(_ options: TrainingOptions) throws(ModelError) {
+    public init(
+        _ options: TrainingOptions, kernels: KernelSet = .best
+    ) throws(ModelError) {
         try options.validate()
         let replica = Replica(options)
         self.init(
-            options, rowsSeen: 0, replica: replica, lane: TrainingLane(options, replica.shape))
+            options, kernels, rowsSeen: 0, replica: replica,
+            lane: TrainingLane(options, replica.shape, kernels))
     }
 
     init(
-        _ options: TrainingOptions, rowsSeen: Int, replica: Replica, lane: TrainingLane
+        _ options: TrainingOptions, _ kernels: KernelSet, rowsSeen: Int, replica: Replica,
+        lane: TrainingLane
     ) {
         OpenBLAS.prepare()
         self.options = options
+        self.kernels = kernels
         self.rowsSeen = rowsSeen
         self.replica = replica
         self.lane = lane
@@ -52,7 +60,7 @@ public struct Trainer: ~Copyable, Sendable {
     /// `[rows, outputs]`, probabilities for a classification.
     public var batchOutputs: Span<Float> {
         @_lifetime(borrow self)
-        get { lane.outputs.span.extracting(0..<lane.outputCount) }
+        get { lane.judgement.outputs.span.extracting(0..<lane.outputCount) }
     }
 
     /// Predicts a batch, then learns from it.
@@ -90,7 +98,7 @@ public struct Trainer: ~Copyable, Sendable {
         _ features: Span<Float>, rows: Int, stride: Int, labels: Span<Float>,
         weights: Span<Float>? = nil
     ) throws(ModelError) -> (loss: Double, gradient: [Float]) {
-        var other = TrainingLane(options, replica.shape)
+        var other = TrainingLane(options, replica.shape, kernels)
         try other.derive(
             LabelledRows(features, rows: rows, stride: stride, labels: labels, weights: weights),
             by: replica)

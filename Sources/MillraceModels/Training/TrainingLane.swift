@@ -41,17 +41,20 @@ struct TrainingLane: Sendable {
     private var latest: FeatureStatistics
     private var input: [Float] = []
     private var factors: [Float] = []
-    private(set) var outputs: [Float] = []
+    /// Of the rows given last: the predictions of the first ones, `outputCount` numbers, are made.
+    private(set) var judgement = LossFunction.Judgement()
     private(set) var outputCount = 0
     private var sums: [Float] = []
+    private let kernels: KernelSet
 
     init(
-        _ options: TrainingOptions, _ shape: NetworkShape, metrics: StreamMetrics? = nil,
-        heldOut: StreamMetrics? = nil
+        _ options: TrainingOptions, _ shape: NetworkShape, _ kernels: KernelSet,
+        metrics: StreamMetrics? = nil, heldOut: StreamMetrics? = nil
     ) {
         self.options = options
-        function = LossFunction(options)
-        workspace = GradientWorkspace(shape)
+        self.kernels = kernels
+        function = LossFunction(options, kernels: kernels)
+        workspace = GradientWorkspace(shape, kernels)
         self.metrics = metrics ?? StreamMetrics(options.objective)
         self.heldOut = heldOut ?? StreamMetrics(options.objective)
         statistics = FeatureStatistics(features: options.features)
@@ -90,9 +93,12 @@ struct TrainingLane: Sendable {
     ) throws(ModelError) {
         let moments = try prepare(rows, replica.statistics)
         workspace.forward(input, rows: rows.rows, parameters: replica.parameters)
-        let found = judge(rows)
+        let found = function.evaluate(
+            workspace.logits, labels: rows.labels, factors: factors, rows: rows.rows,
+            into: &judgement)
         try check(found)
-        workspace.backward(input, rows: rows.rows, parameters: replica.parameters)
+        workspace.backward(
+            input, rows: rows.rows, parameters: replica.parameters, slopes: judgement.delta)
         count(rows, found, moments)
     }
 
@@ -112,8 +118,7 @@ struct TrainingLane: Sendable {
             reserveSums(rows)
         }
         let found = function.evaluate(
-            sums, labels: rows.labels, factors: [], rows: rows.rows, outputs: &outputs,
-            delta: &workspace.delta)
+            sums, labels: rows.labels, factors: [], rows: rows.rows, into: &judgement)
         try check(found)
         heldOut.count(sums, labels: rows.labels, found, options.objective)
         outputCount = 0
@@ -155,23 +160,31 @@ struct TrainingLane: Sendable {
     ) throws(ModelError) -> FeatureStatistics {
         outputCount = 0
         try check(rows)
+        // Row by row, which also brings the rows into the cache for their columns to be read.
+        if !basis.isEmpty { condition(rows, basis) }
         let moments = ColumnMoments(
-            rows.features, rows: rows.rows, width: options.features, stride: rows.stride)
+            rows.features, rows: rows.rows, width: options.features, stride: rows.stride,
+            kernels: kernels)
         for i in 0..<options.features
         where !moments.mean[i].isFinite || !moments.squares[i].isFinite {
             throw ModelError(.invalidFeature, "feature \(i) of the batch has an infinite number")
         }
         var own = FeatureStatistics(features: options.features)
         own.merge(moments)
-        let needed = rows.rows * options.features
-        if input.count < needed { input = [Float](repeating: 0, count: needed) }
-        let stage = (basis.isEmpty ? own : basis).inputStage(options)
-        stage.conditioning.apply(
-            rows.features, rows: rows.rows, stride: rows.stride, into: &input)
+        if basis.isEmpty { condition(rows, own) }
         outputCount = rows.rows * options.objective.outputs
-        if outputs.count < outputCount { outputs = [Float](repeating: 0, count: outputCount) }
         weigh(rows)
         return own
+    }
+
+    /// Makes `input` of the rows.
+    private mutating func condition(
+        _ rows: borrowing LabelledRows, _ statistics: FeatureStatistics
+    ) {
+        let needed = rows.rows * options.features
+        if input.count < needed { input = [Float](repeating: 0, count: needed) }
+        statistics.inputStage(options).conditioning.apply(
+            rows.features, rows: rows.rows, stride: rows.stride, into: &input)
     }
 
     private func check(_ rows: borrowing LabelledRows) throws(ModelError) {
@@ -208,12 +221,6 @@ struct TrainingLane: Sendable {
         }
     }
 
-    private mutating func judge(_ rows: borrowing LabelledRows) -> BatchEvaluation {
-        function.evaluate(
-            workspace.logits, labels: rows.labels, factors: factors, rows: rows.rows,
-            outputs: &outputs, delta: &workspace.delta)
-    }
-
     private mutating func check(_ found: BatchEvaluation) throws(ModelError) {
         guard found.lossSum.isFinite, found.plainLossSum.isFinite else {
             outputCount = 0
@@ -243,9 +250,7 @@ struct TrainingLane: Sendable {
     private mutating func reserveSums(_ rows: borrowing LabelledRows) {
         let needed = rows.rows * options.objective.outputs
         if sums.count < needed { sums = [Float](repeating: 0, count: needed) }
-        if workspace.delta.count < needed {
-            workspace.delta = [Float](repeating: 0, count: needed)
-        }
+        judgement.reserve(rows: rows.rows, width: options.objective.outputs)
     }
 
     private mutating func learnSums(
@@ -254,11 +259,11 @@ struct TrainingLane: Sendable {
         reserveSums(rows)
         guard
             replica.learnRows(
-                input, rows: rows.rows, labels: rows.labels, factors: factors, sums: &sums)
+                input, rows: rows.rows, labels: rows.labels, factors: factors, sums: &sums,
+                kernels)
         else { throw Self.diverged(options, metrics.rows) }
         let found = function.evaluate(
-            sums, labels: rows.labels, factors: factors, rows: rows.rows, outputs: &outputs,
-            delta: &workspace.delta)
+            sums, labels: rows.labels, factors: factors, rows: rows.rows, into: &judgement)
         try check(found)
         return found
     }
@@ -271,21 +276,21 @@ struct TrainingLane: Sendable {
         let width = options.features
         let wide = options.objective.outputs
         let all = factors
-        var output = [Float](repeating: 0, count: wide)
+        var single = LossFunction.Judgement()
         var total = BatchEvaluation()
         for row in 0..<rows.rows {
             let features = Array(input[row * width..<(row + 1) * width])
             workspace.forward(features, rows: 1, parameters: replica.parameters)
             let found = function.evaluate(
                 workspace.logits, labels: rows.labels.extracting(row..<row + 1),
-                factors: all.isEmpty ? [] : [all[row]], rows: 1, outputs: &output,
-                delta: &workspace.delta)
+                factors: all.isEmpty ? [] : [all[row]], rows: 1, into: &single)
             try check(found)
             for i in 0..<wide {
                 sums[row * wide + i] = workspace.logits[i]
-                outputs[row * wide + i] = output[i]
+                judgement.outputs[row * wide + i] = single.outputs[i]
             }
-            workspace.backward(features, rows: 1, parameters: replica.parameters)
+            workspace.backward(
+                features, rows: 1, parameters: replica.parameters, slopes: single.delta)
             replica.step(workspace.gradient, rows: 1)
             total.add(found)
         }

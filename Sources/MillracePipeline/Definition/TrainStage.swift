@@ -1,3 +1,4 @@
+public import MillraceCompute
 public import MillraceModels
 
 /// Labelled rows of a feature topic train a model.
@@ -40,6 +41,10 @@ public struct TrainStage: Sendable, Equatable {
     public var publishEveryRows: Int?
     /// Rows between two checkpoints; nil leaves it to the runner.
     public var checkpointEveryRows: Int?
+
+    /// The kernels to compute with, which decide the last bits; nil is the best that the processor
+    /// has.
+    public var kernels: KernelSet?
 
     /// Rows in a mini-batch where a definition does not say.
     public static let defaultBatchRows = 256

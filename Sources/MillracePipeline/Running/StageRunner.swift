@@ -36,10 +36,19 @@ struct StageRunner {
         } catch let error as LogError where error.code == .offsetOutOfRange {
             throw PipelineError(
                 .badData, "stage \"\(stage.name)\" cannot go on where it was: \(error)",
-                advice: "To go on with the rows that are left: millrace group reset "
-                    + "\(stage.group) \(source.name) --to earliest")
+                advice: adviceOnLostRows(of: source))
         }
     }
+
+    private func adviceOnLostRows(of source: Topic) -> String {
+        if case .train = stage.work {
+            return "To train anew on the rows that are left, remove \(checkpointPath)."
+        }
+        return "To go on with the rows that are left: millrace group reset "
+            + "\(stage.group) \(source.name) --to earliest"
+    }
+
+    private var checkpointPath: String { "\(data.path)/groups/\(stage.group)/checkpoint" }
 
     private func group(
         _ topic: Topic, outputs: [Topic] = [], cores: [Int]?,
@@ -184,8 +193,8 @@ struct StageRunner {
             TrainTask.Surroundings(
                 topic: source, metrics: metrics, group: group, repository: repository,
                 specification: try specification(of: source),
-                checkpointPath: "\(data.path)/groups/\(stage.group)/checkpoint", status: status,
-                stop: stop, upstream: upstream, rejections: rejections, logger: logger))
+                checkpointPath: checkpointPath, status: status, stop: stop,
+                upstream: upstream, rejections: rejections, logger: logger))
         let outcome = Result {
             try task.begin()
             try group.run { consumer in try task.work(consumer) }

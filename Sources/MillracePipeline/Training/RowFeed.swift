@@ -43,6 +43,10 @@ final class RowFeed {
     /// Whether every row before the end has been read.
     private var hasReadAll = false
 
+    /// The rows from an offset on; from 0 on, those that are there.
+    ///
+    /// - Throws: `LogError` with `offsetOutOfRange` when rows that come next are gone, else as readers
+    ///   do.
     init(
         _ topic: Topic, _ partition: Int, _ objective: Objective, holdOut: HoldOut?,
         from offset: UInt64, end: UInt64?
@@ -54,7 +58,7 @@ final class RowFeed {
         self.end = end
         width = topic.configuration.features
         var opened = try topic.reader(partition: partition)
-        nextOffset = max(offset, try opened.startOffset)
+        nextOffset = offset == 0 ? try opened.startOffset : offset
         try opened.seek(to: nextOffset)
         reader = consume opened
     }

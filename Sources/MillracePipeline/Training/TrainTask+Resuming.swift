@@ -19,10 +19,12 @@ extension TrainTask {
         let path = around.checkpointPath
         let identifier = around.specification?.value.identifier ?? 0
         guard let saved = try TrainingCheckpoint.load(path) else {
-            let trainer = try LaneTrainer(setup.options, lanes: lanes)
+            let trainer = try LaneTrainer(
+                setup.options, lanes: lanes, kernels: setup.kernels)
             let position = TrainingPosition(
                 topicID: around.topic.id, trainingID: UInt64.random(in: 0...UInt64.max),
-                settings: setup.settings, specification: identifier, nextMetrics: metricsRows,
+                settings: setup.settings, specification: identifier,
+                kernels: setup.kernels.rawValue, nextMetrics: metricsRows,
                 nextCheckpoint: stage.checkpointEveryRows ?? checkpointRows,
                 nextVersion: stage.publishEveryRows ?? Int.max)
             // From now on the training has its identity, whenever the process is killed.
@@ -31,7 +33,7 @@ extension TrainTask {
                 trainer: trainer, position: position,
                 heldOut: HeldOutRows(width: width, capacity: stage.gate.rows))
         }
-        let position = saved.position
+        var position = saved.position
         guard position.topicID == around.topic.id, position.settings == setup.settings,
             position.specification == identifier
         else {
@@ -41,10 +43,13 @@ extension TrainTask {
                 advice: "Use another data directory, or remove the checkpoint to train anew.",
                 file: path)
         }
-        sayWhetherBitsMayDiffer(position, around)
+        sayWhetherBitsMayDiffer(position, setup.kernels, around)
+        position.kernels = setup.kernels.rawValue
+        position.openBLASCore = OpenBLAS.prepare().core
         let trainer: LaneTrainer
         do throws(ModelError) {
-            trainer = try LaneTrainer(checkpoint: saved.trainer, setup.options, lanes: lanes)
+            trainer = try LaneTrainer(
+                checkpoint: saved.trainer, setup.options, lanes: lanes, kernels: setup.kernels)
         } catch {
             throw PipelineError(
                 .badData, error.description,
@@ -62,9 +67,9 @@ extension TrainTask {
     }
 
     private static func sayWhetherBitsMayDiffer(
-        _ position: TrainingPosition, _ around: Surroundings
+        _ position: TrainingPosition, _ set: KernelSet, _ around: Surroundings
     ) {
-        let kernels = KernelSet.best.rawValue
+        let kernels = set.rawValue
         let core = OpenBLAS.prepare().core
         guard position.kernels != kernels || position.openBLASCore != core else { return }
         around.logger.warning(

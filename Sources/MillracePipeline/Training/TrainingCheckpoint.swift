@@ -94,7 +94,7 @@ struct TrainingPosition: Codable, Equatable {
     /// The specification of the features.
     var specification: UInt32
     /// The kernel set and the kernels of OpenBLAS that the weights were computed with.
-    var kernels = KernelSet.best.rawValue
+    var kernels: String
     var openBLASCore = OpenBLAS.prepare().core
     /// From 0.
     var epoch = 0

@@ -1,10 +1,12 @@
 internal import FoundationEssentials
+internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceModels
 
 /// What decides a training besides the rows.
 struct TrainingSetup: Sendable {
     let options: TrainingOptions
+    let kernels: KernelSet
     /// All of it as text; a checkpoint of other settings is refused.
     let settings: String
 
@@ -22,6 +24,7 @@ struct TrainingSetup: Sendable {
         }
         try options.validate()
         self.options = options
+        kernels = stage.kernels ?? .best
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         func text(_ value: some Encodable) throws -> String {

@@ -165,7 +165,8 @@ extension DefinitionParser {
         return (name, version)
     }
 
-    private func kernels(_ value: YAMLValue?) throws(PipelineError) -> KernelSet? {
+    /// The kernels to compute with; nil is the best that the processor has.
+    func kernels(_ value: YAMLValue?) throws(PipelineError) -> KernelSet? {
         guard let value else { return nil }
         if case .scalar("auto", quoted: false) = value.content { return nil }
         return try decoder.choice(value, "kernels", among: KernelSet.allCases)

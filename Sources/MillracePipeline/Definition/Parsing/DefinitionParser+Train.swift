@@ -6,7 +6,7 @@ extension DefinitionParser {
         case kind, from, model, regression, logistic, softmax, mlp
         case loss, classWeights, optimizer, schedule, l1, l2, clipGradient, mode, sync
         case batch, epochs, seed, holdOut, gate, drift, publish, checkpoint
-        case group, cores, assignor, after
+        case kernels, group, cores, assignor, after
     }
 
     private enum SoftmaxKey: String, CaseIterable {
@@ -53,6 +53,7 @@ extension DefinitionParser {
         stage.holdOut = try holdOut(fields[.holdOut])
         stage.gate = try gate(fields[.gate])
         stage.drift = try drift(fields[.drift])
+        stage.kernels = try kernels(fields[.kernels])
         return stage
     }
 

@@ -1,0 +1,45 @@
+internal import BenchmarkSupport
+internal import FoundationEssentials
+
+/// The shipped digits, standardised, again and again, and what is learnt from them.
+struct Rows {
+    static let columns = Digits.columns
+    static let batch = 256
+
+    let count: Int
+    /// `[count, columns]`, row-major.
+    let features: [Float]
+    /// The digits.
+    let digits: [Float]
+    /// 1 where the digit is 5 or more, otherwise 0.
+    let halves: [Float]
+
+    init(_ count: Int) throws {
+        self.count = count
+        let raw = try Digits(rows: Digits.images)
+        var scaled = raw.features
+        for column in 0..<Self.columns {
+            let values = (0..<Digits.images).map {
+                Double(raw.features[$0 * Self.columns + column])
+            }
+            let mean = values.reduce(0, +) / Double(values.count)
+            let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            let deviation = (squares / Double(values.count)).squareRoot()
+            for row in 0..<Digits.images {
+                scaled[row * Self.columns + column] = Float(
+                    (values[row] - mean) / (deviation > 0 ? deviation : 1))
+            }
+        }
+        features = (0..<count).flatMap { row in
+            scaled[row % Digits.images * Self.columns..<(row % Digits.images + 1) * Self.columns]
+        }
+        digits = (0..<count).map { raw.labels[$0 % Digits.images] }
+        halves = digits.map { $0 >= 5 ? 1 : 0 }
+    }
+
+    /// Writes numbers as little-endian float32.
+    static func write(_ numbers: [Float], to path: String) throws {
+        let data = unsafe numbers.map(\.bitPattern.littleEndian).withUnsafeBytes { unsafe Data($0) }
+        try data.write(to: URL(filePath: path))
+    }
+}

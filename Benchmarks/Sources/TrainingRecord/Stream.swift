@@ -1,0 +1,90 @@
+internal import CInferencePeers
+internal import FoundationEssentials
+internal import Logging
+internal import Millrace
+
+/// Training from an LZ4 topic, as `millrace train` does it: with checkpoints, metrics and versions.
+final class Stream {
+    private static let batch = 1024
+    private static let topicName = "digits"
+
+    let rows: Rows
+    private let directory: String
+    private let data: DataDirectory
+    private let topic: Topic
+    private var runs = 0
+
+    /// Writes `labels` of `rows` to a topic.
+    init(_ rows: Rows, labels: [Float], partitions: Int) throws {
+        self.rows = rows
+        let place = ProcessInfo.processInfo.environment["MILLRACE_BENCHMARK_DIR"] ?? "/tmp"
+        directory = "\(place)/millrace-training-record-\(UUID())"
+        data = try DataDirectory(directory, create: true)
+        topic = try data.topic(
+            Self.topicName,
+            creating: TopicConfiguration(
+                partitions: partitions, kind: .features, features: Rows.columns, label: true,
+                codec: .lz4))
+        var builder = BatchBuilder(columns: Rows.columns)
+        for first in stride(from: 0, to: rows.count, by: Self.batch) {
+            let count = min(Self.batch, rows.count - first)
+            for row in first..<first + count {
+                do {
+                    var target = builder.nextRow()
+                    for i in 0..<Rows.columns {
+                        target[i] = rows.features[row * Rows.columns + i]
+                    }
+                }
+                builder.commitRow(label: labels[row])
+            }
+            var writer = try topic.writer(partition: first / Self.batch % partitions)
+            try writer.append(&builder)
+            try writer.close()
+        }
+    }
+
+    deinit {
+        do { try FileManager.default.removeItem(atPath: directory) } catch {
+            print("cannot remove \(directory): \(error)")
+        }
+    }
+
+    /// Nanoseconds a row of decoding alone.
+    func decode() throws -> Double {
+        let begin = ip_now()
+        var sum: Float = 0
+        for partition in 0..<topic.partitions {
+            var reader = try topic.reader(partition: partition)
+            while let batch = try reader.next() { sum += batch.matrix[0] }
+        }
+        guard sum.isFinite else { throw Peer.Failure(description: "a digit is no number") }
+        return Double(ip_now() - begin) / Double(rows.count)
+    }
+
+    /// Nanoseconds a row of a run of one train stage.
+    func train(_ change: (inout TrainStage) -> Void, cores: [Int]) throws -> Double {
+        runs += 1
+        var stage = TrainStage(
+            from: Reference(Self.topicName), model: "digits-\(runs)",
+            learner: LearnerDefinition(objective: .logistic))
+        change(&stage)
+        let definition = PipelineDefinition(
+            topics: [try .existing(Self.topicName, data: directory)],
+            stages: [StageDefinition(name: "train-\(runs)", work: .train(stage))])
+        let run = try PipelineRun(
+            definition, options: RunOptions(data: directory, cores: cores, sharesCores: true),
+            logger: Logger(label: "training-record"))
+        return try run.run().summary.seconds * 1e9 / Double(rows.count)
+    }
+}
+
+extension Work {
+    /// The stage that trains what `options` with a scaler say.
+    func define(_ stage: inout TrainStage) {
+        let options = options(scaler: true)
+        stage.learner = LearnerDefinition(hidden: options.hidden, objective: options.objective)
+        stage.optimizer = options.optimizer
+        stage.mode = options.mode
+        stage.batchRows = options.batchRows
+    }
+}

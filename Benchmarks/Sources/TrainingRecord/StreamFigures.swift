@@ -1,0 +1,104 @@
+internal import CBareMetal
+internal import LogFigures
+internal import Millrace
+
+/// What a stream adds to training.
+enum StreamFigures {
+    private static let rows = 1 << 20
+
+    /// From a topic beside from memory, on one core.
+    static func stream(samples count: Int, core: Int) throws {
+        let rows = try Rows(rows)
+        print("\n| Training | Beside | Asked | Ratio | From the topic | Beside |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for work in Work.allCases {
+            let stream = try Stream(rows, labels: work.labels(rows), partitions: 1)
+            let isLinear = work == .logistic
+            var times: [(stream: Double, beside: Double)] = []
+            for sample in 0...count {
+                let streamed = try stream.train(work.define, cores: [core])
+                let decoded = isLinear ? try stream.decode() : 0
+                let trained = try work.train(rows, scaler: true).time
+                // The first one maps the files.
+                if sample > 0 { times.append((streamed, decoded + trained)) }
+            }
+            let ratio = Spread(times.map { $0.beside / $0.stream })
+            let beside = isLinear ? "decoding and training, in series" : "training from memory"
+            print(
+                "| \(work) | \(beside) | >= 0.85 | \(ratio) | "
+                    + "\(Spread(times.map { 1000 / $0.stream })) M rows/s | "
+                    + "\(Spread(times.map { 1000 / $0.beside })) M rows/s |")
+        }
+    }
+
+    /// Two slots beside one, and two bare threads beside one.
+    static func slots(samples count: Int) throws {
+        let cores = Array(CoreList(automaticOn: .current()).cores.prefix(2))
+        guard cores.count == 2 else { return print("two cores are needed, there is one") }
+        let rows = try Rows(rows)
+        let stream = try Stream(rows, labels: Work.mlp.labels(rows), partitions: 2)
+        print("\n| Training | Asked | Of the bare scaling | Two slots / one | Bare threads |")
+        print("| --- | --- | --- | --- | --- |")
+        for (name, asked, sync) in [
+            ("mlp, averaged every 65,536 rows", 0.93, Synchronization.average(everyRows: 65_536)),
+            ("mlp, reduced, batches of 1,024", 0.82, .reduce),
+        ] {
+            func define(_ stage: inout TrainStage) {
+                Work.mlp.define(&stage)
+                stage.synchronization = sync
+                if sync == .reduce { stage.batchRows = 1024 }
+            }
+            var own: [Double] = []
+            var bare: [Double] = []
+            for sample in 0...count {
+                let one = try stream.train(define, cores: [cores[0]])
+                let two = try stream.train(define, cores: cores)
+                let threads = try scaling(cores)
+                guard sample > 0 else { continue }
+                own.append(one / two)
+                bare.append(threads)
+            }
+            let part = Spread(zip(own, bare).map { $0 / $1 })
+            print(
+                "| \(name) | >= \(decimal(asked)) | \(part) | \(Spread(own)) | \(Spread(bare)) |")
+        }
+    }
+
+    private static func scaling(_ cores: [Int]) throws -> Double {
+        var numbers = cores.map { Int32($0) }
+        // SAFETY: the numbers are read during the call.
+        let one = unsafe bare_multiply_together(&numbers, 1, 300_000_000)
+        let two = unsafe bare_multiply_together(&numbers, 2, 300_000_000)
+        guard one > 0, two > 0 else { throw Peer.Failure(description: "threads cannot be pinned") }
+        return two / one
+    }
+
+    /// What a checkpoint of a model with a million parameters takes of the training.
+    static func checkpoint(samples count: Int, core: Int) throws {
+        let rows = try Rows(256 * 64)
+        let stream = try Stream(rows, labels: Work.mlp.labels(rows), partitions: 1)
+        let every = 256 * 8
+        var stalls: [Double] = []
+        var steps: [Double] = []
+        for sample in 0...count {
+            func train(checkpoints: Bool) throws -> Double {
+                try stream.train(
+                    { stage in
+                        Work.mlp.define(&stage)
+                        stage.learner.hidden = [1024, 896]
+                        stage.checkpointEveryRows = checkpoints ? every : rows.count * 2
+                    }, cores: [core]) * Double(rows.count) * 1e-6
+            }
+            let without = try train(checkpoints: false)
+            let with = try train(checkpoints: true)
+            guard sample > 0 else { continue }
+            stalls.append((with - without) / Double(rows.count / every - 1))
+            steps.append(without / Double(rows.count / 256))
+        }
+        print("\n| Checkpoint of a model with 992,000 parameters, every 8 steps | Asked | Stall |")
+        print("| --- | --- | --- |")
+        print(
+            "| MLP 64-1024-896-10, Adam; a step takes \(Spread(steps)) ms | < 5 ms "
+                + "| \(Spread(stalls)) ms |")
+    }
+}

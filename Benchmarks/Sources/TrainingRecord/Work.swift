@@ -1,0 +1,64 @@
+internal import CInferencePeers
+internal import MillraceModels
+
+/// What is learnt, and from memory.
+enum Work: String, CaseIterable {
+    /// Logistic regression, one step of SGD for each row.
+    case logistic
+    /// MLP 64-128-64-10, Adam, one step for each 256 rows.
+    case mlp
+
+    static let rate = 0.01
+
+    /// With a scaler, features are standardised by the statistics so far, though they are already.
+    func options(scaler: Bool) -> TrainingOptions {
+        var options: TrainingOptions
+        switch self {
+        case .logistic:
+            options = TrainingOptions(.logistic, features: Rows.columns)
+            options.mode = .sequential
+            options.optimizer = .sgd(rate: Self.rate)
+        case .mlp:
+            options = TrainingOptions(.softmax(classes: 10), features: Rows.columns)
+            options.hidden = [128, 64]
+            options.optimizer = .adam(rate: 0.001)
+        }
+        options.batchRows = Rows.batch
+        guard !scaler else { return options }
+        options.scaledFeatures = [Bool](repeating: false, count: Rows.columns)
+        options.imputation = [Imputation](repeating: .constant(0), count: Rows.columns)
+        return options
+    }
+
+    /// Multiplications and additions for a row: forward, gradient, and what goes back from all layers
+    /// but the first.
+    var operationsPerRow: Double {
+        switch self {
+        case .logistic: 4 * 64
+        case .mlp: 4 * 64 * 128 + 6 * (128 * 64 + 64 * 10)
+        }
+    }
+
+    func labels(_ rows: Rows) -> [Float] { self == .mlp ? rows.digits : rows.halves }
+
+    /// Nanoseconds a row, and the trainer; the loss of the last batch too.
+    func train(
+        _ rows: Rows, scaler: Bool
+    ) throws -> (time: Double, loss: Double, model: Model) {
+        let labels = labels(rows)
+        var trainer = try Trainer(options(scaler: scaler))
+        var loss = 0.0
+        let begin = ip_now()
+        for first in stride(from: 0, to: rows.count, by: Rows.batch) {
+            let part = rows.features.span.extracting(
+                first * Rows.columns..<(first + Rows.batch) * Rows.columns)
+            loss =
+                try trainer.learn(
+                    part, rows: Rows.batch, stride: Rows.columns,
+                    labels: labels.span.extracting(first..<first + Rows.batch)
+                ).loss
+        }
+        let time = Double(ip_now() - begin) / Double(rows.count)
+        return (time, loss, try trainer.model())
+    }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import MillraceCompute
+import MillraceSystem
+import Testing
+
+/// Matrix products of training beside their definition in double.
+@Suite struct MatrixProductTests {
+    private static func numbers(_ count: Int, _ random: inout SplitMix64) -> [Float] {
+        (0..<count).map { _ in Float(2 * random.unit() - 1) }
+    }
+
+    struct Shape: CustomTestStringConvertible {
+        var rows: Int
+        var columns: Int
+        var depth: Int
+        var testDescription: String { "\(rows)x\(depth) by \(depth)x\(columns)" }
+        var size: MatrixProduct.Size {
+            MatrixProduct.Size(rows: rows, columns: columns, depth: depth)
+        }
+    }
+
+    static let shapes = [
+        (1, 1, 1), (1, 10, 64), (2, 64, 3), (6, 16, 5), (7, 17, 300), (13, 33, 257), (256, 10, 64),
+        (64, 128, 256), (5, 4, 700), (300, 1, 9),
+    ].map { Shape(rows: $0.0, columns: $0.1, depth: $0.2) }
+
+    @Test(arguments: KernelSet.available, shapes)
+    func productsAreThoseOfTheirDefinition(_ kernels: KernelSet, _ shape: Shape) {
+        var random = SplitMix64(seed: 11)
+        var product = MatrixProduct(kernels)
+        let (rows, columns, depth) = (shape.rows, shape.columns, shape.depth)
+        for form in [MatrixProduct.Form.plain, .transposedLeft, .transposedRight] {
+            let a = Self.numbers(rows * depth, &random)
+            let b = Self.numbers(3 + depth * columns, &random)
+            var c = [Float](repeating: 7, count: 5 + rows * columns + 40)
+            product.multiply(form, shape.size, a, b, startB: 3, into: &c, startC: 5)
+            var farthest = 0.0
+            for i in 0..<rows {
+                for j in 0..<columns {
+                    var sum = 0.0
+                    for k in 0..<depth {
+                        let left = form == .transposedLeft ? a[k * rows + i] : a[i * depth + k]
+                        let right =
+                            form == .transposedRight ? b[3 + j * depth + k] : b[3 + k * columns + j]
+                        sum += Double(left) * Double(right)
+                    }
+                    farthest = max(farthest, abs(Double(c[5 + i * columns + j]) - sum))
+                }
+            }
+            #expect(farthest < 1e-6 * Double(depth).squareRoot() * 4, "\(form)")
+            // Nothing beside the result is touched.
+            #expect(
+                c[..<5].allSatisfy { $0 == 7 } && c[(5 + rows * columns)...].allSatisfy { $0 == 7 })
+        }
+    }
+
+    @Test(arguments: KernelSet.available.filter { $0 != .blas })
+    func aRowOfAProductHasTheSameBitsAmongAnyOthers(_ kernels: KernelSet) {
+        var random = SplitMix64(seed: 12)
+        var product = MatrixProduct(kernels)
+        let (rows, columns, depth) = (37, 21, 600)
+        let a = Self.numbers(rows * depth, &random)
+        let b = Self.numbers(depth * columns, &random)
+        var whole = [Float](repeating: 0, count: rows * columns)
+        var part = whole
+        for form in [MatrixProduct.Form.plain, .transposedRight] {
+            product.multiply(
+                form, MatrixProduct.Size(rows: rows, columns: columns, depth: depth), a, b,
+                into: &whole)
+            for height in [1, 2, 5, 16] {
+                let size = MatrixProduct.Size(rows: height, columns: columns, depth: depth)
+                product.multiply(
+                    form, size, Array(a[depth * 3..<depth * (3 + height)]), b, into: &part)
+                #expect(
+                    part[..<(height * columns)].elementsEqual(
+                        whole[3 * columns..<(3 + height) * columns]), "\(height) rows")
+            }
+        }
+    }
+
+    @Test(arguments: KernelSet.available)
+    func layersAndSlopesAreThoseOfTheirDefinition(_ kernels: KernelSet) {
+        var random = SplitMix64(seed: 13)
+        var product = MatrixProduct(kernels)
+        let (rows, columns, depth) = (19, 22, 31)
+        let size = MatrixProduct.Size(rows: rows, columns: columns, depth: depth)
+        let x = Self.numbers(rows * depth, &random)
+        let parameters = Self.numbers(2 + depth * columns + columns, &random)
+        for function in [Nonlinearity.identity, .relu, .leakyReLU, .tanh, .sigmoid, .gelu] {
+            var z = [Float](repeating: 0, count: rows * columns)
+            var y = z
+            product.layer(
+                size, x, parameters: parameters, weights: 2, bias: 2 + depth * columns, function,
+                z: &z, y: &y)
+            var slopes = [Float](repeating: 1, count: rows * columns)
+            Elementwise.differentiate(
+                function, z: function.derivativeNeedsArgument ? z : nil, a: y, delta: &slopes,
+                count: slopes.count, kernels: kernels)
+            for i in 0..<rows {
+                for j in 0..<columns {
+                    var sum = Double(parameters[2 + depth * columns + j])
+                    for k in 0..<depth {
+                        sum += Double(x[i * depth + k]) * Double(parameters[2 + k * columns + j])
+                    }
+                    let (value, slope) = Self.apply(function, sum)
+                    let at = i * columns + j
+                    #expect(abs(Double(y[at]) - value) < 1e-5, "\(function)")
+                    // Beside the corner of a rectifier either slope is right.
+                    if abs(sum) > 1e-5 {
+                        #expect(abs(Double(slopes[at]) - slope) < 2e-5, "\(function)")
+                    }
+                }
+            }
+        }
+    }
+
+    private static func apply(_ function: Nonlinearity, _ x: Double) -> (Double, Double) {
+        switch function {
+        case .relu: return (max(x, 0), x > 0 ? 1 : 0)
+        case .leakyReLU: return (x > 0 ? x : 0.01 * x, x > 0 ? 1 : 0.01)
+        case .tanh: return (tanh(x), 1 - tanh(x) * tanh(x))
+        case .sigmoid:
+            let y = 1 / (1 + exp(-x))
+            return (y, y * (1 - y))
+        case .gelu:
+            let normal = 0.5 * erfc(-x / 2.0.squareRoot())
+            return (x * normal, normal + x * exp(-x * x / 2) / (2 * Double.pi).squareRoot())
+        default: return (x, 1)
+        }
+    }
+
+    @Test(arguments: KernelSet.available)
+    func columnsAreAddedUp(_ kernels: KernelSet) {
+        var random = SplitMix64(seed: 14)
+        for columns in [1, 3, 8, 29] {
+            let x = Self.numbers(50 * columns, &random)
+            var y = [Float](repeating: 7, count: columns + 4)
+            MatrixProduct(kernels).sumColumns(x, rows: 50, columns: columns, into: &y, start: 2)
+            for column in 0..<columns {
+                let sum = (0..<50).reduce(0.0) { $0 + Double(x[$1 * columns + column]) }
+                #expect(abs(Double(y[2 + column]) - sum) < 1e-5)
+            }
+            #expect(y[0] == 7 && y[1] == 7 && y[columns + 2] == 7 && y[columns + 3] == 7)
+        }
+    }
+}
