@@ -11,7 +11,7 @@ import Testing
     private let model: Model
 
     init() throws {
-        directory = try TemporaryDirectory("millrace-aliases")
+        directory = try TemporaryDirectory("millrace-aliases", inMemory: true)
         repository = ModelRepository(path: directory.path)
         var draw = Draw(7)
         model = try draw.model([3, 2])

@@ -44,7 +44,7 @@ import Testing
         #expect(
             try model("rollback", "delay", "--alias", "stable").output
                 == "delay@stable is version 2, was 4\n")
-        let list = try JSONValue(model("list", "--json").output).elements[0]
+        let list = try #require(JSONValue(model("list", "--json").output).elements.first)
         #expect(
             list["aliases"]
                 == .object(["latest": .number(3), "stable": .number(2), "canary": .number(2)]))
@@ -137,7 +137,8 @@ import Testing
         #expect(text.code == 65)
         let lines = text.output.split(separator: "\n")
         #expect(lines.count == 6 && lines.last == "delay: sound: 1; faults: 5")
-        #expect(lines[0].hasPrefix("fault: ") && lines[0].contains("'stable' names version 4"))
+        let first = try #require(lines.first)
+        #expect(first.hasPrefix("fault: ") && first.contains("'stable' names version 4"))
         #expect(try model("verify", "delay@2").code == 65)
         #expect(try model("verify", "delay@1").code == 0)
         try model("verify", "delay@4").expectError(66, "no 'delay@4'")

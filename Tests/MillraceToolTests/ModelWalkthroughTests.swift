@@ -136,7 +136,7 @@ import Testing
         let jsonl = try write("predicted.jsonl", predicted)
         for (line, probability) in zip(predicted.split(separator: "\n"), again) {
             let pair = try JSONValue(String(line))["outputs"]?.elements.compactMap(\.number)
-            #expect(pair.map { abs($0[1] - Double(probability)) < 1e-6 } == true)
+            #expect(pair?.last.map { abs($0 - Double(probability)) < 1e-6 } == true)
         }
         // 4: should it be worse, the one before is back at once.
         #expect(try tool("model", "rollback", "m") == "m@latest is version 1, was 2\n")
