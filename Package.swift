@@ -66,7 +66,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "MillraceRepository",
-            dependencies: ["MillraceModels", "MillraceCompute", "MillraceSystem"],
+            dependencies: [
+                "MillraceInput", "MillraceModels", "MillraceCompute", "MillraceSystem",
+            ],
             swiftSettings: strict),
 
         // Models from and for other programs.
@@ -165,7 +167,7 @@ let package = Package(
                 "MillraceSystem", "MillraceTestSupport",
             ],
             // What others compute, read by path, and how it was made.
-            exclude: ["Onnx", "Phishing", "Trajectories"],
+            exclude: ["Onnx", "Phishing", "Safetensors", "Trajectories"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceONNXTests",
@@ -191,6 +193,7 @@ let package = Package(
                 "MillraceTool", "Millrace", "MillraceInput", "MillracePipeline", "MillraceSystem",
                 "MillraceTestSupport",
             ],
+            exclude: ["walkthrough.py"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -79,6 +79,12 @@ int ml_try_lock(int fd, int64_t offset) {
     return errno == EAGAIN || errno == EACCES ? 1 : -errno;
 }
 
+int ml_try_shared_lock(int fd, int64_t offset) {
+    struct flock lock = byte_lock(F_RDLCK, offset);
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
+    return errno == EAGAIN || errno == EACCES ? 1 : -errno;
+}
+
 int ml_unlock(int fd, int64_t offset) {
     struct flock lock = byte_lock(F_UNLCK, offset);
     return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;

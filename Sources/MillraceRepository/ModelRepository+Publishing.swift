@@ -9,7 +9,7 @@ extension ModelRepository {
     private static let maxWaitMilliseconds = 30_000
     private static let counterName = ".counter"
     private static let lockName = ".lock"
-    private static let temporaryPrefix = ".tmp-"
+    static let temporaryPrefix = ".tmp-"
 
     /// Publishes a model as the next version, durably, and returns the version.
     ///
@@ -61,11 +61,11 @@ extension ModelRepository {
         return version
     }
 
-    /// The lock of a model's publishers.
+    /// The lock of who changes a model: publishes, prunes, moves aliases.
     ///
     /// It is held for moments only. A process that is stopped while it publishes keeps it until it
     /// goes on or dies: only publishers of the same model wait for it.
-    private func lock(_ directory: String) throws(RepositoryError) -> FileLock {
+    func lock(_ directory: String) throws(RepositoryError) -> FileLock {
         let file = "\(directory)/\(Self.lockName)"
         do {
             let lock = try FileLock.acquire(file, waitingMilliseconds: Self.maxWaitMilliseconds)
@@ -112,10 +112,7 @@ extension ModelRepository {
                 .invalidModel, path: directory, "the manifest cannot be written: \(error)")
         }
         do {
-            // Left behind by publishers that died; we hold the lock.
-            for name in try Files.list(directory) where name.hasPrefix(Self.temporaryPrefix) {
-                try Files.removeTree("\(directory)/\(name)")
-            }
+            try removeLeftovers(in: directory)
             try Files.createDirectory(temporary)
             try Files.writeDurably("\(temporary)/\(Self.weightsName)", weights)
             try Files.writeDurably("\(temporary)/\(Self.manifestName)", Array(json))

@@ -9,6 +9,8 @@ public struct LoadedModel: Sendable {
     public let model: Model
     /// What is known about it.
     public let manifest: Manifest
+    /// Keeps the version from being pruned while any copy of this value, or the hold alone, lives.
+    public let hold: VersionHold
 
     /// Its version.
     public var version: Int { manifest.version }
@@ -102,28 +104,53 @@ public struct ModelRepository: Sendable {
     /// A version with its weights: checksum, shapes and numbers checked, and the golden rows
     /// predicted as they were when it was published.
     ///
+    /// It is not pruned while the result's `hold` lives.
+    ///
     /// - Throws: `RepositoryError` with `invalidName`, `notFound`, `malformedFile`,
     ///   `unsupportedVersion`, `checksumMismatch`, `invalidModel`, `wrongPredictions` or `storage`.
     public func load(_ name: String, version: Int) throws(RepositoryError) -> LoadedModel {
+        let directory = try directory(of: name) + "/\(version)"
+        guard let hold = try hold("\(directory)/\(Self.manifestName)") else {
+            throw RepositoryError(
+                .notFound, path: directory, "there is no version \(version) of '\(name)'")
+        }
         let manifest = try manifest(name, version: version)
-        let file = try directory(of: name) + "/\(version)/\(Self.weightsName)"
+        let file = "\(directory)/\(Self.weightsName)"
         let bytes = try read(file, maxBytes: Self.maxWeightsBytes)
+        try Self.compare(bytes, with: manifest, path: file)
+        let model = try Model(Safetensors(bytes, path: file), manifest, path: file)
+        try Self.compareGolden(
+            manifest, error: manifest.golden.error(of: PreparedModel(model)), path: file)
+        return LoadedModel(model: model, manifest: manifest, hold: hold)
+    }
+
+    private func hold(_ manifest: String) throws(RepositoryError) -> VersionHold? {
+        do { return try VersionHold.take(manifest: manifest) } catch {
+            throw RepositoryError(error)
+        }
+    }
+
+    static func compare(
+        _ bytes: [UInt8], with manifest: Manifest, path: String
+    ) throws(RepositoryError) {
         let checksum = CRC32C.checksum(of: bytes.span)
         guard bytes.count == manifest.weights.bytes, checksum == manifest.weights.crc32c else {
             throw RepositoryError(
-                .checksumMismatch, path: file,
+                .checksumMismatch, path: path,
                 "\(bytes.count) bytes with CRC-32C \(checksum), where the manifest says "
                     + "\(manifest.weights.bytes) with \(manifest.weights.crc32c)")
         }
-        let model = try Model(Safetensors(bytes, path: file), manifest, path: file)
-        let error = manifest.golden.error(of: PreparedModel(model))
+    }
+
+    static func compareGolden(
+        _ manifest: Manifest, error: Double, path: String
+    ) throws(RepositoryError) {
         guard error <= manifest.golden.tolerance else {
             throw RepositoryError(
-                .wrongPredictions, path: file,
+                .wrongPredictions, path: path,
                 "the golden rows are predicted with an error of \(error), where "
                     + "\(manifest.golden.tolerance) is allowed")
         }
-        return LoadedModel(model: model, manifest: manifest)
     }
 
     private struct Format: Decodable { let formatVersion: Int }
@@ -151,7 +178,7 @@ public struct ModelRepository: Sendable {
         }
     }
 
-    private func read(_ file: String, maxBytes: Int) throws(RepositoryError) -> [UInt8] {
+    func read(_ file: String, maxBytes: Int) throws(RepositoryError) -> [UInt8] {
         do { return try Files.read(file, maxBytes: maxBytes) } catch {
             throw RepositoryError(error)
         }

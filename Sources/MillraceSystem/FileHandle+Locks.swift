@@ -9,6 +9,14 @@ extension FileHandle {
         try Syscalls.tryLock(descriptor, path, byte: byte)
     }
 
+    /// Shares the lock on one byte of the file, without waiting.
+    ///
+    /// False when another open file description holds the exclusive one. A file that is open for
+    /// reading only will do; for the exclusive lock it must be open for writing.
+    package func tryShare(byte: Int) throws(SystemError) -> Bool {
+        try Syscalls.tryShare(descriptor, path, byte: byte)
+    }
+
     /// Gives back the lock on one byte of the file.
     package func unlock(byte: Int) throws(SystemError) {
         try Syscalls.unlock(descriptor, path, byte: byte)

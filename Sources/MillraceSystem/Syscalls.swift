@@ -127,6 +127,15 @@ extension Syscalls {
         } == 0
     }
 
+    /// Whether no other description has the exclusive lock on one byte: this one then shares it.
+    ///
+    /// The descriptor need only be open for reading.
+    static func tryShare(_ fd: Int32, _ path: String, byte: Int) throws(SystemError) -> Bool {
+        try call("fcntl(F_OFD_SETLK)", path, .tryShare(file(fd, path), byte: byte)) { _ in
+            Int(ml_try_shared_lock(fd, Int64(byte)))
+        } == 0
+    }
+
     static func unlock(_ fd: Int32, _ path: String, byte: Int) throws(SystemError) {
         _ = try call("fcntl(F_OFD_SETLK)", path, .unlock(file(fd, path), byte: byte)) { _ in
             Int(ml_unlock(fd, Int64(byte)))

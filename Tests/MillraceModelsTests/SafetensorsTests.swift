@@ -72,6 +72,15 @@ import Testing
         #expect(throws: RepositoryError.self) { try Safetensors([1, 2], path: "x") }
     }
 
+    /// More than the format's own reader takes, in a file that is as long as it says.
+    @Test func aHugeHeaderIsRefused() {
+        let length = 100_000_001
+        var bytes = [UInt8](repeating: UInt8(ascii: " "), count: 8 + length)
+        for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: length >> (8 * index)) }
+        let error = #expect(throws: RepositoryError.self) { try Safetensors(bytes, path: "x") }
+        #expect(error?.code == .malformedFile && error?.bytePosition == 0)
+    }
+
     @Test func damageIsRefusedOrReadButNeverTraps() throws {
         let bytes = Safetensors(
             tensors: [Tensor(name: "a", shape: [3], values: [1, 2, 3])], metadata: ["k": "v"]

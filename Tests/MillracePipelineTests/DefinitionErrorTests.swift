@@ -166,6 +166,10 @@ import Testing
         ),
         ("l2: -1", "p.yaml:22:9: l2: expected a number of at least 0, found \"-1\""),
         ("publish: 5", "p.yaml:22:14: publish: expected a mapping, found \"5\""),
+        (
+            "publish: {everyRows: 10, keepVersions: 0}",
+            "p.yaml:22:44: keepVersions: expected a whole number from 1 to 1000000, found \"0\""
+        ),
         ("publish: {}", "p.yaml:22:14: publish lacks the key \"everyRows\""),
         (
             "cores: []",

@@ -3,6 +3,7 @@ import MillraceFeatures
 import MillraceGroups
 import MillraceModels
 import MillracePipeline
+import MillraceRepository
 import Testing
 
 @Suite struct DefinitionParsingTests {
@@ -186,7 +187,7 @@ import Testing
                 == StageDefinition(
                     name: "learn", work: .train(train), group: "trainers", assignor: .hash))
         let score = ScoreStage(
-            from: "rows", to: "scores", model: "m", version: 12, kernels: .portable)
+            from: "rows", to: "scores", model: "m@12", kernels: .portable)
         #expect(pipeline.stages[2] == StageDefinition(name: "predict", work: .score(score)))
     }
 
@@ -204,6 +205,7 @@ import Testing
                     holdOut: {everyRows: 64}
                     gate: {margin: 0.1, rows: 500}
                     drift: {threshold: 3, shift: 0.5}
+                    publish: {keepVersions: 4}
                 """)
         let pipeline = try PipelineDefinition.parse(text, file: "p.yaml")
         guard case .train(let found) = pipeline.stages[1].work else {
@@ -221,6 +223,7 @@ import Testing
         wanted.holdOut = .every(rows: 64)
         wanted.gate = PublishGate(margin: 0.1, rows: 500)
         wanted.drift = DriftDetection(threshold: 3, shift: 0.5)
+        wanted.keepVersions = 4
         #expect(found == wanted)
     }
 

@@ -131,8 +131,9 @@ import Testing
             "stage \"predict\" writes predictions to topic \"raw\", which holds bytes"
         ),
         (
-            "to: scores\n    model: m", "to: scores\n    model: m@x",
-            "model: expected a name, or a name and a version as in flights-delay@7, found \"m@x\""
+            "to: scores\n    model: m", "to: scores\n    model: m@1x",
+            "model: m@1x: '1x' is neither a version, from 1, nor an alias; "
+                + "a model is named as NAME, NAME@7 or NAME@stable"
         ),
         (
             "to: scores", "to: scores\n    kernels: sse",

@@ -27,7 +27,9 @@ import Testing
             ["topic", "describe", "--help"], ["topic", "create", "--help"],
             ["topic", "alter", "--help"], ["topic", "delete", "--help"],
             ["topic", "verify", "--help"], ["consume", "--help"], ["model", "list", "--help"],
-            ["model", "show", "--help"], ["doctor", "--help"],
+            ["model", "show", "--help"], ["model", "promote", "--help"],
+            ["model", "rollback", "--help"], ["model", "prune", "--help"],
+            ["model", "verify", "--help"], ["model", "predict", "--help"], ["doctor", "--help"],
         ] {
             let help = try ToolProcess.run(command)
             #expect(help.code == 0)
@@ -46,6 +48,8 @@ import Testing
         ["topic", "create", "x", "--bytes", "--flush", "often"], ["topic", "delete"],
         ["topic", "verify", "x", "--bytes"], ["topic", "verify"],
         ["consume"], ["consume", "rows", "--max", "many"], ["model", "show"], ["doctor", "x"],
+        ["model", "prune", "m"], ["model", "prune", "m", "--keep", "0"], ["model", "promote"],
+        ["model", "rollback"], ["model", "predict", "m"], ["model", "verify"],
     ])
     func usage(_ arguments: [String]) throws {
         let outcome = try ToolProcess.run(arguments)
@@ -187,13 +191,17 @@ import Testing
 
     @Test func models() throws {
         let list = try JSONValue(tool("model", "list", "--json").output)
-        let entry: [String: JSONValue] = ["name": .text("m"), "versions": .array([.number(1)])]
+        let entry: [String: JSONValue] = [
+            "name": .text("m"), "versions": .array([.number(1)]),
+            "aliases": .object(["latest": .number(1)]), "rolledBack": .truth(false),
+        ]
         #expect(list == .array([.object(entry)]))
         let newest = try JSONValue(tool("model", "show", "m").output)
         #expect(newest["version"]?.number == 1)
         #expect(newest["name"] == .text("m"))
         #expect(newest.names.isSuperset(of: ["architecture", "features", "labels", "weights"]))
-        #expect(try JSONValue(tool("model", "show", "m@1").output) == newest)
+        #expect(newest["aliases"] == .array([.text("latest")]))
+        #expect(try JSONValue(tool("model", "show", "m@1", "--json").output) == newest)
         for name in ["m@2", "m@x", "other"] { try tool("model", "show", name).expectError(66) }
     }
 

@@ -23,6 +23,33 @@ import Testing
         #expect(weights[0] == weights[1])
     }
 
+    @Test func aSafetensorsFileIsImportedWithWhatItDoesNotSay() throws {
+        let directory = try TemporaryDirectory()
+        let place = ["--name", "m", "--models", directory.file("models")]
+        let file = SharedData.root + "/Tests/MillraceModelsTests/Safetensors/sequential.safetensors"
+        func run(_ options: String...) throws -> ToolProcess.Outcome {
+            try ToolProcess.run(["model", "import", file] + options + place)
+        }
+        let first = try run(
+            "--activation", "tanh", "--head", "softmax", "--labels", "a,b,c", "--features",
+            "v,w,x,y,z")
+        #expect(first.code == 0 && first.output == "m@1\n", "\(first.errors)")
+        let shown = try ToolProcess.run(
+            ["model", "show", "m", "--models", directory.file("models")])
+        let manifest = try JSONValue(shown.output)
+        #expect(manifest["labels"]?.elements == [.text("a"), .text("b"), .text("c")])
+        #expect(manifest["features"]?.elements.count == 5)
+        #expect(manifest["architecture"]?["activation"] == .text("tanh"))
+        #expect(try run().code == 64)
+        #expect(try run("--head", "softmx").code == 64)
+        try run("--head", "softmax").expectError(65, "3 layers", "relu, ")
+        try run("--head", "sigmoid", "--activation", "relu").expectError(65, "does not go with 3")
+        let onnx = try ToolProcess.run(
+            ["model", "import", Self.fixtures + "/mlp-multi-standard.onnx", "--head", "softmax"]
+                + place)
+        #expect(onnx.code == 64)
+    }
+
     @Test func whatCannotBeImportedIsSaid() throws {
         let directory = try TemporaryDirectory()
         let models = ["--name", "m", "--models", directory.file("models")]

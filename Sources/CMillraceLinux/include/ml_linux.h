@@ -50,6 +50,10 @@ int ml_populate(void *address, size_t length);
 /// 0 when taken, 1 when another description holds it, -errno otherwise.
 int ml_try_lock(int fd, int64_t offset);
 
+/// Takes a shared open-file-description lock on one byte without waiting; any number may hold it.
+/// 0 when taken, 1 when another description holds the exclusive one, -errno otherwise.
+int ml_try_shared_lock(int fd, int64_t offset);
+
 /// Gives the lock on one byte back, also for a child that inherited the description. 0 or -errno.
 int ml_unlock(int fd, int64_t offset);
 

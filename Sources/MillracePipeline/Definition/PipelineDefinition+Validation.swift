@@ -1,7 +1,8 @@
-internal import MillraceSystem
 internal import MillraceFeatures
 internal import MillraceInput
 internal import MillraceModels
+internal import MillraceRepository
+internal import MillraceSystem
 
 extension PipelineDefinition {
     /// Checks that the parts fit together: names, references, what topics hold, who writes what,
@@ -189,13 +190,20 @@ extension PipelineDefinition {
             for rows in [work.publishEveryRows, work.checkpointEveryRows] {
                 try require(rows ?? 1 > 0, "publishes or checkpoints every \(rows ?? 0) rows")
             }
+            try require(work.keepVersions ?? 1 > 0, "keeps \(work.keepVersions ?? 0) versions")
             do throws(ModelError) { try work.checkSettings() } catch {
                 throw self.error(
                     "stage \(quote(stage.name)): \(error.description)", at: stage.position)
             }
         case .score(let work):
-            try validate(work.model, "model", at: stage.position)
-            try require(work.version ?? 1 > 0, "asks for model version \(work.version ?? 0)")
+            try validate(work.model.name, "model", at: stage.position)
+            switch work.model.selector {
+            case .version(let version):
+                try require(version > 0, "asks for model version \(version)")
+            case .alias(let alias):
+                try require(
+                    ModelReference.isAlias(alias), "asks for \(quote(alias)), which is no alias")
+            }
         }
         try require(stage.cores?.isEmpty != true, "has an empty list of cores")
     }
@@ -277,9 +285,9 @@ extension PipelineDefinition {
 
     /// The stage that trains the model that `stage` scores with.
     private func trainer(of stage: StageDefinition) -> StageDefinition? {
-        guard case .score(let score) = stage.work, score.version == nil else { return nil }
+        guard case .score(let score) = stage.work, score.model.version == nil else { return nil }
         return stages.first {
-            if case .train(let train) = $0.work { train.model == score.model } else { false }
+            if case .train(let train) = $0.work { train.model == score.model.name } else { false }
         }
     }
 

@@ -1,4 +1,5 @@
 public import MillraceCompute
+public import MillraceRepository
 
 /// Rows of a feature topic become rows of a predictions topic.
 public struct ScoreStage: Sendable, Equatable {
@@ -6,22 +7,19 @@ public struct ScoreStage: Sendable, Equatable {
     public var from: Reference
     /// The predictions topic to write.
     public var to: Reference
-    /// The model's name in the repository.
-    public var model: String
-    /// The version to use for every row; nil follows the newest.
-    public var version: Int?
+    /// The model in the repository: `m` follows the newest version, or the one rolled back to,
+    /// `m@stable` follows an alias, and `m@7` is that version for every row.
+    public var model: ModelReference
     /// The kernels to compute with; nil is the best that the processor has.
     public var kernels: KernelSet?
 
     /// Creates a stage.
     public init(
-        from: Reference, to: Reference, model: String, version: Int? = nil,
-        kernels: KernelSet? = nil
+        from: Reference, to: Reference, model: ModelReference, kernels: KernelSet? = nil
     ) {
         self.from = from
         self.to = to
         self.model = model
-        self.version = version
         self.kernels = kernels
     }
 }

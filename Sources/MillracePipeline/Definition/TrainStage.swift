@@ -39,6 +39,9 @@ public struct TrainStage: Sendable, Equatable {
     public var drift: DriftDetection?
     /// Rows between two published versions; nil publishes at the end only.
     public var publishEveryRows: Int?
+    /// How many of the newest versions stay when one is published, apart from those that an alias
+    /// names or somebody uses; nil keeps all.
+    public var keepVersions: Int?
     /// Rows between two checkpoints; nil leaves it to the runner.
     public var checkpointEveryRows: Int?
 

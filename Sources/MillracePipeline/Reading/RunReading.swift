@@ -183,7 +183,7 @@ struct RunReading {
         guard let version else { return nil }
         let repository = ModelRepository(path: plan.options.models)
         do throws(RepositoryError) {
-            return try repository.manifest(work.model, version: version)
+            return try repository.manifest(work.model.name, version: version)
         } catch {
             guard error.code == .notFound else { throw error }
             return nil

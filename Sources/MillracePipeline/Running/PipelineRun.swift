@@ -218,7 +218,7 @@ public final class PipelineRun: Sendable {
     private func trainer(for stage: StageDefinition) -> StageStatus? {
         guard case .score(let score) = stage.work else { return nil }
         let trainer = plan.stages.first {
-            if case .train(let train) = $0.work { train.model == score.model } else { false }
+            if case .train(let train) = $0.work { train.model == score.model.name } else { false }
         }
         return trainer.flatMap { statuses[$0.name] }
     }

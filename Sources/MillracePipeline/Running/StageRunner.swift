@@ -220,9 +220,8 @@ struct StageRunner {
         guard let output = board.wait(for: work.to.name) else { return }
         let kernels = work.kernels ?? KernelSet.best
         let models = ModelFeed(
-            repository: repository, name: work.model, version: work.version, kernels: kernels,
-            logger: logger)
-        guard let first = try firstVersion(models, work) else { return }
+            repository: repository, reference: work.model, kernels: kernels, logger: logger)
+        guard try waitForVersion(models, work) else { return }
         let group = try group(
             source, outputs: [output], cores: stage.cores ?? plan.options.cores)
         let watcher = try models.watch()
@@ -234,9 +233,13 @@ struct StageRunner {
         try group.run { consumer in
             var loop = self.loop(consumer, vote)
             try loop.run { claim in
-                try ScoreTask(
+                // The one of this moment: the first would be kept for as long as the stage runs.
+                guard let first = models.newer(than: 0) else {
+                    throw PipelineError(.internalError, "a version of '\(work.model)' is lost")
+                }
+                return try ScoreTask(
                     claim: claim, consumer: consumer, group: group.name, source: source,
-                    output: output, modelName: work.model, models: models, first: first,
+                    output: output, modelName: work.model.name, models: models, first: first,
                     status: self.status)
             }
         }
@@ -244,13 +247,13 @@ struct StageRunner {
     }
 
     /// Waits for the first version; no row is skipped meanwhile.
-    private func firstVersion(
-        _ models: ModelFeed, _ work: ScoreStage
-    ) throws -> ScoringModel? {
+    ///
+    /// - Returns: False when the run is stopped.
+    private func waitForVersion(_ models: ModelFeed, _ work: ScoreStage) throws -> Bool {
         var hasSaidSo = false
         while !stop.isSet {
             let trainerEnded = trainer?.hasFinished ?? !plan.options.follow
-            if try models.refresh() { return models.newer(than: 0) }
+            if try models.refresh() { return true }
             guard !trainerEnded else {
                 throw PipelineError(
                     .noInput,
@@ -264,6 +267,6 @@ struct StageRunner {
             }
             PinnedThread.sleep(nanoseconds: 10_000_000)
         }
-        return nil
+        return false
     }
 }

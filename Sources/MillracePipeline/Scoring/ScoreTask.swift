@@ -31,6 +31,9 @@ final class ScoreTask: PartitionTask {
     private var template = BatchOrigin()
     /// Dictionary id of the specification that the model was checked against.
     private var checkedSpecification: UInt32 = 0
+    /// The specification of the features, as their topic or else the model says; 0 for an imported
+    /// model, which knows of none, before a batch has been checked.
+    private var features: UInt32
 
     /// Source rows that have their outcome.
     private(set) var rowsDone: Int
@@ -49,6 +52,7 @@ final class ScoreTask: PartitionTask {
         self.status = status
         model = first
         lastOffered = first.version
+        features = first.specification
         workspace = ScoringWorkspace(for: first.prepared)
         let partition = claim.partition.partition
         let writer = try output.writer(
@@ -83,13 +87,15 @@ final class ScoreTask: PartitionTask {
 
     /// Swaps to a newer version between two batches.
     ///
-    /// One that takes other features than the version in use never replaces it.
+    /// One that takes other features than the version in use never replaces it; one that was
+    /// imported and one that was trained on these features replace each other.
     private func adopt(_ newer: ScoringModel) {
         lastOffered = newer.version
         guard newer.prepared.inputWidth == model.prepared.inputWidth,
-            newer.specification == model.specification
+            newer.specification == features || newer.specification == 0 || features == 0
         else { return models.refuse(newer.version, "it takes other features") }
         model = newer
+        if features == 0 { features = newer.specification }
         if !workspace.fits(newer.prepared) { workspace = ScoringWorkspace(for: newer.prepared) }
         status.use(version: newer.version)
     }
@@ -171,17 +177,19 @@ final class ScoreTask: PartitionTask {
                 "model \(modelName)@\(model.version) takes \(model.prepared.inputWidth) features, "
                     + "topic '\(source.name)' has \(batch.columns)")
         }
-        if batch.specification != 0, model.specification != 0,
+        if batch.specification != 0,
             let text = try source.dictionaryText(batch.specification),
-            let found = try FrozenSpecification(dictionaryText: text),
-            found.value.identifier != model.specification
+            let found = try FrozenSpecification(dictionaryText: text)
         {
-            throw PipelineError(
-                .badData,
-                "model \(modelName)@\(model.version) was trained on feature specification "
-                    + "\(model.specification), topic '\(source.name)' has "
-                    + "\(found.value.identifier)",
-                advice: "Train on this topic's features, or score a topic of the model's.")
+            let known = found.value.identifier
+            guard model.specification == 0 || model.specification == known else {
+                throw PipelineError(
+                    .badData,
+                    "model \(modelName)@\(model.version) was trained on feature specification "
+                        + "\(model.specification), topic '\(source.name)' has \(known)",
+                    advice: "Train on this topic's features, or score a topic of the model's.")
+            }
+            features = known
         }
         checkedSpecification = batch.specification
     }

@@ -128,7 +128,7 @@ extension TrainTask {
         guard setup.options.objective.classes == 0 || !heldOut.hasOneClass else {
             return skipped("the held-out rows are of one class")
         }
-        guard let version = try repository.latest(of: stage.model) else {
+        guard let version = try repository.resolve(ModelReference(stage.model)) else {
             return skipped("there is no current version")
         }
         let current = try repository.load(stage.model, version: version).model
@@ -178,7 +178,16 @@ extension TrainTask {
         let version = try repository.publish(
             model(trainer), as: stage.model, publication, onceByKey: again)
         status.use(version: version)
+        pruneVersions()
         return version
+    }
+
+    /// Removes versions that are too old; what cannot be removed now can be later.
+    private func pruneVersions() {
+        guard let count = stage.keepVersions else { return }
+        do throws(RepositoryError) { try repository.prune(stage.model, keeping: count) } catch {
+            logger.warning("old versions of '\(stage.model)' are not removed: \(error.description)")
+        }
     }
 
     // MARK: Metrics

@@ -25,6 +25,8 @@ package enum DiskCall: Sendable {
     case populate(File, offset: Int, count: Int)
     /// Taking the lock on one byte; the result is 1 when another description holds it.
     case tryLock(File, byte: Int)
+    /// Sharing the lock on one byte; the result is 1 when another description holds it alone.
+    case tryShare(File, byte: Int)
     case unlock(File, byte: Int)
     /// Asking for the holder of a lock; the result is 1 when another description holds it.
     case queryLock(File, byte: Int)
@@ -37,7 +39,7 @@ package enum DiskCall: Sendable {
     /// The call without its arguments.
     package enum Kind: String, CaseIterable, Sendable {
         case open, status, size, read, write, syncData, sync, truncate, allocate, startWriteback
-        case map, syncMap, populate, tryLock, unlock, queryLock
+        case map, syncMap, populate, tryLock, tryShare, unlock, queryLock
         case makeDirectory, rename, unlink, removeDirectory, list
     }
 
@@ -57,6 +59,7 @@ package enum DiskCall: Sendable {
         case .syncMap: .syncMap
         case .populate: .populate
         case .tryLock: .tryLock
+        case .tryShare: .tryShare
         case .unlock: .unlock
         case .queryLock: .queryLock
         case .makeDirectory: .makeDirectory
@@ -76,8 +79,8 @@ package enum DiskCall: Sendable {
         case .size(let file), .read(let file, _, _), .write(let file, _, _), .syncData(let file),
             .sync(let file), .truncate(let file, _), .allocate(let file, _, _),
             .startWriteback(let file, _, _), .map(let file, _, _), .syncMap(let file, _),
-            .populate(let file, _, _), .tryLock(let file, _), .unlock(let file, _),
-            .queryLock(let file, _):
+            .populate(let file, _, _), .tryLock(let file, _), .tryShare(let file, _),
+            .unlock(let file, _), .queryLock(let file, _):
             file.path
         }
     }

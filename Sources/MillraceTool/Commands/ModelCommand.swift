@@ -4,13 +4,39 @@ internal import Millrace
 /// `millrace model`: what is in the model repository.
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Lists, shows, imports and exports models.",
-        subcommands: [List.self, Show.self, Import.self, Export.self])
+        commandName: "model",
+        abstract: "Lists, shows, names, checks, tries, imports and exports models.",
+        subcommands: [
+            List.self, Show.self, Import.self, Export.self, Promote.self, Rollback.self, Prune.self,
+            Verify.self, Predict.self,
+        ])
 
     /// A model in the list.
     struct Entry: Codable {
         let name: String
         let versions: [Int]
+        /// The version that each alias names; `latest` is what the name alone means.
+        let aliases: [String: Int]
+        /// Whether `latest` was rolled back and stays until the next promotion.
+        let rolledBack: Bool
+
+        init(_ name: String, in repository: ModelRepository) throws {
+            self.name = name
+            versions = try repository.versions(of: name)
+            let aliases = try repository.aliases(of: name)
+            self.aliases = aliases.versions
+            rolledBack = aliases.isRolledBack
+        }
+
+        /// The aliases for people, what the name alone means first.
+        var aliasesText: String {
+            let latest = aliases[ModelReference.latest].map {
+                "latest \($0)" + (rolledBack ? " (rolled back)" : "")
+            }
+            let others = aliases.filter { $0.key != ModelReference.latest }
+                .sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            return ((latest.map { [$0] } ?? []) + others).joined(separator: ", ")
+        }
     }
 
     struct List: ParsableCommand {
@@ -23,33 +49,60 @@ struct ModelCommand: ParsableCommand {
         func run() throws {
             let entries = try ExitStatus.coded {
                 let repository = ModelRepository(path: places.models)
-                return try repository.names().map {
-                    Entry(name: $0, versions: try repository.versions(of: $0))
-                }
+                return try repository.names().map { try Entry($0, in: repository) }
             }
             if json { return try JSONText.print(entries) }
             let table = TextTable(
-                columns: [.text("model"), .number("newest"), .number("versions")],
-                rows: entries.map { [$0.name, "\($0.versions.last ?? 0)", "\($0.versions.count)"] })
+                columns: [
+                    .text("model"), .number("newest"), .number("versions"), .text("aliases"),
+                ],
+                rows: entries.map {
+                    [
+                        $0.name, "\($0.versions.last ?? 0)", "\($0.versions.count)",
+                        $0.aliasesText,
+                    ]
+                })
             for line in table.linesOnOutput() { print(line) }
+        }
+    }
+
+    /// A manifest with the names that its version has now.
+    struct Shown: Encodable {
+        let manifest: Manifest
+        let aliases: [String]
+
+        private enum CodingKeys: String, CodingKey { case aliases }
+
+        func encode(to encoder: any Encoder) throws {
+            try manifest.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(aliases, forKey: .aliases)
         }
     }
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Prints a version's manifest as JSON.",
+            abstract: "Prints a version's manifest and aliases as JSON.",
             discussion: "Example: millrace model show flights-delay@3")
 
-        @Argument(help: "NAME, or NAME@VERSION for another than the newest.") var model: String
+        @Argument(help: ArgumentHelp(ModelCommand.referenceHelp)) var model: String
         @OptionGroup var places: DataOptions
+        @Flag(help: "Print one JSON document, as without it.") var json = false
 
         func run() throws {
-            let manifest = try ExitStatus.coded {
+            let shown = try ExitStatus.coded {
                 let repository = ModelRepository(path: places.models)
-                let (name, version) = try ModelCommand.version(model, in: repository)
-                return try repository.manifest(name, version: version)
+                let reference = try ModelReference(parsing: model)
+                let version = try repository.version(of: reference)
+                return Shown(
+                    manifest: try repository.manifest(reference.name, version: version),
+                    aliases: try repository.aliases(of: reference.name).names(of: version))
             }
-            try JSONText.print(manifest)
+            try JSONText.print(shown)
         }
     }
+
+    /// How a version is named on the command line.
+    static let referenceHelp =
+        "NAME for the newest version or the one rolled back to, NAME@7, or NAME@ALIAS."
 }

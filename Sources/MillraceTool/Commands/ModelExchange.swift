@@ -1,21 +1,58 @@
 internal import ArgumentParser
 internal import Millrace
+internal import MillraceModels
 internal import MillraceSystem
 
 extension ModelCommand {
     /// `millrace model import`.
     struct Import: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Publishes a model of another program from an ONNX file.",
+            abstract: "Publishes a model of another program from an ONNX or safetensors file.",
             discussion: """
-                scikit-learn's, PyTorch's and Keras's linear models and MLPs are understood.
+                ONNX: scikit-learn's, PyTorch's and Keras's linear models and MLPs are understood.
+                safetensors: float32 tensors named as those of a torch.nn.Sequential, N.weight of
+                [outputs, inputs] and N.bias. Such a file does not say what layers apply: --head,
+                and with hidden layers --activation, do.
 
                 Example: millrace model import classifier.onnx --name flights-delay
+                Example: millrace model import net.safetensors --name digits --activation relu \\
+                  --head softmax
                 """)
 
-        @Argument(help: "The ONNX file.") var file: String
+        @Argument(help: "The file; a name that ends in .safetensors says which it is.")
+        var file: String
         @Option(help: "The name under which it is published.") var name: String
+        @Option(
+            help: ArgumentHelp(
+                "safetensors: what hidden layers apply: "
+                    + Activation.allCases.map(\.rawValue).joined(separator: ", ") + "."),
+            transform: { try choice($0) })
+        var activation: Activation?
+        @Option(
+            help: ArgumentHelp(
+                "safetensors: what the last layer's sums become: "
+                    + Head.allCases.map(\.rawValue).joined(separator: ", ") + "."),
+            transform: { try choice($0) })
+        var head: Head?
+        @Option(help: "safetensors: the classes in their order, as in late,on-time.")
+        var labels: String?
+        @Option(help: "safetensors: the features in their order, as in age,height.")
+        var features: String?
         @OptionGroup var places: DataOptions
+
+        private var isSafetensors: Bool { file.lowercased().hasSuffix(".safetensors") }
+
+        func validate() throws {
+            if isSafetensors, head == nil {
+                throw ValidationError("a safetensors file needs --head")
+            }
+            if !isSafetensors, activation != nil || head != nil || labels != nil || features != nil
+            {
+                throw ValidationError(
+                    "--activation, --head, --labels and --features are for files that end in "
+                        + ".safetensors; an ONNX file says these itself")
+            }
+        }
 
         func run() throws {
             let version = try ExitStatus.coded {
@@ -23,12 +60,25 @@ extension ModelCommand {
                     throw PipelineError(
                         .noInput, "there is no such file", advice: "Check the path.", file: file)
                 }
-                let bytes = try Files.read(file, maxBytes: Model.maxONNXBytes)
-                let model = try refusing(file) { () throws(ONNXError) in try Model(onnx: bytes) }
                 return try ModelRepository(path: places.models).publish(
-                    model, as: name, Publication(key: ""))
+                    model(), as: name, Publication(key: ""))
             }
             print("\(name)@\(version)")
+        }
+
+        private func model() throws -> Model {
+            if isSafetensors, let head {
+                return try Model(
+                    safetensors: Files.read(file, maxBytes: Model.maxSafetensorsBytes),
+                    path: file, activation: activation, head: head, labels: Self.list(labels),
+                    featureNames: Self.list(features))
+            }
+            let bytes = try Files.read(file, maxBytes: Model.maxONNXBytes)
+            return try refusing(file) { () throws(ONNXError) in try Model(onnx: bytes) }
+        }
+
+        private static func list(_ text: String?) -> [String] {
+            text?.split(separator: ",", omittingEmptySubsequences: false).map(String.init) ?? []
         }
     }
 
@@ -38,36 +88,22 @@ extension ModelCommand {
             abstract: "Writes a version as an ONNX file.",
             discussion: "Example: millrace model export flights-delay@3 delay.onnx")
 
-        @Argument(help: "NAME, or NAME@VERSION for another than the newest.") var model: String
+        @Argument(help: ArgumentHelp(ModelCommand.referenceHelp)) var model: String
         @Argument(help: "The ONNX file to write; one that is there is replaced.") var file: String
         @OptionGroup var places: DataOptions
 
         func run() throws {
             try ExitStatus.coded {
                 let repository = ModelRepository(path: places.models)
-                let (name, version) = try ModelCommand.version(model, in: repository)
-                let loaded = try repository.load(name, version: version)
+                let reference = try ModelReference(parsing: model)
+                let loaded = try repository.load(
+                    reference.name, version: repository.version(of: reference))
                 let bytes = try refusing(file) { () throws(ONNXError) in try loaded.model.onnx() }
                 do throws(SystemError) { try Files.writeDurably(file, bytes) } catch {
                     throw PipelineError(.cannotCreate, error.description)
                 }
             }
         }
-    }
-
-    /// The name and the version that NAME or NAME@VERSION means.
-    static func version(
-        _ text: String, in repository: ModelRepository
-    ) throws -> (name: String, version: Int) {
-        let parts = text.split(separator: "@", maxSplits: 1).map(String.init)
-        let name = parts.first ?? text
-        let wanted = parts.count > 1 ? Int(parts[1]) : try repository.latest(of: name)
-        guard let version = wanted else {
-            throw PipelineError(
-                .noInput, "there is no version of model '\(text)' in \(repository.path)",
-                advice: "millrace model list shows what there is.")
-        }
-        return (name, version)
     }
 }
 
@@ -78,4 +114,15 @@ private func refusing<R>(_ file: String, _ body: () throws(ONNXError) -> R) thro
     do { return try body() } catch {
         throw PipelineError(.badData, error.description, file: file)
     }
+}
+
+/// The case of that name, for options.
+private func choice<Choice: CaseIterable & RawRepresentable<String>>(
+    _ text: String
+) throws -> Choice {
+    guard let found = Choice(rawValue: text) else {
+        let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("'\(text)' is none of \(names)")
+    }
+    return found
 }

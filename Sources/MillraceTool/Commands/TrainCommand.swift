@@ -56,6 +56,7 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "What all random numbers come from.") var seed: UInt64 = 1
     @Option(help: "Rows between two published versions. Default: one, at the end.")
     var publishEvery: Int?
+    @Option(help: "How many of the newest versions stay. Default: all.") var keepVersions: Int?
     @Option(help: "Hold out every so-manieth row, to judge versions by.") var holdOut: Int?
     @Option(help: "Write a report to this HTML file.") var report: String?
     @Flag(help: "Print the summary as one JSON document.") var json = false
@@ -104,6 +105,7 @@ struct TrainCommand: ParsableCommand {
             optimizer: optimizer.optimizer, batchRows: batch, epochs: epochs, seed: seed,
             publishEveryRows: publishEvery)
         if let rate { stage.optimizer = stage.optimizer.with(rate: rate) }
+        stage.keepVersions = keepVersions
         if sequential { stage.mode = .sequential }
         stage.holdOut = holdOut.map { .every(rows: $0) }
         return PipelineDefinition(

@@ -23,6 +23,7 @@ import Testing
         #expect(try file.tryLock(byte: 7))
         #expect(try !file.isLocked(byte: 7))
         try file.unlock(byte: 7)
+        #expect(try file.tryShare(byte: 7))
         let map = try file.map(bytes: 8192, writable: true)
         _ = try map.populate(from: 4096, bytes: 10)
         map.word(at: 192).storeReleasing(0x0102_0304)

@@ -23,6 +23,19 @@ import Testing
         #expect(try one.isLocked(byte: 5))
     }
 
+    @Test func aSharedLockKeepsOutTheExclusiveOneAlone() throws {
+        let one = try FileHandle(directory.file("locks"), .createNew)
+        let two = try FileHandle(directory.file("locks"), .read)
+        let three = try FileHandle(directory.file("locks"), .readWrite)
+        #expect(try one.tryShare(byte: 5) && two.tryShare(byte: 5))
+        #expect(try !three.tryLock(byte: 5))
+        try one.unlock(byte: 5)
+        #expect(try !three.tryLock(byte: 5))
+        try two.unlock(byte: 5)
+        #expect(try three.tryLock(byte: 5))
+        #expect(try !two.tryShare(byte: 5))
+    }
+
     @Test func identityFollowsTheFileAndNotItsName() throws {
         let file = try FileHandle(directory.file("a"), .createNew)
         try Files.renameDurably(directory.file("a"), directory.file("b"))

@@ -37,8 +37,8 @@ struct DiskRecorder {
         case .makeDirectory(let path): create(path, isDirectory: true)
         case .rename(let from, let to): renamed(from, to)
         case .unlink(let path), .removeDirectory(let path): removed(path)
-        case .status, .size, .read, .startWriteback, .map, .populate, .tryLock, .unlock,
-            .queryLock, .list:
+        case .status, .size, .read, .startWriteback, .map, .populate, .tryLock, .tryShare,
+            .unlock, .queryLock, .list:
             break
         }
     }

@@ -1,6 +1,7 @@
 internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceGroups
+internal import MillraceRepository
 
 extension DefinitionParser {
     /// The keys that every stage has; `kind` decides which others.
@@ -142,27 +143,17 @@ extension DefinitionParser {
     }
 
     private func score(_ fields: Fields<ScoreKey>) throws(PipelineError) -> ScoreStage {
-        let (model, version) = try modelReference(fields.required(.model))
-        return ScoreStage(
-            from: try fields.reference(.from), to: try fields.reference(.to), model: model,
-            version: version, kernels: try kernels(fields[.kernels]))
+        ScoreStage(
+            from: try fields.reference(.from), to: try fields.reference(.to),
+            model: try modelReference(fields.required(.model)),
+            kernels: try kernels(fields[.kernels]))
     }
 
-    private func modelReference(
-        _ value: YAMLValue
-    ) throws(PipelineError) -> (name: String, version: Int?) {
+    private func modelReference(_ value: YAMLValue) throws(PipelineError) -> ModelReference {
         let text = try decoder.text(value, "model")
-        guard let at = text.firstIndex(of: "@") else {
-            try decoder.name(text, "model", at: value.position)
-            return (text, nil)
+        do throws(RepositoryError) { return try ModelReference(parsing: text) } catch {
+            throw decoder.error("model: \(error.description)", at: value.position)
         }
-        let name = String(text[..<at])
-        try decoder.name(name, "model", at: value.position)
-        guard let version = Int(text[text.index(after: at)...]), version > 0 else {
-            throw decoder.mismatch(
-                "model", "a name, or a name and a version as in flights-delay@7", value)
-        }
-        return (name, version)
     }
 
     /// The kernels to compute with; nil is the best that the processor has.

@@ -21,6 +21,12 @@ extension DefinitionParser {
         case everyRows
     }
 
+    private enum PublishKey: String, CaseIterable {
+        case everyRows, keepVersions
+    }
+
+    private static let intervals = 1...(1 << 50)
+    private static let versionCounts = 1...1_000_000
     private static let classCounts = 2...TopicDefinition.maxFeatures
     private static let layerSizes = 1...65_536
     private static let maxLayers = 32
@@ -42,8 +48,8 @@ extension DefinitionParser {
             epochs: try fields.integer(.epochs, default: 1, in: 1...100_000),
             seed: UInt64(try fields.integer(.seed, default: 1, in: 0...Int.max)),
             regularization: try regularization(fields),
-            publishEveryRows: try interval(fields, .publish),
-            checkpointEveryRows: try interval(fields, .checkpoint))
+            checkpointEveryRows: try checkpointRows(fields[.checkpoint]))
+        if let publish = fields[.publish] { try self.publish(publish, of: &stage) }
         (stage.schedule, stage.warmUpSteps) = try schedule(fields[.schedule])
         stage.loss = try loss(fields[.loss])
         stage.classWeights = try classWeights(fields[.classWeights])
@@ -129,12 +135,21 @@ extension DefinitionParser {
             objective: objective)
     }
 
-    private func interval(
-        _ fields: Fields<TrainKey>, _ key: TrainKey
-    ) throws(PipelineError) -> Int? {
-        guard let value = fields[key] else { return nil }
-        let interval = try Fields<IntervalKey>(value, of: key.rawValue, decoder)
+    private func checkpointRows(_ value: YAMLValue?) throws(PipelineError) -> Int? {
+        guard let value else { return nil }
+        let fields = try Fields<IntervalKey>(value, of: "checkpoint", decoder)
         return try decoder.integer(
-            interval.required(.everyRows), "everyRows", in: 1...(1 << 50))
+            fields.required(.everyRows), "everyRows", in: Self.intervals)
+    }
+
+    private func publish(
+        _ value: YAMLValue, of stage: inout TrainStage
+    ) throws(PipelineError) {
+        let fields = try Fields<PublishKey>(value, of: "publish", decoder)
+        stage.keepVersions = try fields.optionalInteger(.keepVersions, in: Self.versionCounts)
+        // One of the two says what the key is there for.
+        guard fields[.everyRows] != nil || stage.keepVersions == nil else { return }
+        stage.publishEveryRows = try decoder.integer(
+            fields.required(.everyRows), "everyRows", in: Self.intervals)
     }
 }
