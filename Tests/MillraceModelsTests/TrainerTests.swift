@@ -1,3 +1,4 @@
+import MillraceCompute
 import MillraceModels
 import Testing
 
@@ -25,6 +26,35 @@ import Testing
         let later = try trainer.model().input
         #expect(later.mean == [4, 16.0 / 3])
         #expect(abs(later.scale[0] - 1 / Float(5).squareRoot()) < 1e-6)
+    }
+
+    /// OpenBLAS and all own kernels are engines of the same training.
+    @Test(arguments: [UpdateMode.miniBatch, .sequential])
+    func everyKernelSetLearnsTheSameButForRounding(_ mode: UpdateMode) throws {
+        var draw = Draw(54)
+        let rows = 60
+        let features = (0..<rows * 7).map { _ in draw.number() }
+        let labels = (0..<rows).map { features[$0 * 7] + features[$0 * 7 + 1] > 0 ? Float(1) : 0 }
+        var outcomes: [(model: Model, loss: Double)] = []
+        for kernels in KernelSet.available {
+            var options = TrainingOptions(.logistic, features: 7)
+            options.mode = mode
+            options.optimizer = .sgd(rate: 0.3)
+            if mode == .miniBatch { options.hidden = [11, 5] }
+            var trainer = try Trainer(options, kernels: kernels)
+            #expect(trainer.kernels == kernels)
+            var loss = 0.0
+            for _ in 0..<60 { loss = try trainer.learn(features, labels).loss }
+            outcomes.append((try trainer.model(), loss))
+        }
+        let first = try #require(outcomes.first)
+        #expect(outcomes.count > 1 && first.loss < 0.5)
+        for other in outcomes.dropFirst() {
+            #expect(abs(other.loss - first.loss) < 1e-4)
+            for (mine, theirs) in zip(first.model.layers, other.model.layers) {
+                #expect(zip(mine.weights, theirs.weights).allSatisfy { abs($0 - $1) < 1e-3 })
+            }
+        }
     }
 
     @Test func theBatchIsPredictedAsByTheModelBeforeIt() throws {

@@ -206,6 +206,7 @@ import Testing
                     gate: {margin: 0.1, rows: 500}
                     drift: {threshold: 3, shift: 0.5}
                     publish: {keepVersions: 4}
+                    kernels: blas
                 """)
         let pipeline = try PipelineDefinition.parse(text, file: "p.yaml")
         guard case .train(let found) = pipeline.stages[1].work else {
@@ -224,6 +225,7 @@ import Testing
         wanted.gate = PublishGate(margin: 0.1, rows: 500)
         wanted.drift = DriftDetection(threshold: 3, shift: 0.5)
         wanted.keepVersions = 4
+        wanted.kernels = .blas
         #expect(found == wanted)
     }
 

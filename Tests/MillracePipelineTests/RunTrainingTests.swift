@@ -1,5 +1,6 @@
 import Logging
 import Millrace
+import MillraceCompute
 import MillraceModels
 import MillraceSystem
 import MillraceTestSupport
@@ -234,6 +235,20 @@ import Testing
         #expect(last.gate?.loss.map { $0.isFinite } == true)
     }
 
+    /// The kernels that a stage asks for are those that it computes with.
+    @Test func aStageTrainsWithItsKernels() throws {
+        var trained: [[UInt8]] = []
+        for kernels in [KernelSet.blas, .portable, .portable] {
+            let outcome = try Fixture(counts: [600, 600]).run(cores: [Self.cores[0]]) {
+                $0.learner.hidden = [40]
+                $0.kernels = kernels
+            }
+            #expect(outcome.content.position.kernels == kernels.rawValue)
+            trained.append(outcome.content.trainer)
+        }
+        #expect(trained[0] != trained[1] && trained[1] == trained[2])
+    }
+
     /// A checkpoint of other kernels goes on, and it is said that bits may differ; one of other
     /// settings, or a damaged one, is refused.
     @Test func checkpointsAreWhatTheySay() throws {
@@ -242,6 +257,7 @@ import Testing
         let path = fixture.directory.path + "/groups/learn/checkpoint"
         let first = try fixture.run(cores: core) { _ in }
         var position = first.content.position
+        #expect(position.kernels == KernelSet.best.rawValue)
         position.kernels = "neon"
         try TrainingCheckpoint.save(position, trainer: first.content.trainer, to: path)
         let lines = Lines()

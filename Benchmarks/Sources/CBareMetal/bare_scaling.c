@@ -23,7 +23,8 @@ struct worker {
 static void *run(void *argument) {
     struct worker *worker = argument;
     bare_pin(worker->core);
-    void *place = aligned_alloc(64, bare_batch_bytes());
+    // Room for the sums too, where no batch is in use.
+    void *place = aligned_alloc(64, bare_batch_bytes() + 64);
     // A first turn, so that memory and code are there.
     int64_t units = place ? worker->work(place, 0) : -ENOMEM;
     pthread_barrier_wait(worker->start);
