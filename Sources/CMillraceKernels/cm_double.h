@@ -40,13 +40,16 @@ CM_INLINE vd choose_double(vl mask, vd a, vd b) {
 #define CM_ROUND 6755399441055744.0
 
 // The polynomial of exp(r) for |r| <= ln(2) / 2: Taylor's, to the eleventh power.
-#define CM_EXP_POLYNOMIAL(r, q, FMA, C)                                                            \
-    FMA(q, FMA(q *q, FMA(q *q, FMA(r, C(2.505210838544172e-08), C(2.755731922398589e-07)),         \
-                         FMA(q, FMA(r, C(2.7557319223985893e-06), C(2.48015873015873e-05)),        \
-                             FMA(r, C(1.984126984126984e-04), C(1.3888888888888889e-03)))),        \
-               FMA(q, FMA(r, C(8.333333333333333e-03), C(4.1666666666666664e-02)),                 \
-                   FMA(r, C(0.16666666666666666), C(0.5)))),                                       \
-        1.0 + r)
+// `C` makes a constant of r's type, q is r * r.
+#define CM_EXP_POLYNOMIAL(r, q, C)                                                                 \
+    CM_FMA(q,                                                                                      \
+           CM_FMA(q *q,                                                                            \
+                  CM_FMA(q *q, CM_FMA(r, C(2.505210838544172e-08), C(2.755731922398589e-07)),      \
+                         CM_FMA(q, CM_FMA(r, C(2.7557319223985893e-06), C(2.48015873015873e-05)),  \
+                                CM_FMA(r, C(1.984126984126984e-04), C(1.3888888888888889e-03)))),  \
+                  CM_FMA(q, CM_FMA(r, C(8.333333333333333e-03), C(4.1666666666666664e-02)),        \
+                         CM_FMA(r, C(0.16666666666666666), C(0.5)))),                              \
+           1.0 + r)
 
 // exp(x) for x <= 0, within 2e-15 of it relatively; at least exp(-708).
 CM_INLINE vd exp_of_negative(vd x) {
@@ -56,11 +59,11 @@ CM_INLINE vd exp_of_negative(vd x) {
     vd r = CM_FMA(n, splat_double(-6.93147180369123816490e-01), x);
     r = CM_FMA(n, splat_double(-1.90821492927058770002e-10), r);
     vd q = r * r;
-    vd p = CM_EXP_POLYNOMIAL(r, q, CM_FMA, splat_double);
+    vd p = CM_EXP_POLYNOMIAL(r, q, splat_double);
     return p * (vd)(((vul)shifted + 1023) << 52);
 }
 
-// log(x) for a normal, positive x, within 2 ulp. Source: Sun Microsystems, fdlibm, e_log.c.
+// log(x) for a normal, positive x, within 2 ulp; infinity and what is no number stay. Source: Sun Microsystems, fdlibm, e_log.c.
 CM_INLINE vd log_of_normal(vd x) {
     // Mantissas from sqrt(1/2) to sqrt(2).
     vul bits = (vul)x - 0x3FE6A09E667F3BCDu + ((uint64_t)1023 << 52);
@@ -77,7 +80,8 @@ CM_INLINE vd log_of_normal(vd x) {
     p = CM_FMA(p, z, splat_double(6.666666666666735130e-01));
     vd half_square = 0.5 * f * f;
     vd low = CM_FMA(e, splat_double(1.90821492927058770002e-10), s * (half_square + p * z));
-    return CM_FMA(e, splat_double(6.93147180369123816490e-01), f - (half_square - low));
+    vd log = CM_FMA(e, splat_double(6.93147180369123816490e-01), f - (half_square - low));
+    return choose_double(x - x == 0.0, log, x);
 }
 
 // log(1 + x) for 0 <= x <= 1, relatively accurate.

@@ -8,6 +8,18 @@ CM_INLINE float first_number(const float *x, size_t stride, size_t rows) {
     return 0;
 }
 
+// What the sums of a column's differences from its origin, and of their squares, say. Differences are
+// taken from a number of the column itself: that one is then no farther from the mean than all
+// together are, so little is lost when its square is taken off again.
+CM_INLINE void finish_moments(double origin, double count, double sum, double power, double *mean,
+                              double *squares) {
+    const double share = count > 0 ? sum / count : 0;
+    const double rest = power - share * sum;
+    *mean = origin + share;
+    // A number that is none stays one.
+    *squares = rest < 0 ? 0 : rest;
+}
+
 // One column.
 static void column_moment(const float *x, size_t stride, size_t rows, double *count, double *mean,
                           double *squares) {
@@ -19,11 +31,8 @@ static void column_moment(const float *x, size_t stride, size_t rows, double *co
         sum += difference;
         power = CM_FMA(difference, difference, power);
     }
-    const double share = numbers > 0 ? sum / numbers : 0;
-    const double rest = power - share * sum;
     *count = numbers;
-    *mean = origin + share;
-    *squares = rest < 0 ? 0 : rest;
+    finish_moments(origin, numbers, sum, power, mean, squares);
 }
 
 #define CM_LINE 16                        // columns that are read together: a cache line
@@ -79,8 +88,7 @@ CM_INLINE void count_numbers(const float *x, size_t stride, size_t rows, double 
     for (size_t i = 0; i < CM_LINE; i++) count[i] = present[i / CM_LANES][i % CM_LANES];
 }
 
-// CM_LINE columns. Differences are taken from a number of the column itself: that one is then no
-// farther from the mean than all together are, so little is lost when its square is taken off again.
+// CM_LINE columns.
 static void line_moments(const float *x, size_t stride, size_t rows, double *count, double *mean,
                          double *squares) {
     differences d;
@@ -96,11 +104,8 @@ static void line_moments(const float *x, size_t stride, size_t rows, double *cou
         sum_differences(x, stride, rows, 0, &d);
     }
     for (size_t i = 0; i < CM_LINE; i++) {
-        const double share = count[i] > 0 ? d.sums[i] / count[i] : 0;
-        const double rest = d.squares[i] - share * d.sums[i];
-        mean[i] = (double)d.origins[i] + share;
-        // A number that is none stays one.
-        squares[i] = rest < 0 ? 0 : rest;
+        finish_moments((double)d.origins[i], count[i], d.sums[i], d.squares[i], mean + i,
+                       squares + i);
     }
 }
 

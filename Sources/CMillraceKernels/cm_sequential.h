@@ -57,7 +57,7 @@ CM_INLINE double probability_against(double x) {
     x = x < -708 ? -708 : x;
     double shifted = CM_FMA(x, 1.4426950408889634, CM_ROUND);
     double r = CM_FMA(shifted - CM_ROUND, -0.6931471805599453, x), q = r * r;
-    double p = CM_EXP_POLYNOMIAL(r, q, CM_FMA, (double));
+    double p = CM_EXP_POLYNOMIAL(r, q, (double));
     uint64_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits + 1023) << 52;

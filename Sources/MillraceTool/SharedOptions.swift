@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Logging
+internal import Millrace
 
 /// Where the data is; the same for every command.
 struct DataOptions: ParsableArguments {
@@ -16,6 +17,14 @@ struct DataOptions: ParsableArguments {
 
     var data: String { dataOption ?? Environment.text("MILLRACE_DATA") ?? "./millrace-data" }
     var models: String { modelsOption ?? Environment.text("MILLRACE_MODELS") ?? data + "/models" }
+
+    var repository: ModelRepository { ModelRepository(path: models) }
+
+    /// The model and the version that NAME, NAME@7 or NAME@ALIAS means now.
+    func find(_ text: String) throws(RepositoryError) -> (name: String, version: Int) {
+        let reference = try ModelReference(parsing: text)
+        return (reference.name, try repository.version(of: reference))
+    }
 }
 
 /// Variables of the environment.

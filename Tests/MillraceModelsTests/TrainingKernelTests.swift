@@ -98,9 +98,11 @@ import Testing
     func sumsThatAreNoNumbersCostNoNumber(_ kernels: KernelSet) {
         var judgement = LossFunction.Judgement()
         for classes in [1, 2, 10] {
-            for bad in [Float.nan, .infinity] {
+            for (bad, place) in [Float.nan, .infinity].flatMap({ bad in
+                (0..<classes).map { (bad, $0) }
+            }) {
                 var sums = [Float](repeating: 1, count: 5 * classes)
-                sums[2 * classes] = bad
+                sums[2 * classes + place] = bad
                 judgement.reserve(rows: 5, width: classes)
                 let labels: [Float] = [0, 0, 0, 0, 0]
                 if classes == 1 {

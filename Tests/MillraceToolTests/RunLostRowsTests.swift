@@ -18,17 +18,21 @@ import Testing
         try writer.append(&builder)
     }
 
-    @Test func rowsThatAreLostAreNotPassedOver() throws {
-        let workshop = try Workshop()
-        #expect(try workshop.run().code == 0)
-        let data = try DataDirectory(workshop.data, create: false)
-        try append(40, to: data.topic("rows"))
-        // All that was there is too old; what comes now stays.
+    /// All that is there is too old; what comes afterwards stays.
+    private func removeAllRows(of data: DataDirectory) throws {
         _ = try data.alterTopic(
             "rows", TopicAlteration(retention: RetentionPolicy(milliseconds: 1)))
         PinnedThread.sleep(nanoseconds: 20_000_000)
         try data.topic("rows").applyRetention()
         _ = try data.alterTopic("rows", TopicAlteration(retention: .keep))
+    }
+
+    @Test func rowsThatAreLostAreNotPassedOver() throws {
+        let workshop = try Workshop()
+        #expect(try workshop.run().code == 0)
+        let data = try DataDirectory(workshop.data, create: false)
+        try append(40, to: data.topic("rows"))
+        try removeAllRows(of: data)
         try append(20, to: data.topic("rows"))
         #expect(try data.topic("rows").startOffset(partition: 0) == 100)
 
@@ -57,11 +61,7 @@ import Testing
         #expect(try workshop.run().code == 0)
         let data = try DataDirectory(workshop.data, create: false)
         try append(40, to: data.topic("rows"))
-        _ = try data.alterTopic(
-            "rows", TopicAlteration(retention: RetentionPolicy(milliseconds: 1)))
-        PinnedThread.sleep(nanoseconds: 20_000_000)
-        try data.topic("rows").applyRetention()
-        _ = try data.alterTopic("rows", TopicAlteration(retention: .keep))
+        try removeAllRows(of: data)
         try append(20, to: data.topic("rows"))
 
         let learn = ["--stage", "learn"]
@@ -79,11 +79,7 @@ import Testing
         let workshop = try Workshop()
         #expect(try workshop.run().code == 0)
         let data = try DataDirectory(workshop.data, create: false)
-        _ = try data.alterTopic(
-            "rows", TopicAlteration(retention: RetentionPolicy(milliseconds: 1)))
-        PinnedThread.sleep(nanoseconds: 20_000_000)
-        try data.topic("rows").applyRetention()
-        _ = try data.alterTopic("rows", TopicAlteration(retention: .keep))
+        try removeAllRows(of: data)
         try append(20, to: data.topic("rows"))
         // As if the stage had never run.
         try Files.removeTree(workshop.data + "/topics/scores")

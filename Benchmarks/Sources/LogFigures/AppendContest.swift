@@ -1,3 +1,4 @@
+internal import BenchmarkSupport
 internal import MillraceLog
 
 /// Appending batches that are built already, a new topic for each sample.

@@ -1,27 +1,6 @@
+internal import BenchmarkSupport
 internal import FoundationEssentials
 internal import MillraceLog
-
-/// A directory for files of a benchmark, removed with the value.
-///
-/// It is made in `MILLRACE_BENCHMARK_DIR`, or where temporary files go.
-final class WorkDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        let place =
-            ProcessInfo.processInfo.environment["MILLRACE_BENCHMARK_DIR"]
-            ?? FileManager.default.temporaryDirectory.path()
-        path = place + "/millrace-\(UUID())"
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch {
-            print("cannot remove \(path): \(error)")
-        }
-    }
-}
 
 /// A topic of one partition in a directory of its own, for rows of float32, 64 unless said.
 final class DigitLog: Sendable {

@@ -1,5 +1,5 @@
+internal import BenchmarkSupport
 internal import CInferencePeers
-internal import FoundationEssentials
 internal import Logging
 internal import Millrace
 
@@ -9,7 +9,7 @@ final class Stream {
     private static let topicName = "digits"
 
     let rows: Rows
-    private let directory: String
+    private let work: WorkDirectory
     private let data: DataDirectory
     private let topic: Topic
     private var runs = 0
@@ -17,9 +17,8 @@ final class Stream {
     /// Writes `labels` of `rows` to a topic.
     init(_ rows: Rows, labels: [Float], partitions: Int) throws {
         self.rows = rows
-        let place = ProcessInfo.processInfo.environment["MILLRACE_BENCHMARK_DIR"] ?? "/tmp"
-        directory = "\(place)/millrace-training-record-\(UUID())"
-        data = try DataDirectory(directory, create: true)
+        work = try WorkDirectory()
+        data = try DataDirectory(work.path, create: true)
         topic = try data.topic(
             Self.topicName,
             creating: TopicConfiguration(
@@ -43,12 +42,6 @@ final class Stream {
         }
     }
 
-    deinit {
-        do { try FileManager.default.removeItem(atPath: directory) } catch {
-            print("cannot remove \(directory): \(error)")
-        }
-    }
-
     /// Nanoseconds a row of decoding alone.
     func decode() throws -> Double {
         let begin = ip_now()
@@ -69,10 +62,10 @@ final class Stream {
             learner: LearnerDefinition(objective: .logistic))
         change(&stage)
         let definition = PipelineDefinition(
-            topics: [try .existing(Self.topicName, data: directory)],
+            topics: [try .existing(Self.topicName, data: work.path)],
             stages: [StageDefinition(name: "train-\(runs)", work: .train(stage))])
         let run = try PipelineRun(
-            definition, options: RunOptions(data: directory, cores: cores, sharesCores: true),
+            definition, options: RunOptions(data: work.path, cores: cores, sharesCores: true),
             logger: Logger(label: "training-record"))
         return try run.run().summary.seconds * 1e9 / Double(rows.count)
     }

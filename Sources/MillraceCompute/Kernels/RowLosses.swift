@@ -11,28 +11,9 @@ package enum RowLosses {
         _ sums: [Float], labels: Span<Float>, factors: [Float], rows: Int,
         outputs: inout [Float], delta: inout [Float], costs: inout [Double], _ kernels: KernelSet
     ) -> Int {
-        check(
-            sums.count, labels, factors, rows, 2, outputs.count, delta.count, costs.count, wide: 1)
-        guard rows > 0 else { return 0 }
-        let table = KernelTable(kernels)
-        let hasFactors = !factors.isEmpty
-        // SAFETY: all of them hold the rows, which `check` has made sure of.
-        return unsafe sums.withUnsafeBufferPointer { sums in
-            unsafe labels.withUnsafeBufferPointer { labels in
-                unsafe factors.withUnsafeBufferPointer { factors in
-                    unsafe outputs.withUnsafeMutableBufferPointer { outputs in
-                        unsafe delta.withUnsafeMutableBufferPointer { delta in
-                            unsafe costs.withUnsafeMutableBufferPointer { costs in
-                                unsafe table.functions.pointee.judge_logistic(
-                                    sums.baseAddress, labels.baseAddress,
-                                    hasFactors ? factors.baseAddress : nil, rows,
-                                    outputs.baseAddress, delta.baseAddress, costs.baseAddress)
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        judge(
+            sums, wide: 1, classes: 2, labels: labels, factors: factors, rows: rows,
+            outputs: &outputs, delta: &delta, costs: &costs, kernels)
     }
 
     /// Rows with a sum for each of `classes` classes; otherwise as `logistic`.
@@ -40,23 +21,42 @@ package enum RowLosses {
         _ sums: [Float], classes: Int, labels: Span<Float>, factors: [Float], rows: Int,
         outputs: inout [Float], delta: inout [Float], costs: inout [Double], _ kernels: KernelSet
     ) -> Int {
-        check(
-            sums.count, labels, factors, rows, classes, outputs.count, delta.count, costs.count,
-            wide: classes)
+        precondition(classes > 1, "one class is no choice")
+        return judge(
+            sums, wide: classes, classes: classes, labels: labels, factors: factors, rows: rows,
+            outputs: &outputs, delta: &delta, costs: &costs, kernels)
+    }
+
+    /// Rows of `wide` sums; those with one sum are of two classes.
+    private static func judge(
+        _ sums: [Float], wide: Int, classes: Int, labels: Span<Float>, factors: [Float], rows: Int,
+        outputs: inout [Float], delta: inout [Float], costs: inout [Double], _ kernels: KernelSet
+    ) -> Int {
+        check(labels, rows: rows, classes: classes)
+        precondition(
+            rows >= 0 && min(sums.count, outputs.count, delta.count) >= rows * wide
+                && costs.count >= rows && (factors.isEmpty || factors.count >= rows),
+            "rows beyond their end")
         guard rows > 0 else { return 0 }
         let table = KernelTable(kernels)
         let hasFactors = !factors.isEmpty
-        // SAFETY: all of them hold the rows, and labels are classes, which `check` has made sure of.
+        // SAFETY: all of them hold the rows, and labels are classes, as has been made sure of.
         return unsafe sums.withUnsafeBufferPointer { sums in
             unsafe labels.withUnsafeBufferPointer { labels in
                 unsafe factors.withUnsafeBufferPointer { factors in
                     unsafe outputs.withUnsafeMutableBufferPointer { outputs in
                         unsafe delta.withUnsafeMutableBufferPointer { delta in
                             unsafe costs.withUnsafeMutableBufferPointer { costs in
-                                unsafe table.functions.pointee.judge_softmax(
-                                    sums.baseAddress, classes, labels.baseAddress,
-                                    hasFactors ? factors.baseAddress : nil, rows,
-                                    outputs.baseAddress, delta.baseAddress, costs.baseAddress)
+                                let functions = unsafe table.functions.pointee
+                                let weights = hasFactors ? factors.baseAddress : nil
+                                return wide == 1
+                                    ? unsafe functions.judge_logistic(
+                                        sums.baseAddress, labels.baseAddress, weights, rows,
+                                        outputs.baseAddress, delta.baseAddress, costs.baseAddress)
+                                    : unsafe functions.judge_softmax(
+                                        sums.baseAddress, classes, labels.baseAddress, weights,
+                                        rows, outputs.baseAddress, delta.baseAddress,
+                                        costs.baseAddress)
                             }
                         }
                     }
@@ -65,14 +65,8 @@ package enum RowLosses {
         }
     }
 
-    private static func check(
-        _ sums: Int, _ labels: Span<Float>, _ factors: [Float], _ rows: Int, _ classes: Int,
-        _ outputs: Int, _ delta: Int, _ costs: Int, wide: Int
-    ) {
-        precondition(
-            rows >= 0 && wide > 0 && min(sums, outputs, delta) >= rows * wide && costs >= rows
-                && labels.count >= rows && (factors.isEmpty || factors.count >= rows),
-            "rows beyond their end")
+    private static func check(_ labels: Span<Float>, rows: Int, classes: Int) {
+        precondition(labels.count >= rows, "rows beyond their end")
         var outside = 0
         for row in 0..<rows where !(labels[row] >= 0 && labels[row] < Float(classes)) {
             outside += 1

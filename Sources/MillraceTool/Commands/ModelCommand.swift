@@ -48,7 +48,7 @@ struct ModelCommand: ParsableCommand {
 
         func run() throws {
             let entries = try ExitStatus.coded {
-                let repository = ModelRepository(path: places.models)
+                let repository = places.repository
                 return try repository.names().map { try Entry($0, in: repository) }
             }
             if json { return try JSONText.print(entries) }
@@ -91,12 +91,10 @@ struct ModelCommand: ParsableCommand {
 
         func run() throws {
             let shown = try ExitStatus.coded {
-                let repository = ModelRepository(path: places.models)
-                let reference = try ModelReference(parsing: model)
-                let version = try repository.version(of: reference)
+                let (name, version) = try places.find(model)
                 return Shown(
-                    manifest: try repository.manifest(reference.name, version: version),
-                    aliases: try repository.aliases(of: reference.name).names(of: version))
+                    manifest: try places.repository.manifest(name, version: version),
+                    aliases: try places.repository.aliases(of: name).names(of: version))
             }
             try JSONText.print(shown)
         }

@@ -60,7 +60,7 @@ extension ModelCommand {
                     throw PipelineError(
                         .noInput, "there is no such file", advice: "Check the path.", file: file)
                 }
-                return try ModelRepository(path: places.models).publish(
+                return try places.repository.publish(
                     model(), as: name, Publication(key: ""))
             }
             print("\(name)@\(version)")
@@ -94,10 +94,8 @@ extension ModelCommand {
 
         func run() throws {
             try ExitStatus.coded {
-                let repository = ModelRepository(path: places.models)
-                let reference = try ModelReference(parsing: model)
-                let loaded = try repository.load(
-                    reference.name, version: repository.version(of: reference))
+                let found = try places.find(model)
+                let loaded = try places.repository.load(found.name, version: found.version)
                 let bytes = try refusing(file) { () throws(ONNXError) in try loaded.model.onnx() }
                 do throws(SystemError) { try Files.writeDurably(file, bytes) } catch {
                     throw PipelineError(.cannotCreate, error.description)

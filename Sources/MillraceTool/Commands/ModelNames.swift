@@ -24,11 +24,10 @@ extension ModelCommand {
 
         func run() throws {
             let (name, changes) = try ExitStatus.coded {
-                let repository = ModelRepository(path: places.models)
-                let reference = try ModelReference(parsing: model)
-                let changes = try repository.promote(
-                    reference.name, version: repository.version(of: reference), as: alias)
-                return (reference.name, changes)
+                let found = try places.find(model)
+                let changes = try places.repository.promote(
+                    found.name, version: found.version, as: alias)
+                return (found.name, changes)
             }
             try ModelCommand.tell(changes, of: name, json: json)
         }
@@ -56,7 +55,7 @@ extension ModelCommand {
 
         func run() throws {
             let (change, newer) = try ExitStatus.coded {
-                let repository = ModelRepository(path: places.models)
+                let repository = places.repository
                 let change = try repository.rollback(name, to: to, alias: alias)
                 let others = try repository.aliases(of: name).versions
                 return (change, others.filter { $0.value > change.to }.keys.sorted())
@@ -92,7 +91,7 @@ extension ModelCommand {
 
         func run() throws {
             let pruning = try ExitStatus.coded {
-                try ModelRepository(path: places.models).prune(name, keeping: keep)
+                try places.repository.prune(name, keeping: keep)
             }
             if json { return try JSONText.print(pruning) }
             let removed = pruning.removed.map(String.init).joined(separator: ", ")

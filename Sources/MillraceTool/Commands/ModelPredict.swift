@@ -28,10 +28,8 @@ extension ModelCommand {
         func run() throws {
             Signals.ignoreBrokenPipesAndFileSizes()
             try ExitStatus.coded {
-                let repository = ModelRepository(path: places.models)
-                let reference = try ModelReference(parsing: model)
-                let loaded = try repository.load(
-                    reference.name, version: repository.version(of: reference))
+                let found = try places.find(model)
+                let loaded = try places.repository.load(found.name, version: found.version)
                 var predictor = try FilePredictor(loaded, path: from)
                 if !json { print(Self.header(loaded.model)) }
                 while true {

@@ -22,14 +22,13 @@ extension ModelCommand {
 
         func run() throws {
             let findings = try ExitStatus.coded {
-                let repository = ModelRepository(path: places.models)
-                let reference = try ModelReference(parsing: model)
                 guard !model.contains("@") else {
-                    let version = try repository.version(of: reference)
-                    let check = try repository.verify(reference.name, version: version)
-                    return Findings(model: reference.name, [check])
+                    let found = try places.find(model)
+                    let check = try places.repository.verify(found.name, version: found.version)
+                    return Findings(model: found.name, [check])
                 }
-                return try Findings(all: reference, in: repository)
+                return try Findings(
+                    all: ModelReference(parsing: model), in: places.repository)
             }
             if json { try JSONText.print(findings) } else { findings.lines.forEach { print($0) } }
             guard findings.isSound else { throw ExitCode(PipelineError.Code.badData.rawValue) }
