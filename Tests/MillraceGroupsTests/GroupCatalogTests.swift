@@ -1,6 +1,7 @@
 import MillraceLog
 import MillraceSystem
 import MillraceTestSupport
+import Synchronization
 import Testing
 
 @testable import MillraceGroups
@@ -33,6 +34,43 @@ struct GroupCatalogTests {
     func goodNames() throws {
         for name in ["a", "A-b_c.9", "...", String(repeating: "x", count: 249)] {
             try GroupCatalog.validate(name)
+        }
+    }
+
+    @Test("Who is stopped while making a group holds nobody up, and changes nothing later")
+    func stoppedMaker() throws {
+        for call in 0... {
+            let fixture = try GroupFixture(partitions: 2)
+            try fixture.append(batches: 3)
+            let path = fixture.directory.file("groups/g")
+            let point = StopPoint.atCall(skipping: call) { $0.path.hasPrefix(path) }
+            DiskObservation.install(point, on: fixture.directory.path)
+            defer { DiskObservation.remove(point) }
+            let isDone = Atomic<Bool>(false)
+            let failure = Lock<GroupError?>(nil)
+            let maker = try PinnedThread(name: "maker", core: nil) {
+                do throws(GroupError) {
+                    _ = try GroupFiles(
+                        root: fixture.directory.file("groups"), group: "g", create: true)
+                } catch { failure.withLock { $0 = error } }
+                isDone.store(true, ordering: .releasing)
+            }
+            while !point.isReached && !isDone.load(ordering: .acquiring) {
+                PinnedThread.sleep(nanoseconds: 100_000)
+            }
+            guard point.isReached else {
+                maker.join()
+                // Opening, writing, syncing and renaming two files, at the least.
+                #expect(call >= 8)
+                return
+            }
+            let group = try fixture.group()
+            try group.consumeToEnd { _, _ in }
+            point.release()
+            maker.join()
+            #expect(failure.withLock { $0 } == nil)
+            #expect(try group.committed(fixture.partition(0)) == 3)
+            #expect(try fixture.group().committed(fixture.partition(1)) == 3)
         }
     }
 

@@ -7,7 +7,6 @@ internal import MillraceSystem
 /// | `page` | `GroupPage`: which record is the state, progress, who owns and committed what |
 /// | `state-N.K` | the records (`GroupRecord`) that member number N wrote, three in turn |
 /// | `members` | empty; member number N keeps byte N locked, which the kernel undoes at its death |
-/// | `lock` | locked while the other files are being made |
 ///
 /// The state is changed by writing the next one into a file of one's own and then replacing
 /// one word of the page, which fails when another was faster. Whoever is stopped or killed anywhere
@@ -20,15 +19,13 @@ final class GroupFiles: Sendable {
     let page: GroupPage
     private let locks: FileHandle
 
-    /// How long others may take to make the files.
-    private static let creationNanoseconds: Int64 = 10_000_000_000
     /// How many generations are made durable at a time.
     private static let generationReserve: UInt64 = 1024
 
     /// Opens the files of a group, which are made where they are not there and `create` says so.
     ///
-    /// - Throws: `GroupError` with `invalidName`, `noSuchGroup`, `inUse`, `corrupt`,
-    ///   `unsupportedVersion` or `system`.
+    /// - Throws: `GroupError` with `invalidName`, `noSuchGroup`, `corrupt`, `unsupportedVersion` or
+    ///   `system`.
     init(root: String, group: String, create: Bool) throws(GroupError) {
         guard Names.isValid(group) else { throw .invalidName(group) }
         let directory = "\(root)/\(group)"
@@ -74,30 +71,23 @@ final class GroupFiles: Sendable {
     }
 
     /// Makes the files of a group that has none.
+    ///
+    /// Whoever makes them makes the same, and who comes second changes nothing: one that is stopped
+    /// in between holds nobody up.
     private static func make(_ directory: String, _ group: String) throws(GroupError) {
         let path = "\(directory)/page"
-        let lock = try systemCall(group) { () throws(SystemError) -> FileLock? in
-            if try Files.isThere(path) { return nil }
-            try Files.createDirectory(directory)
-            let end = Clock.monotonicNanoseconds() + creationNanoseconds
-            while true {
-                if let lock = try FileLock.acquire("\(directory)/lock") { return lock }
-                if try Files.isThere(path) || Clock.monotonicNanoseconds() > end { return nil }
-                PinnedThread.sleep(nanoseconds: 1_000_000)
-            }
-        }
-        let isThere = try systemCall(group) { () throws(SystemError) in try Files.isThere(path) }
-        if isThere { return }
-        guard let lock else { throw .inUse(group, path: "\(directory)/lock", holder: nil) }
         try systemCall(group) { () throws(SystemError) in
+            if try Files.isThere(path) { return }
+            try Files.createDirectory(directory)
             let place = GroupPage.Place(version: 1, number: 0, file: 0)
-            try Files.writeDurably(
+            _ = try Files.writeOnce(
                 recordPath(directory, place), GroupRecord.encode(GroupState()))
+            // Before there is a page that names the record.
+            try Files.syncDirectory(directory)
             let boot = try BootID.current(for: directory)
-            try Files.writeDurably(path, GroupPage.bytes(place, boot: boot))
+            _ = try Files.writeOnce(path, GroupPage.bytes(place, boot: boot))
+            try Files.syncDirectory(directory)
         }
-        // The lock is held until here.
-        _ = consume lock
     }
 
     private static func recordPath(_ directory: String, _ place: GroupPage.Place) -> String {

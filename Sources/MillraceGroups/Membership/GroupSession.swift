@@ -30,8 +30,8 @@ final class GroupSession: Sendable {
 
     /// Opens a group, which is made where it is not there and `create` says so; joins nobody.
     ///
-    /// - Throws: `GroupError` with `invalidName`, `noSuchGroup`, `inUse`, `tooManyMembers`,
-    ///   `corrupt`, `unsupportedVersion` or `system`.
+    /// - Throws: `GroupError` with `invalidName`, `noSuchGroup`, `tooManyMembers`, `corrupt`,
+    ///   `unsupportedVersion` or `system`.
     init(root: String, group: String, create: Bool) throws(GroupError) {
         let files = try GroupFiles(root: root, group: group, create: create)
         process = try systemCall(group) { () throws(SystemError) in try .current() }
