@@ -71,6 +71,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(
+            name: "MillraceServing",
+            dependencies: [
+                "MillraceCompute", "MillraceModels", "MillraceRepository", "MillraceSystem",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
         // Models from and for other programs.
         // Generated: no strict memory safety, which the generator does not write for.
         .target(
@@ -92,7 +100,7 @@ let package = Package(
             dependencies: [
                 "MillraceSystem", "MillraceLog", "MillraceGroups", "MillraceInput",
                 "MillraceFeatures", "MillraceCompute", "MillraceModels", "MillraceRepository",
-                "MillraceReport",
+                "MillraceServing", "MillraceReport",
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -101,7 +109,8 @@ let package = Package(
             name: "Millrace",
             dependencies: [
                 "MillraceCompute", "MillraceLog", "MillraceGroups", "MillraceFeatures",
-                "MillraceModels", "MillraceONNX", "MillraceRepository", "MillracePipeline",
+                "MillraceModels", "MillraceONNX", "MillraceRepository", "MillraceServing",
+                "MillracePipeline",
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -168,6 +177,14 @@ let package = Package(
             ],
             // What others compute, read by path, and how it was made.
             exclude: ["Onnx", "Phishing", "Safetensors", "Trajectories"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceServingTests",
+            dependencies: [
+                "MillraceCompute", "MillraceModels", "MillraceRepository", "MillraceServing",
+                "MillraceSystem", "MillraceTestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceONNXTests",

@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -98,6 +100,21 @@ int ml_is_locked(int fd, int64_t offset) {
 int ml_pidfd_open(int pid) {
     long fd = syscall(SYS_pidfd_open, pid, 0);
     return fd >= 0 ? (int)fd : -errno;
+}
+
+int ml_watch_open(void) {
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    return fd >= 0 ? fd : -errno;
+}
+
+int ml_watch_directory(int fd, const char *path) {
+    uint32_t changes = IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ONLYDIR;
+    return inotify_add_watch(fd, path, changes) >= 0 ? 0 : -errno;
+}
+
+int ml_event_open(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd >= 0 ? fd : -errno;
 }
 
 int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds) {

@@ -6,3 +6,4 @@
 @_exported public import MillraceONNX
 @_exported public import MillracePipeline
 @_exported public import MillraceRepository
+@_exported public import MillraceServing

@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-internal import MillraceCompute
+public import MillraceCompute
 public import MillraceModels
 internal import MillraceSystem
 
@@ -7,6 +7,9 @@ internal import MillraceSystem
 public struct LoadedModel: Sendable {
     /// The weights, checked.
     public let model: Model
+    /// The same packed for the kernels that were asked for: those that the golden rows were
+    /// predicted with.
+    public let prepared: PreparedModel
     /// What is known about it.
     public let manifest: Manifest
     /// Keeps the version from being pruned while any copy of this value, or the hold alone, lives.
@@ -102,13 +105,15 @@ public struct ModelRepository: Sendable {
     }
 
     /// A version with its weights: checksum, shapes and numbers checked, and the golden rows
-    /// predicted as they were when it was published.
+    /// predicted with `kernels` as they were when it was published.
     ///
     /// It is not pruned while the result's `hold` lives.
     ///
     /// - Throws: `RepositoryError` with `invalidName`, `notFound`, `malformedFile`,
     ///   `unsupportedVersion`, `checksumMismatch`, `invalidModel`, `wrongPredictions` or `storage`.
-    public func load(_ name: String, version: Int) throws(RepositoryError) -> LoadedModel {
+    public func load(
+        _ name: String, version: Int, kernels: KernelSet = .best
+    ) throws(RepositoryError) -> LoadedModel {
         let directory = try directory(of: name) + "/\(version)"
         guard let hold = try hold("\(directory)/\(Self.manifestName)") else {
             throw RepositoryError(
@@ -119,9 +124,10 @@ public struct ModelRepository: Sendable {
         let bytes = try read(file, maxBytes: Self.maxWeightsBytes)
         try Self.compare(bytes, with: manifest, path: file)
         let model = try Model(Safetensors(bytes, path: file), manifest, path: file)
+        let prepared = PreparedModel(model, kernels: kernels)
         try Self.compareGolden(
-            manifest, error: manifest.golden.error(of: PreparedModel(model)), path: file)
-        return LoadedModel(model: model, manifest: manifest, hold: hold)
+            manifest, error: manifest.golden.error(of: prepared), path: file)
+        return LoadedModel(model: model, prepared: prepared, manifest: manifest, hold: hold)
     }
 
     private func hold(_ manifest: String) throws(RepositoryError) -> VersionHold? {

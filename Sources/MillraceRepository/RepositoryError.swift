@@ -35,7 +35,7 @@ public struct RepositoryError: Error, Sendable, Equatable, CustomStringConvertib
     /// What the file system said.
     public let cause: SystemError?
 
-    init(
+    package init(
         _ code: Code, path: String, _ detail: String, bytePosition: Int? = nil,
         cause: SystemError? = nil
     ) {
@@ -46,7 +46,7 @@ public struct RepositoryError: Error, Sendable, Equatable, CustomStringConvertib
         self.cause = cause
     }
 
-    init(_ cause: SystemError) {
+    package init(_ cause: SystemError) {
         self.init(
             cause.isNotFound ? .notFound : .storage, path: cause.path, cause.description,
             cause: cause)

@@ -63,6 +63,16 @@ int ml_is_locked(int fd, int64_t offset);
 /// A descriptor that becomes readable when process `pid` dies. The descriptor or -errno.
 int ml_pidfd_open(int pid);
 
+/// A descriptor that becomes readable when what it watches changes. The descriptor or -errno.
+int ml_watch_open(void);
+
+/// Watches for files and directories that are made in, removed from or renamed into a directory;
+/// does nothing where it is watched already. 0 or -errno.
+int ml_watch_directory(int fd, const char *path);
+
+/// A descriptor that becomes readable once something was written to it. The descriptor or -errno.
+int ml_event_open(void);
+
 /// Sleeps while `*word == expected`, at most `nanoseconds`. Shared between processes.
 /// 0 when woken, or -errno (-EAGAIN: the value differed; -ETIMEDOUT).
 int ml_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);

@@ -40,13 +40,16 @@ public struct StageProgress: Sendable, Equatable {
     public var cores: [Int]
     /// Rows that were rejected, or scored as null.
     public var rejectedRows: Int
+    /// Versions of its model that a scorer refused: broken, or for other features.
+    public var refusedVersions: Int
 
     /// Creates a snapshot.
     public init(
         name: String, kind: String, state: State = .waiting, rowsDone: Int = 0,
         rowsTotal: Int? = nil, rowsPerSecond: Double = 0, lagRows: Int? = nil,
         loss: Double? = nil, auc: Double? = nil, accuracy: Double? = nil,
-        modelVersion: Int? = nil, cores: [Int] = [], rejectedRows: Int = 0
+        modelVersion: Int? = nil, cores: [Int] = [], rejectedRows: Int = 0,
+        refusedVersions: Int = 0
     ) {
         self.name = name
         self.kind = kind
@@ -61,6 +64,7 @@ public struct StageProgress: Sendable, Equatable {
         self.modelVersion = modelVersion
         self.cores = cores
         self.rejectedRows = rejectedRows
+        self.refusedVersions = refusedVersions
     }
 
     /// The part of the rows that has its outcome, from 0 to 1; nil while the end is not known.

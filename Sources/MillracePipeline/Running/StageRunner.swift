@@ -5,6 +5,7 @@ internal import MillraceGroups
 internal import MillraceInput
 internal import MillraceLog
 internal import MillraceRepository
+internal import MillraceServing
 internal import MillraceSystem
 
 /// Runs one stage of a pipeline: opens its group, then works on its partitions.
@@ -219,16 +220,14 @@ struct StageRunner {
     private func score(_ work: ScoreStage, _ source: Topic) throws {
         guard let output = board.wait(for: work.to.name) else { return }
         let kernels = work.kernels ?? KernelSet.best
-        let models = ModelFeed(
-            repository: repository, reference: work.model, kernels: kernels, logger: logger)
+        let models = ModelFeed(idle: repository, work.model, kernels: kernels, logger: logger)
+        status.watch(models)
+        defer { status.endWatch() }
         guard try waitForVersion(models, work) else { return }
         let group = try group(
             source, outputs: [output], cores: stage.cores ?? plan.options.cores)
-        let watcher = try models.watch()
-        defer {
-            models.close()
-            watcher.join()
-        }
+        try models.watch()
+        defer { models.close() }
         let vote = EndVote(voters: group.cores.count)
         try group.run { consumer in
             var loop = self.loop(consumer, vote)

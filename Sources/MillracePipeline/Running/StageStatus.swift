@@ -1,3 +1,4 @@
+internal import MillraceServing
 internal import MillraceSystem
 internal import Synchronization
 
@@ -18,6 +19,10 @@ final class StageStatus: Sendable {
         var loss: Double?
         var auc: Double?
         var accuracy: Double?
+        /// Where a score stage has its versions from, while it runs.
+        var models: ModelFeed?
+        /// Versions that it refused, once it has ended.
+        var refusedVersions = 0
         /// Rows and time when the rate was last asked for.
         var sample: (rows: Int, time: Int64, rate: Double) = (0, 0, 0)
     }
@@ -57,6 +62,17 @@ final class StageStatus: Sendable {
         }
     }
 
+    /// Counts what a feed refuses from now on.
+    func watch(_ models: ModelFeed) { detail.withLock { $0.models = models } }
+
+    /// Lets go of the feed, which holds versions.
+    func endWatch() {
+        detail.withLock { detail in
+            detail.refusedVersions = detail.models?.refusals.count ?? 0
+            detail.models = nil
+        }
+    }
+
     func snapshot(total: Int?) -> StageProgress {
         let done = rowsDone
         let now = Clock.monotonicNanoseconds()
@@ -71,7 +87,8 @@ final class StageStatus: Sendable {
                 rowsPerSecond: detail.sample.rate, lagRows: total.map { max(0, $0 - done) },
                 loss: detail.loss, auc: detail.auc, accuracy: detail.accuracy,
                 modelVersion: used > 0 ? used : nil, cores: detail.cores,
-                rejectedRows: rowsRejected)
+                rejectedRows: rowsRejected,
+                refusedVersions: detail.models?.refusals.count ?? detail.refusedVersions)
         }
     }
 }

@@ -3,6 +3,7 @@ internal import MillraceFeatures
 internal import MillraceGroups
 internal import MillraceLog
 internal import MillraceModels
+internal import MillraceServing
 
 /// Scores the rows of one source partition into the same partition of the predictions topic.
 ///
@@ -22,7 +23,7 @@ final class ScoreTask: PartitionTask {
     private var reader: PartitionReader?
     private var writer: PartitionWriter?
     private var builder = BatchBuilder()
-    private var model: ScoringModel
+    private var serving: ServingVersion
     /// Version that the feed offered last, taken or refused.
     private var lastOffered: Int
     private var workspace: ScoringWorkspace
@@ -40,7 +41,7 @@ final class ScoreTask: PartitionTask {
 
     init(
         claim: GroupConsumer.Claim, consumer: GroupConsumer, group: String, source: Topic,
-        output: Topic, modelName: String, models: ModelFeed, first: ScoringModel,
+        output: Topic, modelName: String, models: ModelFeed, first: ServingVersion,
         status: StageStatus
     ) throws {
         self.source = source
@@ -50,10 +51,10 @@ final class ScoreTask: PartitionTask {
         self.modelName = modelName
         self.models = models
         self.status = status
-        model = first
+        serving = first
         lastOffered = first.version
         features = first.specification
-        workspace = ScoringWorkspace(for: first.prepared)
+        workspace = ScoringWorkspace(for: first.model)
         let partition = claim.partition.partition
         let writer = try output.writer(
             partition: partition,
@@ -67,7 +68,7 @@ final class ScoreTask: PartitionTask {
         template.generation = claim.generation
         template.model = try output.dictionaryID(of: "model:" + modelName)
         template.kernelSet = try output.dictionaryID(
-            of: "kernels:" + first.prepared.kernels.rawValue)
+            of: "kernels:" + first.model.kernels.rawValue)
         // The output is the truth; what the group committed is a copy of it.
         let tail = writer.claimedEnd ?? 0
         self.writer = consume writer
@@ -87,16 +88,16 @@ final class ScoreTask: PartitionTask {
 
     /// Swaps to a newer version between two batches.
     ///
-    /// One that takes other features than the version in use never replaces it; one that was
-    /// imported and one that was trained on these features replace each other.
-    private func adopt(_ newer: ScoringModel) {
+    /// The feed refuses what takes other features, from when it was told of them. What it offered
+    /// before that is refused here.
+    private func adopt(_ newer: ServingVersion) {
         lastOffered = newer.version
-        guard newer.prepared.inputWidth == model.prepared.inputWidth,
-            newer.specification == features || newer.specification == 0 || features == 0
-        else { return models.refuse(newer.version, "it takes other features") }
-        model = newer
+        guard newer.specification == features || newer.specification == 0 || features == 0 else {
+            return models.refuse(newer.version, "it takes other features")
+        }
+        serving = newer
         if features == 0 { features = newer.specification }
-        if !workspace.fits(newer.prepared) { workspace = ScoringWorkspace(for: newer.prepared) }
+        if !workspace.fits(newer.model) { workspace = ScoringWorkspace(for: newer.model) }
         status.use(version: newer.version)
     }
 
@@ -105,7 +106,7 @@ final class ScoreTask: PartitionTask {
         let rows = batch.rows - batch.skippedRows
         guard rows > 0 else { return true }
         try check(batch)
-        let prepared = model.prepared
+        let prepared = serving.model
         builder.reset()
         builder.columns = prepared.outputWidth
         let nulls = predict(batch)
@@ -113,7 +114,7 @@ final class ScoreTask: PartitionTask {
         origin.begin = batch.baseOffset + UInt64(batch.skippedRows)
         origin.end = batch.endOffset
         origin.sourceEpoch = batch.epoch
-        origin.modelVersion = UInt64(model.version)
+        origin.modelVersion = UInt64(serving.version)
         builder.origin = origin
         try writer?.append(&builder)
         rowsDone += rows
@@ -144,11 +145,11 @@ final class ScoreTask: PartitionTask {
 
     /// Fills the builder with outputs; returns how many rows are null.
     private func predict(_ features: Span<Float>, rows: Int, stride: Int) -> Int {
-        let width = model.prepared.outputWidth
+        let width = serving.model.outputWidth
         var unfit: [Int] = []
         do {
             var outputs = builder.addRows(rows)
-            model.prepared.predict(
+            serving.model.predict(
                 features, rows: rows, stride: stride, into: &outputs, workspace: &workspace)
             for row in 0..<rows {
                 for column in 0..<width where !outputs[row * width + column].isFinite {
@@ -171,10 +172,10 @@ final class ScoreTask: PartitionTask {
         guard batch.specification != checkedSpecification || checkedSpecification == 0 else {
             return
         }
-        guard batch.columns == model.prepared.inputWidth else {
+        guard batch.columns == serving.model.inputWidth else {
             throw PipelineError(
                 .badData,
-                "model \(modelName)@\(model.version) takes \(model.prepared.inputWidth) features, "
+                "model \(modelName)@\(serving.version) takes \(serving.model.inputWidth) features, "
                     + "topic '\(source.name)' has \(batch.columns)")
         }
         if batch.specification != 0,
@@ -182,14 +183,15 @@ final class ScoreTask: PartitionTask {
             let found = try FrozenSpecification(dictionaryText: text)
         {
             let known = found.value.identifier
-            guard model.specification == 0 || model.specification == known else {
+            guard serving.specification == 0 || serving.specification == known else {
                 throw PipelineError(
                     .badData,
-                    "model \(modelName)@\(model.version) was trained on feature specification "
-                        + "\(model.specification), topic '\(source.name)' has \(known)",
+                    "model \(modelName)@\(serving.version) was trained on feature specification "
+                        + "\(serving.specification), topic '\(source.name)' has \(known)",
                     advice: "Train on this topic's features, or score a topic of the model's.")
             }
             features = known
+            models.require(specification: known)
         }
         checkedSpecification = batch.specification
     }

@@ -1,0 +1,74 @@
+import Logging
+import MillraceModels
+import MillraceRepository
+import MillraceServing
+import MillraceSystem
+import MillraceTestSupport
+import Testing
+
+/// A repository of models `m` that predict their own version, whatever the row is.
+struct ServingFixture: Sendable {
+    let directory: TemporaryDirectory
+    let repository: ModelRepository
+    /// What the feeds say.
+    let messages = Messages()
+
+    init() throws {
+        directory = try TemporaryDirectory("millrace-serving", inMemory: true)
+        repository = ModelRepository(path: directory.file("models"))
+    }
+
+    @discardableResult
+    func publish(inputs: Int = 2, outputs: Int = 1, specification: UInt32 = 0) throws -> Int {
+        let next = try Float(repository.latest(of: "m") ?? 0) + 1
+        let layer = DenseLayer(
+            inputs: inputs, outputs: outputs,
+            weights: [Float](repeating: 0, count: inputs * outputs),
+            bias: [Float](repeating: next, count: outputs))
+        let model = try Model(
+            input: InputStage(identity: inputs), layers: [layer], head: .identity)
+        var publication = Publication(key: "")
+        publication.specificationID = specification
+        return try repository.publish(model, as: "m", publication)
+    }
+
+    func feed(_ reference: ModelReference = "m") throws -> ModelFeed {
+        try ModelFeed(repository, reference, logger: messages.logger)
+    }
+
+    /// Waits until something holds; false when it does not for half a minute.
+    static func wait(_ holds: () -> Bool) -> Bool {
+        for _ in 0..<30_000 {
+            if holds() { return true }
+            PinnedThread.sleep(nanoseconds: 1_000_000)
+        }
+        return false
+    }
+}
+
+/// What was logged.
+final class Messages: Sendable {
+    private let texts = Lock<[String]>([])
+
+    var errors: [String] { texts.withLock { $0 } }
+
+    var logger: Logger { Logger(label: "test") { _ in Handler(messages: self) } }
+
+    private struct Handler: LogHandler {
+        let messages: Messages
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+
+        init(messages: Messages) { self.messages = messages }
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            guard event.level >= .error else { return }
+            messages.texts.withLock { $0.append("\(event.message)") }
+        }
+    }
+}
