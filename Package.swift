@@ -139,6 +139,12 @@ let package = Package(
                 "MillraceGroups", "MillraceLog", "MillraceSystem", "MillraceTestSupport",
             ],
             path: "Tests/MillraceGroupsWorker", swiftSettings: strict),
+        .executableTarget(
+            name: "MillraceModelsWorker",
+            dependencies: [
+                "MillraceModels", "MillraceRepository", "MillraceSystem", "MillraceTestSupport",
+            ],
+            path: "Tests/MillraceModelsWorker", swiftSettings: strict),
         .target(name: "MillraceFuzzMain", path: "Tests/MillraceFuzzMain"),
         .executableTarget(
             name: "MillraceFuzz",
@@ -172,8 +178,8 @@ let package = Package(
         .testTarget(
             name: "MillraceModelsTests",
             dependencies: [
-                "MillraceCompute", "MillraceInput", "MillraceModels", "MillraceRepository",
-                "MillraceSystem", "MillraceTestSupport",
+                "MillraceCompute", "MillraceInput", "MillraceModels", "MillraceModelsWorker",
+                "MillraceRepository", "MillraceSystem", "MillraceTestSupport",
             ],
             // What others compute, read by path, and how it was made.
             exclude: ["Onnx", "Phishing", "Safetensors", "Trajectories"],

@@ -35,6 +35,7 @@ let package = Package(
         .executable(name: "inference-record", targets: ["InferenceRecord"]),
         .executable(name: "group-record", targets: ["GroupRecord"]),
         .executable(name: "training-record", targets: ["TrainingRecord"]),
+        .executable(name: "model-record", targets: ["ModelRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -91,6 +92,13 @@ let package = Package(
             name: "TrainingRecord",
             dependencies: [
                 "BenchmarkSupport", "CBareMetal", "CInferencePeers", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "ModelRecord",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),

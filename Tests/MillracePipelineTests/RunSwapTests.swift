@@ -40,6 +40,7 @@ import Testing
                 }
             },
         ]
+        try #require(wait(run) { $0.rowsDone > 0 })
         var version = 1
         for _ in 0..<Self.swaps {
             version = try models.publish()

@@ -2,7 +2,7 @@ internal import MillraceCompute
 
 /// Numbers to bytes: 64 bits each, or 32 for a float; little-endian.
 struct ByteWriter {
-    private(set) var bytes: [UInt8] = []
+    var bytes: [UInt8] = []
 
     /// The bytes in 64-bit numbers, if nothing but those was appended.
     var words: [UInt64] {
@@ -12,13 +12,11 @@ struct ByteWriter {
 
     mutating func append(_ value: UInt64) { appendBytes(of: value) }
 
-    mutating func append(_ values: [UInt64]) { for value in values { append(value) } }
+    mutating func append(_ values: [UInt64]) { NumberBytes.append(values, to: &bytes) }
 
-    mutating func append(_ values: [Double]) { for value in values { append(value.bitPattern) } }
+    mutating func append(_ values: [Double]) { NumberBytes.append(values, to: &bytes) }
 
-    mutating func append(_ values: [Float]) {
-        FloatBytes.append(values, to: &bytes)
-    }
+    mutating func append(_ values: [Float]) { NumberBytes.append(values, to: &bytes) }
 
     private mutating func appendBytes(of value: some FixedWidthInteger & UnsignedInteger) {
         for shift in stride(from: 0, to: value.bitWidth, by: 8) {

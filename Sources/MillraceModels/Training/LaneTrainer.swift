@@ -262,7 +262,14 @@ package struct TrainingSnapshot: Sendable {
     }
 
     /// Everything, as bytes: see `LaneTrainer.init(checkpoint:_:lanes:)`.
-    package func encoded() -> [UInt8] { state.encoded(options) }
+    package func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        encode(into: &bytes)
+        return bytes
+    }
+
+    /// Appends everything as bytes.
+    package func encode(into bytes: inout [UInt8]) { state.encode(options, into: &bytes) }
 }
 
 /// Metrics over the life of a training, each row predicted before it was learnt.

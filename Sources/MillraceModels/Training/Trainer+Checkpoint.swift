@@ -38,8 +38,10 @@ struct TrainingState {
         lanes = [Lane](repeating: Lane(metrics: none, heldOut: none), count: count)
     }
 
-    func encoded(_ options: TrainingOptions) -> [UInt8] {
+    func encode(_ options: TrainingOptions, into bytes: inout [UInt8]) {
         var writer = ByteWriter()
+        swap(&writer.bytes, &bytes)
+        defer { swap(&writer.bytes, &bytes) }
         writer.append([Self.magic, Self.version])
         let encoded = Self.encode(options)
         writer.append(UInt64(encoded.count))
@@ -51,7 +53,6 @@ struct TrainingState {
             lane.metrics.encode(into: &writer)
             lane.heldOut.encode(into: &writer)
         }
-        return writer.bytes
     }
 
     init(_ checkpoint: [UInt8], _ options: TrainingOptions, lanes count: Int) throws(ModelError) {
@@ -101,11 +102,13 @@ struct TrainingState {
 extension Trainer {
     /// Everything that the next step depends on.
     public func checkpoint() -> [UInt8] {
+        var bytes: [UInt8] = []
         TrainingState(
             rowsSeen: rowsSeen, replica: replica,
             recent: FeatureStatistics(features: options.features),
             lanes: [TrainingState.Lane(metrics: lane.metrics, heldOut: lane.heldOut)]
-        ).encoded(options)
+        ).encode(options, into: &bytes)
+        return bytes
     }
 
     /// A trainer that goes on from a checkpoint: with the same kernels, bit for bit.

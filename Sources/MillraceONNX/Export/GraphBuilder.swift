@@ -47,7 +47,7 @@ struct GraphBuilder {
     mutating func constant(_ name: String, _ shape: [Int], _ values: [Float]) -> String {
         keep(name, .float, shape) {
             var bytes: [UInt8] = []
-            FloatBytes.append(values, to: &bytes)
+            NumberBytes.append(values, to: &bytes)
             $0.rawData = Data(bytes)
         }
     }

@@ -4,6 +4,7 @@ internal import MillraceGroups
 internal import MillraceLog
 internal import MillraceModels
 internal import MillraceRepository
+internal import MillraceSystem
 
 /// What a trainer does at certain points of the stream, all by one thread while the lanes rest.
 extension TrainTask {
@@ -48,14 +49,23 @@ extension TrainTask {
             position.publishedRows = rows
         }
         position.pendingRecord = rows > 0 ? record() : nil
-        let moment = moment()
+        let handed = Lock<Moment?>(moment())
         isSaving = true
         saver.start {
-            try TrainingCheckpoint.save(
-                moment.position, heldOut: moment.heldOut.encoded(),
-                trainer: moment.trainer.encoded(), to: self.checkpointPath)
-            try self.settle(moment, again: false)
+            guard let moment = handed.withLock({ $0.take() }) else { return }
+            // Nothing keeps the weights from here on: a next step that comes later need not copy.
+            let settlement = try self.encode(moment)
+            try Files.writeDurably(self.checkpointPath, self.checkpointBytes)
+            try self.settle(settlement, again: false)
         }
+    }
+
+    /// Fills `checkpointBytes`, and says what is to be done once they are durable.
+    private func encode(_ moment: consuming Moment) throws -> Settlement {
+        try TrainingCheckpoint.encode(
+            moment.position, heldOut: moment.heldOut.encoded(), into: &checkpointBytes
+        ) { moment.trainer.encode(into: &$0) }
+        return try settlement(of: moment)
     }
 
     /// What a checkpoint holds, as it is now.
@@ -73,24 +83,35 @@ extension TrainTask {
         commits = savedOffsets
     }
 
+    /// What belongs to a checkpoint and is published and said once that is durable.
+    struct Settlement: Sendable {
+        var position: TrainingPosition
+        var version: (model: Model, publication: Publication)?
+    }
+
+    func settlement(of moment: Moment) throws -> Settlement {
+        Settlement(
+            position: moment.position,
+            version: try publication(of: moment).map { (try model(moment.trainer), $0) })
+    }
+
     /// Publishes and says what belongs to a checkpoint: after a restart again, which changes nothing
     /// that is done.
-    func settle(_ moment: Moment, again: Bool) throws {
+    func settle(_ settlement: Settlement, again: Bool) throws {
         var refusal: GateVerdict?
         var version: Int?
-        do { version = try publishPending(moment, again: again) } catch let error as RepositoryError
-        {
+        do { version = try publish(settlement, again: again) } catch let error as RepositoryError {
             // Its predictions of golden rows overflow: that is so whenever it is tried.
             guard error.code == .invalidModel else { throw error }
             logger.warning("no version of '\(stage.model)': \(error.description)")
             refusal = GateVerdict(outcome: .refused, reason: error.description)
         }
-        if var record = moment.position.pendingRecord {
+        if var record = settlement.position.pendingRecord {
             record.version = version
             record.gate = refusal ?? record.gate
             try metrics.append(record)
         }
-        savedOffsets = moment.position.offsets
+        savedOffsets = settlement.position.offsets
     }
 
     private func advance(past rows: Int) {
@@ -149,7 +170,7 @@ extension TrainTask {
         return verdict
     }
 
-    private func publishPending(_ moment: Moment, again: Bool) throws -> Int? {
+    private func publication(of moment: Moment) -> Publication? {
         let (position, trainer) = (moment.position, moment.trainer)
         guard let key = position.pendingPublication else { return nil }
         var publication = Publication(key: key)
@@ -175,8 +196,13 @@ extension TrainTask {
             publication.metrics["prequentialRMSE"] = found.rmse
             publication.metrics["prequentialMAE"] = found.mae
         }
+        return publication
+    }
+
+    private func publish(_ settlement: Settlement, again: Bool) throws -> Int? {
+        guard let (model, publication) = settlement.version else { return nil }
         let version = try repository.publish(
-            model(trainer), as: stage.model, publication, onceByKey: again)
+            model, as: stage.model, publication, onceByKey: again)
         status.use(version: version)
         pruneVersions()
         return version

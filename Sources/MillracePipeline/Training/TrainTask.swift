@@ -43,6 +43,8 @@ final class TrainTask: @unchecked Sendable {
     var commits: [UInt64] = []
     /// Writes checkpoints while the lanes go on.
     let saver: SavingThread
+    /// The bytes of the newest checkpoint, of whoever writes it.
+    var checkpointBytes: [UInt8] = []
     /// Whether a checkpoint has been begun that nobody has taken note of.
     var isSaving = false
     /// The offsets of the newest checkpoint that is done; written by whoever writes it, and read
@@ -125,7 +127,7 @@ final class TrainTask: @unchecked Sendable {
     /// passes over the same rows are over once they are done.
     func begin() throws {
         status.add(rows: position.sourceRows)
-        try settle(moment(), again: true)
+        try settle(settlement(of: moment()), again: true)
         commits = savedOffsets
         if stage.epochs == 1, position.isFinished {
             position.isFinished = false

@@ -19,14 +19,29 @@ enum TrainingCheckpoint {
     static func save(
         _ position: TrainingPosition, heldOut: [UInt8] = [], trainer: [UInt8], to path: String
     ) throws {
+        var bytes: [UInt8] = []
+        try encode(position, heldOut: heldOut, into: &bytes) { $0 += trainer }
+        try Files.writeDurably(path, bytes)
+    }
+
+    /// Puts a file's bytes in place of those in `bytes`, whose memory is used again; `trainer`
+    /// appends its own.
+    static func encode(
+        _ position: TrainingPosition, heldOut: [UInt8], into bytes: inout [UInt8],
+        trainer: (inout [UInt8]) -> Void
+    ) throws {
         var position = position
         position.heldOutBytes = heldOut.count
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let json = Array(try encoder.encode(position))
-        let body = littleEndian(UInt32(json.count)) + json + heldOut + trainer
-        let checksum = littleEndian(CRC32C.checksum(of: body.span))
-        try Files.writeDurably(path, magic + checksum + body)
+        let json = try encoder.encode(position)
+        bytes.removeAll(keepingCapacity: true)
+        bytes += magic + littleEndian(0) + littleEndian(UInt32(json.count))
+        bytes += json
+        bytes += heldOut
+        trainer(&bytes)
+        let checksum = littleEndian(CRC32C.checksum(of: bytes.span.extracting(12...)))
+        for (index, byte) in checksum.enumerated() { bytes[8 + index] = byte }
     }
 
     /// What is in a file.

@@ -1,0 +1,27 @@
+/// The bytes of numbers as they lie in memory: little-endian on every processor that is supported.
+package enum NumberBytes {
+    /// Appends the bytes of `values`.
+    ///
+    /// - Complexity: O(values), one copy.
+    package static func append(_ values: [Float], to bytes: inout [UInt8]) {
+        unsafe append(raw: values, to: &bytes)
+    }
+
+    /// Appends the bytes of `values`.
+    package static func append(_ values: [Double], to bytes: inout [UInt8]) {
+        unsafe append(raw: values, to: &bytes)
+    }
+
+    /// Appends the bytes of `values`.
+    package static func append(_ values: [UInt64], to bytes: inout [UInt8]) {
+        unsafe append(raw: values, to: &bytes)
+    }
+
+    /// For numbers that have no padding.
+    @unsafe private static func append<Number: BitwiseCopyable>(
+        raw values: [Number], to bytes: inout [UInt8]
+    ) {
+        // SAFETY: the caller's numbers have no padding; the buffer is only read in the closure.
+        unsafe values.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+    }
+}
