@@ -1,3 +1,4 @@
+import MillraceCompute
 import MillraceModels
 import Testing
 
@@ -29,6 +30,37 @@ import Testing
             #expect(abs(try #require(exact) - won / pairs) < 1e-12, "seed \(seed)")
             let bound = try #require(metrics.aucErrorBound)
             #expect(abs(try #require(metrics.auc) - won / pairs) <= bound + 1e-12)
+        }
+    }
+
+    @Test func aucOrdersScoresOfBothSigns() throws {
+        let scores: [Float] = [-3, -0.5, -0.0, 0, 0.25, 2, -.infinity, .infinity]
+        func auc(_ positives: Set<Int>) -> Double? {
+            ExactAUC.compute(
+                scores: scores, positives: scores.indices.map { positives.contains($0) })
+        }
+        #expect(auc([7]) == 1 && auc([6]) == 0)
+        // Above all but the other zero, which ties, and those above zero.
+        #expect(auc([2]) == 3.5 / 7 && auc([3]) == 3.5 / 7)
+        #expect(auc([1]) == 2.0 / 7 && auc([0]) == 1.0 / 7)
+    }
+
+    @Test func infinitiesAreFoundWhereverTheyAre() {
+        var values = [Float](repeating: .greatestFiniteMagnitude, count: 45)
+        values[3] = .nan
+        values[4] = -.greatestFiniteMagnitude
+        #expect(!FloatScan.hasInfinity(values, at: 0..<45))
+        for place in 0..<45 {
+            for infinity in [Float.infinity, -.infinity] {
+                var found = values
+                found[place] = infinity
+                for first in 0..<45 {
+                    let places = first..<min(first + 21, 45)
+                    #expect(
+                        FloatScan.hasInfinity(found, at: places) == places.contains(place),
+                        "\(place) in \(places)")
+                }
+            }
         }
     }
 

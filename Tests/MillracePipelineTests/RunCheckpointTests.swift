@@ -35,6 +35,13 @@ import Testing
         }
     }
 
+    @Test func recordsOfMetricsBecomeRarer() {
+        let rows = [0, 65_535, 131_071, 131_072, 1_000_000, 2_097_152, .max]
+        let expected = [2048, 2048, 2048, 4096, 30_720, 65_536, 65_536]
+        #expect(rows.map { TrainTask.metricsRows(after: $0, nil) } == expected)
+        #expect(rows.allSatisfy { TrainTask.metricsRows(after: $0, DriftDetection()) == 2048 })
+    }
+
     @Test func comesBackAsItWas() throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("checkpoint")

@@ -1,3 +1,4 @@
+internal import MillraceCompute
 internal import MillraceLog
 internal import MillraceModels
 
@@ -36,6 +37,8 @@ final class RowFeed {
     private var labels: [Float] = []
     private var offsets: [UInt64] = []
     private var head = 0
+    /// Whether a row among those read may have an infinite feature.
+    private var mayHaveInfinity = false
     /// The offset of the row that comes next.
     private(set) var nextOffset: UInt64
     /// The offset before which the rows end, once that is decided; rows behind it are not read.
@@ -112,6 +115,7 @@ final class RowFeed {
         labels.removeFirst(head)
         offsets.removeFirst(head)
         head = 0
+        if labels.isEmpty { mayHaveInfinity = false }
     }
 
     private func readBatch(_ reader: inout PartitionReader) throws -> Bool {
@@ -129,6 +133,7 @@ final class RowFeed {
         let base = features.count
         features.append(contentsOf: repeatElement(0, count: (last - first) * width))
         widen(batch, first..<last, to: base)
+        if FloatScan.hasInfinity(features, at: base..<features.count) { mayHaveInfinity = true }
         for row in first..<last {
             labels.append(batch.hasLabels ? given[row] : .nan)
             offsets.append(batch.baseOffset + UInt64(row))
@@ -154,16 +159,12 @@ final class RowFeed {
         let taken = min(count, available)
         guard taken > 0 else { return }
         // Rows to learn from that stand side by side go together.
-        var run = head..<head
-        for row in head..<head + taken {
-            guard isLearnt(row, &block) else { continue }
-            if run.upperBound != row {
-                learn(run, &block)
-                run = row..<row
-            }
-            run = run.lowerBound..<row + 1
+        var begin = head
+        for row in head..<head + taken where !isLearnt(row, &block) {
+            learn(begin..<row, &block)
+            begin = row + 1
         }
-        learn(run, &block)
+        learn(begin..<head + taken, &block)
         block.sourceRows = taken
         head += taken
         nextOffset = offsets[head - 1] + 1
@@ -185,22 +186,14 @@ final class RowFeed {
                 (offsets[row], "label \(label) is none that the model can have"))
             return false
         }
-        guard !hasInfinity(row) else {
+        let cells = row * width..<(row + 1) * width
+        guard !mayHaveInfinity || !FloatScan.hasInfinity(features, at: cells) else {
             block.rejected.append((offsets[row], "a feature is infinite"))
             return false
         }
-        guard holdOut?.contains(offsets[row]) == true else { return true }
-        block.heldFeatures.append(contentsOf: features[row * width..<(row + 1) * width])
+        guard let holdOut, holdOut.contains(offsets[row]) else { return true }
+        block.heldFeatures.append(contentsOf: features[cells])
         block.heldLabels.append(label)
         return false
-    }
-
-    /// Whether a feature of a row is infinite, by its bits: without a branch for each.
-    private func hasInfinity(_ row: Int) -> Bool {
-        var found: UInt32 = 0
-        for cell in features[row * width..<(row + 1) * width] {
-            found |= cell.bitPattern & 0x7FFF_FFFF == 0x7F80_0000 ? 1 : 0
-        }
-        return found != 0
     }
 }

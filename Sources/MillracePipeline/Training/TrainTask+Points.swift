@@ -119,7 +119,8 @@ extension TrainTask {
             guard let every else { return Int.max }
             return due > rows ? due : (rows / every + 1) * every
         }
-        position.nextMetrics = next(position.nextMetrics, Self.metricsRows)
+        position.nextMetrics = next(
+            position.nextMetrics, Self.metricsRows(after: rows, stage.drift))
         position.nextCheckpoint = next(
             position.nextCheckpoint, stage.checkpointEveryRows ?? Self.checkpointRows)
         position.nextVersion = next(position.nextVersion, stage.publishEveryRows)

@@ -22,10 +22,17 @@ final class TrainTask: @unchecked Sendable {
     // only by the one who completes a round, while all others wait; the barrier orders the two. A
     // thread that saves uses a `Moment`, and what else it touches nobody does before `collect`.
 
-    /// Labelled rows between two records of metrics.
+    /// Labelled rows between two records of metrics, at first.
     static let metricsRows = 2048
     /// Labelled rows between two checkpoints where the definition does not say.
-    static let checkpointRows = 50_000
+    static let checkpointRows = 200_000
+
+    /// Labelled rows between two records of metrics after so many: a 32nd of them, within bounds.
+    ///
+    /// A watch over the features compares the means between two records: it keeps to the least.
+    static func metricsRows(after rows: Int, _ drift: DriftDetection?) -> Int {
+        drift == nil ? min(max(rows / 32 / metricsRows, 1), 32) * metricsRows : metricsRows
+    }
 
     let stage: TrainStage
     let topic: Topic
