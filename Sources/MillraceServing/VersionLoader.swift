@@ -136,6 +136,8 @@ final class VersionLoader: Sendable {
                     return true
                 }
             } catch {
+                // Pruned since it was listed: there is nothing to refuse.
+                if error.code == .notFound, error.cause == nil { continue }
                 refuse(version, "\(error)")
             }
         }
