@@ -108,7 +108,7 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
-                "MillraceModels", "MillraceSystem",
+                "MillraceInput", "MillraceModels", "MillraceRepository", "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
