@@ -117,7 +117,8 @@ let package = Package(
         // Tests, one target for each room.
         .target(name: "MillraceTestCounters", path: "Tests/MillraceTestCounters"),
         .target(
-            name: "MillraceTestSupport", dependencies: ["MillraceSystem", "MillraceTestCounters"],
+            name: "MillraceTestSupport",
+            dependencies: ["MillraceSystem", "MillraceTestCounters", "CLZ4"],
             path: "Tests/MillraceTestSupport", swiftSettings: strict),
         // Programs that tests start: one to be killed, one to be fed with damaged files.
         .executableTarget(
@@ -156,8 +157,7 @@ let package = Package(
         .testTarget(
             name: "MillraceFeaturesTests",
             dependencies: [
-                "MillraceFeatures", "MillraceInput", "MillraceSystem", "CLZ4",
-                "MillraceTestSupport",
+                "MillraceFeatures", "MillraceInput", "MillraceSystem", "MillraceTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -12,7 +12,7 @@ struct MillraceCommand: ParsableCommand {
         version: MillraceVersion.current,
         subcommands: [
             RunCommand.self, TrainCommand.self, ScoreCommand.self, TopicCommand.self,
-            ConsumeCommand.self, GroupCommand.self, ModelCommand.self,
+            ProduceCommand.self, ConsumeCommand.self, GroupCommand.self, ModelCommand.self,
             DoctorCommand.self,
         ])
 

@@ -4,6 +4,9 @@ public import Millrace
 extension Codec: ExpressibleByArgument {}
 extension Filter: ExpressibleByArgument {}
 extension ElementType: ExpressibleByArgument {}
+extension RowFormat: ExpressibleByArgument {}
+extension PartitionerKind: ExpressibleByArgument {}
+extension ProduceDurability: ExpressibleByArgument {}
 
 /// The value of `--flush`: `none`, `batch`, or milliseconds.
 struct FlushArgument: ExpressibleByArgument {

@@ -26,7 +26,7 @@ import Testing
             ["--help"], ["run", "--help"], ["topic", "--help"], ["topic", "list", "--help"],
             ["topic", "describe", "--help"], ["topic", "create", "--help"],
             ["topic", "alter", "--help"], ["topic", "delete", "--help"],
-            ["topic", "verify", "--help"], ["score", "--help"],
+            ["topic", "verify", "--help"], ["score", "--help"], ["produce", "--help"],
             ["consume", "--help"], ["model", "list", "--help"],
             ["model", "show", "--help"], ["model", "promote", "--help"],
             ["model", "rollback", "--help"], ["model", "prune", "--help"],
