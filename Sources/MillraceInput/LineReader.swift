@@ -131,11 +131,15 @@ public struct LineReader: ~Copyable, Sendable {
     package mutating func isReady(
         withinMilliseconds milliseconds: Int
     ) throws(InputError) -> Bool {
-        if hasNext { return true }
-        guard source.isReady(withinMilliseconds: milliseconds) else { return false }
-        current = 0..<0
-        _ = try fill()
-        return hasNext
+        var patience = milliseconds
+        while !hasNext {
+            guard source.isReady(withinMilliseconds: patience) else { return false }
+            current = 0..<0
+            _ = try fill()
+            // What comes without end and without a newline is not waited for again.
+            patience = 0
+        }
+        return true
     }
 
     /// Whether the next line or record is in the buffer, or known to be the last or too long.

@@ -31,7 +31,11 @@ struct ProduceLoop: ~Copyable {
     /// Where what waits to be appended begins and ends.
     private var place = InputPlace()
     private var rowsAlreadyThere = 0
+    /// Rows that wait to be appended.
+    private var waitingRows = 0
     private var flushed = Clock.monotonicNanoseconds()
+    /// Whether anything was appended since then.
+    private var needsFlush = false
 
     init(topic: Topic, options: ProduceOptions, stop: StopFlag) throws(PipelineError) {
         let configuration = topic.configuration
@@ -59,13 +63,12 @@ struct ProduceLoop: ~Copyable {
     mutating func run() throws(PipelineError) {
         place.begin = 0
         while !stop.isSet {
-            let waits = lanes.contains { $0.waitingRows > 0 }
+            let patience = waitingRows > 0 ? Self.lingerMilliseconds : Self.idleMilliseconds
             let isReady = try input { (reader) throws(InputError) in
-                try reader.isReady(
-                    withinMilliseconds: waits ? Self.lingerMilliseconds : Self.idleMilliseconds)
+                try reader.isReady(withinMilliseconds: patience)
             }
             guard isReady else {
-                if waits { try append() }
+                try append()
                 continue
             }
             guard let line = try input({ (reader) throws(InputError) in try reader.next() }) else {
@@ -111,10 +114,9 @@ struct ProduceLoop: ~Copyable {
         let lane = lanes[choosePartition()]
         if lane.has(block: block, line: index) {
             rowsAlreadyThere += 1
-        } else if holdsBytes {
-            lane.add(reader.text, row)
         } else {
-            lane.add(row)
+            holdsBytes ? lane.add(reader.text, row) : lane.add(row)
+            waitingRows += 1
         }
         try advance(over: line)
     }
@@ -191,23 +193,26 @@ struct ProduceLoop: ~Copyable {
 
     // MARK: Appending
 
-    /// Appends what waits in every lane.
+    /// Appends what waits in every lane, if anything does.
     private mutating func append() throws(PipelineError) {
         place.sequence = ProducerTail.sequence(block: block, lines: blockLines)
-        if lanes.contains(where: { $0.waitingRows > 0 }) {
+        if waitingRows > 0 {
             try requireVerified()
             try log { (lane) throws(LogError) in try lane.append(place) }
-            try flushInTime()
+            waitingRows = 0
+            needsFlush = true
         }
+        try flushInTime()
         place.begin = place.end
         place.beginLine = 0
     }
 
     private mutating func flushInTime() throws(PipelineError) {
-        guard options.durability == .interval else { return }
+        guard options.durability == .interval, needsFlush else { return }
         let now = Clock.monotonicNanoseconds()
         guard now - flushed >= Self.flushNanoseconds else { return }
         flushed = now
+        needsFlush = false
         try log { (lane) throws(LogError) in try lane.flush() }
     }
 

@@ -80,9 +80,6 @@ final class ProducerLane {
         }
     }
 
-    /// Rows that wait for the next append.
-    var waitingRows: Int { builder.rows }
-
     /// Whether the partition has the row of a line of the input.
     func has(block: Int, line: Int) -> Bool {
         block < tail.block || block == tail.block && line < tail.lines
