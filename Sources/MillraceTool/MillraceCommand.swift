@@ -13,7 +13,7 @@ struct MillraceCommand: ParsableCommand {
         subcommands: [
             RunCommand.self, TrainCommand.self, ScoreCommand.self, TopicCommand.self,
             ProduceCommand.self, ConsumeCommand.self, GroupCommand.self, ModelCommand.self,
-            DoctorCommand.self,
+            TopCommand.self, DoctorCommand.self,
         ])
 
     /// Parses and runs, and ends the process with an exit code of sysexits.h.

@@ -27,7 +27,7 @@ import Testing
             ["topic", "describe", "--help"], ["topic", "create", "--help"],
             ["topic", "alter", "--help"], ["topic", "delete", "--help"],
             ["topic", "verify", "--help"], ["score", "--help"], ["produce", "--help"],
-            ["consume", "--help"], ["model", "list", "--help"],
+            ["consume", "--help"], ["top", "--help"], ["model", "list", "--help"],
             ["model", "show", "--help"], ["model", "promote", "--help"],
             ["model", "rollback", "--help"], ["model", "prune", "--help"],
             ["model", "verify", "--help"], ["model", "predict", "--help"], ["doctor", "--help"],
