@@ -117,7 +117,7 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
-                "MillraceModels", "MillraceSystem",
+                "MillraceInput", "MillraceModels", "MillraceRepository", "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -126,7 +126,8 @@ let package = Package(
         // Tests, one target for each room.
         .target(name: "MillraceTestCounters", path: "Tests/MillraceTestCounters"),
         .target(
-            name: "MillraceTestSupport", dependencies: ["MillraceSystem", "MillraceTestCounters"],
+            name: "MillraceTestSupport",
+            dependencies: ["MillraceSystem", "MillraceTestCounters", "CLZ4"],
             path: "Tests/MillraceTestSupport", swiftSettings: strict),
         // Programs that tests start: one to be killed, one to be fed with damaged files.
         .executableTarget(
@@ -171,8 +172,7 @@ let package = Package(
         .testTarget(
             name: "MillraceFeaturesTests",
             dependencies: [
-                "MillraceFeatures", "MillraceInput", "MillraceSystem", "CLZ4",
-                "MillraceTestSupport",
+                "MillraceFeatures", "MillraceInput", "MillraceSystem", "MillraceTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

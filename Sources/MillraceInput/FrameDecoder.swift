@@ -22,6 +22,11 @@ internal import CLZ4
     /// Whether a frame has begun and not ended.
     private var isInsideFrame = false
     private var failure: InputError?
+    /// Whether the last call has filled its room, so that more may be left in the context.
+    private var hasFilledRoom = false
+
+    /// Whether there may be bytes to be had without reading from the file.
+    var mayHaveMore: Bool { hasFilledRoom || !available.isEmpty || failure != nil }
 
     /// A decoder of a file whose first bytes, `head`, have been read already.
     init(path: String, head: [UInt8]) {
@@ -86,6 +91,7 @@ internal import CLZ4
         available = (available.lowerBound + consumed)..<available.upperBound
         taken += consumed
         isInsideFrame = status != 0
+        hasFilledRoom = produced == buffer.count - start
         return produced
     }
 }

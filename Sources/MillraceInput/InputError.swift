@@ -18,6 +18,8 @@ public struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let corruptFrame = Code(rawValue: "corrupt-frame")
         /// The file is compressed in a way that is not read.
         public static let unsupportedCompression = Code(rawValue: "unsupported-compression")
+        /// The input ends before its last record does.
+        public static let truncatedRecord = Code(rawValue: "truncated-record")
         /// The header line cannot be used.
         public static let invalidHeader = Code(rawValue: "invalid-header")
     }

@@ -38,6 +38,16 @@ struct InputFile: ~Copyable, Sendable {
         }
     }
 
+    /// Whether bytes, the end or an error are there to be read, after at most so many milliseconds.
+    ///
+    /// A signal ends the waiting.
+    func isReady(withinMilliseconds milliseconds: Int) -> Bool {
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        // SAFETY: the kernel fills the one structure that it is told of.
+        let answer = unsafe poll(&request, 1, Int32(clamping: milliseconds))
+        return answer > 0 || answer < 0 && errno != EINTR
+    }
+
     private static func failure(_ path: String, _ call: String, _ code: Int32) -> InputError {
         let error = SystemError(operation: call, path: path, errno: code)
         return InputError(

@@ -1,6 +1,7 @@
 internal import MillraceSystem
 
-/// Reads a text file line by line in bounded memory: plain, or compressed as LZ4 frames.
+/// Reads a text file line by line, or a binary file record by record, in bounded memory: plain, or
+/// compressed as LZ4 frames.
 ///
 /// Compression is recognised by the file's first bytes. A line ends with `\n`, `\r\n` or the end of
 /// the input; a UTF-8 byte order mark is dropped. Lines' byte ranges follow each other without gaps
@@ -33,6 +34,12 @@ public struct LineReader: ~Copyable, Sendable {
 
     /// How many bytes are asked for at a time, at least.
     private let blockBytes: Int
+    /// The size of a record, of which a file of such consists; nil for lines.
+    private let recordBytes: Int?
+    /// The newline found last; one before `cursor` is none.
+    private var newline = -1
+    /// Before this byte of `buffer` no newline is left to be found but `newline`.
+    private var searched = 0
 
     /// Opens `path`, or standard input where it is `-`.
     ///
@@ -50,7 +57,34 @@ public struct LineReader: ~Copyable, Sendable {
         self.path = path
         self.maxLineBytes = maxLineBytes
         self.blockBytes = blockBytes
+        self.recordBytes = nil
+        var source = try ByteSource(path: path)
+        try source.recognise()
+        self.source = source
+        self.buffer = [UInt8](repeating: 0, count: 2 * blockBytes)
+    }
+
+    /// The same for a stream that may not have a byte yet: what it holds is recognised by the first
+    /// `isReady` or `next()`, which throw what is thrown otherwise when a file is opened.
+    package init(stream path: String, maxLineBytes: Int) throws(InputError) {
+        self.path = path
+        self.maxLineBytes = maxLineBytes
+        self.blockBytes = 256 << 10
+        self.recordBytes = nil
         self.source = try ByteSource(path: path)
+        self.buffer = [UInt8](repeating: 0, count: 2 * blockBytes)
+    }
+
+    /// Opens a stream of records of `recordBytes` bytes each, which are numbered as lines are.
+    ///
+    /// Any bytes may be a record: only LZ4 frames are known by how they begin.
+    package init(stream path: String, recordBytes: Int) throws(InputError) {
+        precondition(recordBytes > 0, "a record has at least one byte")
+        self.path = path
+        self.maxLineBytes = recordBytes
+        self.blockBytes = 256 << 10
+        self.recordBytes = recordBytes
+        self.source = try ByteSource(path: path, isText: false)
         self.buffer = [UInt8](repeating: 0, count: 2 * blockBytes)
     }
 
@@ -63,31 +97,86 @@ public struct LineReader: ~Copyable, Sendable {
         get { buffer.span.extracting(current) }
     }
 
-    /// Moves to the next line; nil at the end of the input.
+    /// Moves to the next line or record; nil at the end of the input.
     ///
     /// The end is final: what is appended to the file afterwards is not seen.
     ///
-    /// - Throws: `InputError` with the codes `unreadable`, `truncatedFrame` or `corruptFrame`; from
-    ///   then on every call throws the same.
+    /// - Throws: `InputError` with the codes `unreadable`, `truncatedFrame`, `corruptFrame` or
+    ///   `truncatedRecord`; from then on every call throws the same.
     /// - Complexity: O(line).
     public mutating func next() throws(InputError) -> InputLine? {
         current = 0..<0
         let begin = base + cursor
+        if let recordBytes { return try nextRecord(recordBytes, from: begin) }
         if begin == 0 { try skipByteOrderMark() }
-        var unsearched = cursor
         while true {
-            if let newline = ByteSearch.firstIndex(of: 0x0A, in: buffer.span, unsearched..<filled) {
+            if let newline = findNewline() {
                 return finishLine(from: begin, textEnd: newline, next: newline + 1)
             }
-            let unfinished = filled - cursor
             // One more than the limit may still turn out to be a carriage return.
-            if unfinished > maxLineBytes + 1 { return try skipLongLine(from: begin) }
+            if filled - cursor > maxLineBytes + 1 { return try skipLongLine(from: begin) }
             if try !fill() {
                 guard filled > cursor else { return nil }
                 return finishLine(from: begin, textEnd: filled, next: filled)
             }
-            unsearched = cursor + unfinished
         }
+    }
+
+    /// Whether `next()` will not have to wait for who writes the input, after at most so many
+    /// milliseconds; what has been written is taken in meanwhile.
+    ///
+    /// A file never makes anybody wait. The text of the line before is gone afterwards.
+    ///
+    /// - Throws: as `next()`.
+    package mutating func isReady(
+        withinMilliseconds milliseconds: Int
+    ) throws(InputError) -> Bool {
+        var patience = milliseconds
+        while !hasNext {
+            guard source.isReady(withinMilliseconds: patience) else { return false }
+            current = 0..<0
+            _ = try fill()
+            // What comes without end and without a newline is not waited for again.
+            patience = 0
+        }
+        return true
+    }
+
+    /// Whether the next line or record is in the buffer, or known to be the last or too long.
+    private var hasNext: Bool {
+        mutating get {
+            if isAtEnd { return true }
+            if let recordBytes { return filled - cursor >= recordBytes }
+            return findNewline() != nil || filled - cursor > maxLineBytes + 1
+        }
+    }
+
+    /// The next newline in the buffer; nothing is searched twice.
+    @inline(__always)
+    private mutating func findNewline() -> Int? {
+        if newline >= cursor { return newline }
+        let unsearched = max(cursor, searched)..<filled
+        guard let found = ByteSearch.firstIndex(of: 0x0A, in: buffer.span, unsearched) else {
+            searched = filled
+            return nil
+        }
+        newline = found
+        return found
+    }
+
+    private mutating func nextRecord(
+        _ count: Int, from begin: Int
+    ) throws(InputError) -> InputLine? {
+        while filled - cursor < count {
+            guard try !fill() else { continue }
+            guard filled > cursor else { return nil }
+            throw InputError(
+                .truncatedRecord, path: path, byte: begin,
+                expected: "records of \(count) bytes",
+                found: "\(filled - cursor) bytes at the end")
+        }
+        current = cursor..<cursor + count
+        return makeLine(from: begin, next: cursor + count, isTooLong: false)
     }
 
     /// The CRC-32C of the decoded text from its first byte to the end of the current line.
@@ -126,8 +215,12 @@ public struct LineReader: ~Copyable, Sendable {
     }
 
     private mutating func skipByteOrderMark() throws(InputError) {
-        while filled < 3 { guard try fill() else { return } }
-        if buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { cursor = 3 }
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        // What cannot be a mark any more need not be waited for.
+        while filled < 3, mark.starts(with: buffer[..<filled]) {
+            guard try fill() else { return }
+        }
+        if buffer[..<filled].starts(with: mark) { cursor = 3 }
     }
 
     /// Drops what has been read from the buffer and reads more; false at the end of the input.
@@ -138,6 +231,8 @@ public struct LineReader: ~Copyable, Sendable {
             buffer.replaceSubrange(0..<(filled - cursor), with: buffer[cursor..<filled])
             base += cursor
             filled -= cursor
+            searched = max(searched - cursor, 0)
+            newline = -1
             cursor = 0
             checksummed = 0
         }

@@ -55,6 +55,14 @@ enum PowersOfFive {
         return table
     }()
 
+    /// The first 64 bits of 10 to the power of `exponent`, -27 to 55 and beyond, rounded up where
+    /// they are not all.
+    static func leadingWord(ofTenTo exponent: Int) -> UInt64 {
+        // 5^27 is the largest power that 64 bits hold.
+        let isExact = (0...27).contains(exponent)
+        return table[exponent - exponents.lowerBound].high + (isExact ? 0 : 1)
+    }
+
     private static func leadingBits(_ number: [UInt64]) -> Bits {
         let top = number.lastIndex { $0 != 0 } ?? 0
         func word(_ index: Int) -> UInt64 { index >= 0 ? number[index] : 0 }

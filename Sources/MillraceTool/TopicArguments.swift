@@ -4,6 +4,14 @@ public import Millrace
 extension Codec: ExpressibleByArgument {}
 extension Filter: ExpressibleByArgument {}
 extension ElementType: ExpressibleByArgument {}
+extension RowFormat: ExpressibleByArgument {}
+extension PartitionerKind: ExpressibleByArgument {}
+extension ProduceDurability: ExpressibleByArgument {}
+extension OutOfRangePolicy: ExpressibleByArgument, CaseIterable {
+    /// Every policy.
+    public static let allCases: [OutOfRangePolicy] = [.error, .earliest, .latest]
+}
+extension ConsumeFormat: ExpressibleByArgument {}
 
 /// The value of `--flush`: `none`, `batch`, or milliseconds.
 struct FlushArgument: ExpressibleByArgument {

@@ -1,4 +1,3 @@
-import CLZ4
 import MillraceInput
 import MillraceSystem
 
@@ -28,18 +27,20 @@ struct SeenLine: Equatable {
 func bytes(_ text: Span<UInt8>) -> [UInt8] { text.indices.map { text[$0] } }
 
 func readLines(
-    _ path: String, maxLineBytes: Int = 1 << 20, blockBytes: Int = 64 << 10
+    _ path: String, maxLineBytes: Int = 1 << 20, blockBytes: Int = 64 << 10, asks: Bool = false
 ) throws(InputError) -> [SeenLine] {
     var reader = try LineReader(path: path, maxLineBytes: maxLineBytes, blockBytes: blockBytes)
     var lines: [SeenLine] = []
-    while let line = try reader.next() {
+    while true {
+        // A file makes nobody wait, however little of it is asked for at a time.
+        while asks, try !reader.isReady(withinMilliseconds: 0) {}
+        guard let line = try reader.next() else { return lines }
         lines.append(
             SeenLine(
                 text: bytes(reader.text), begin: line.begin, end: line.end,
                 isTooLong: line.isTooLong, checksum: reader.runningChecksum()))
         precondition(line.number == lines.count)
     }
-    return lines
 }
 
 /// What the lines of `text` are, one byte after the other.
@@ -61,17 +62,4 @@ func naiveLines(_ text: [UInt8], maxLineBytes: Int = 1 << 20) -> [SeenLine] {
         at = end
     }
     return lines
-}
-
-/// `bytes` as an LZ4 frame with a content checksum and small blocks.
-func frame(_ bytes: [UInt8]) -> [UInt8] {
-    var preferences = LZ4F_preferences_t()
-    preferences.frameInfo.blockSizeID = LZ4F_max64KB
-    preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
-    var output = [UInt8](
-        repeating: 0, count: unsafe LZ4F_compressFrameBound(bytes.count, &preferences))
-    let count = unsafe LZ4F_compressFrame(
-        &output, output.count, bytes, bytes.count, &preferences)
-    precondition(LZ4F_isError(count) == 0)
-    return Array(output.prefix(count))
 }

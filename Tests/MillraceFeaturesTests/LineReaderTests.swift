@@ -42,8 +42,67 @@ struct LineReaderTests {
             for block in [6, 7, random.number(in: 8...300), 64 << 10] {
                 #expect(try readLines(plain, maxLineBytes: limit, blockBytes: block) == expected)
                 #expect(try readLines(framed, maxLineBytes: limit, blockBytes: block) == expected)
+                for path in [plain, framed] {
+                    let asked = try readLines(
+                        path, maxLineBytes: limit, blockBytes: block, asks: true)
+                    #expect(asked == expected)
+                }
             }
         }
+    }
+
+    /// Any bytes are records, also those by which other formats are known.
+    @Test func recordsOfAFixedSize() throws {
+        let bytes: [UInt8] = [0x1F, 0x8B, 0x0A, 0x0D] + (0..<60_000).map { UInt8($0 % 251) }
+        for path in [try file("r.f32", bytes), try file("r.f32.lz4", frame(bytes))] {
+            var reader = try LineReader(stream: path, recordBytes: 12)
+            var seen: [UInt8] = []
+            var count = 0
+            while try reader.isReady(withinMilliseconds: 0), let line = try reader.next() {
+                seen += MillraceFeaturesTests.bytes(reader.text)
+                #expect(line.begin == 12 * count && line.byteCount == 12)
+                count += 1
+                if seen.count + 4 == bytes.count { break }
+            }
+            #expect(seen == Array(bytes.dropLast(4)))
+            let checksum = CRC32C.checksum(of: seen.span)
+            #expect(reader.runningChecksum() == checksum)
+            for _ in 0..<2 {
+                let error = #expect(throws: InputError.self) { try reader.next() }
+                #expect(error?.code == .truncatedRecord)
+                #expect(error?.byte == seen.count)
+            }
+        }
+    }
+
+    /// Who waits for a slow writer is told so, and gets a line when it is whole.
+    @Test func aPipeIsWaitedForUntilALineIsThere() throws {
+        let path = directory.file("pipe")
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        let pipe = unsafe open(path, O_RDWR | O_CLOEXEC)
+        defer { close(pipe) }
+        func send(_ text: String) {
+            let bytes = Array(text.utf8)
+            #expect(unsafe write(pipe, bytes, bytes.count) == bytes.count)
+        }
+        var reader = try LineReader(stream: path, maxLineBytes: 100)
+        #expect(try !reader.isReady(withinMilliseconds: 1))
+        send("P\n")
+        #expect(try reader.isReady(withinMilliseconds: 1000))
+        _ = try reader.next()
+        send("first line\nsec")
+        #expect(try reader.isReady(withinMilliseconds: 1000))
+        _ = try reader.next()
+        #expect(MillraceFeaturesTests.bytes(reader.text) == Array("first line".utf8))
+        #expect(try !reader.isReady(withinMilliseconds: 1))
+        send("ond")
+        #expect(try !reader.isReady(withinMilliseconds: 1000))
+        #expect(try !reader.isReady(withinMilliseconds: 1))
+        send("\nthird\n")
+        #expect(try reader.isReady(withinMilliseconds: 1000))
+        _ = try reader.next()
+        #expect(MillraceFeaturesTests.bytes(reader.text) == Array("second".utf8))
+        #expect(try reader.isReady(withinMilliseconds: 0))
     }
 
     @Test func emptyFilesAndLoneMarksHaveNoLines() throws {

@@ -7,12 +7,11 @@ extension TopicDefinition {
     public static func existing(
         _ name: String, data path: String
     ) throws(PipelineError) -> TopicDefinition {
-        let topic: Topic
-        do throws(LogError) {
-            topic = try DataDirectory(path, create: false).topic(name)
-        } catch {
+        let directory: DataDirectory
+        do throws(LogError) { directory = try DataDirectory(path, create: false) } catch {
             throw PipelineError(error)
         }
+        let topic = try directory.existingTopic(name)
         let found = topic.configuration
         let content: Content
         switch found.kind {

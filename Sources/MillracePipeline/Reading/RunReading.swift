@@ -47,8 +47,23 @@ struct RunReading {
         }
         findings.summary = RunSummary(
             seconds: seconds, topics: findings.topics, stages: stages,
-            kernels: KernelSet.best.rawValue, openBLASCore: OpenBLAS.prepare().core)
+            kernels: kernels, openBLASCore: OpenBLAS.prepare().core)
         return findings
+    }
+
+    /// The kernel sets that the stages of the run compute with, each once.
+    private var kernels: String {
+        var sets: [KernelSet] = []
+        for stage in plan.stages {
+            let set: KernelSet? =
+                switch stage.work {
+                case .preprocess: nil
+                case .train(let work): work.kernels ?? .best
+                case .score(let work): work.kernels ?? .best
+                }
+            if let set, !sets.contains(set) { sets.append(set) }
+        }
+        return (sets.isEmpty ? [.best] : sets).map(\.rawValue).joined(separator: ", ")
     }
 
     // MARK: Topics

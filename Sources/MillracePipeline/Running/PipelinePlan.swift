@@ -106,6 +106,7 @@ struct PipelinePlan: Sendable {
             let names = try data.topicNames()
             try checkInputs(existing: names)
             try checkFrozen()
+            try checkModels(data, existing: names)
             for topic in definition.topics where names.contains(topic.name) {
                 if let wanted = configuration(of: topic, features: width(of: topic)) {
                     _ = try data.topic(topic.name, matching: wanted)

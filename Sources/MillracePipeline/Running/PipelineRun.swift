@@ -120,8 +120,7 @@ public final class PipelineRun: Sendable {
                 }
                 let topic = try data.topic(definition.name, creating: wanted)
                 if let header = plan.headers[definition.name] {
-                    _ = try topic.dictionaryID(
-                        of: FileSource.columnsPrefix + header.names.joined(separator: "\n"))
+                    try topic.declareColumns(header.names)
                 } else {
                     board.add(topic)
                 }

@@ -161,13 +161,8 @@ struct StageRunner {
     /// The columns of a topic of lines: what the source found, kept in the topic's dictionary.
     private func header(of source: Topic) throws -> CSVHeader {
         if let header = plan.headers[source.name] { return header }
-        var id: UInt32 = 1
-        while let text = try source.dictionaryText(id) {
-            if text.hasPrefix(FileSource.columnsPrefix) {
-                let names = text.dropFirst(FileSource.columnsPrefix.count).split(separator: "\n")
-                return try CSVHeader(names: names.map(String.init), path: source.name)
-            }
-            id += 1
+        if let names = try source.csvColumns() {
+            return try CSVHeader(names: names, path: source.name)
         }
         throw PipelineError(
             .noInput, "topic '\(source.name)' does not say what its columns are called",

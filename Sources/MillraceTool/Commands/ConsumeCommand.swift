@@ -1,121 +1,106 @@
 internal import ArgumentParser
-internal import Glibc
 internal import Millrace
+internal import MillracePipeline
 
-/// `millrace consume`: rows of a topic as JSON Lines.
+/// `millrace consume`: the rows of a topic, printed.
 struct ConsumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "consume", abstract: "Prints the rows of a topic as JSON Lines.",
-        discussion: "Example: millrace consume flights.scores --max 5")
+        commandName: "consume", abstract: "Prints the rows of a topic.",
+        discussion: """
+            jsonl: a JSON document a row, with its place, time, key and label, a missing number as \
+            null; bytes that are not UTF-8 are shown as U+FFFD. csv: the data alone, as produce takes \
+            it again; of predictions, also where they came from. raw: the bytes of a row and a \
+            newline, or its numbers as little-endian float32, the label last.
+
+            With --group, what is printed is committed, a batch at a time, and a second run goes on \
+            behind it; killed between printing and committing, it prints that batch again. --offset \
+            and --time then say where a group begins that has committed nothing. Without, partitions \
+            are printed one after the other from the start, or as rows come with --follow. SIGINT ends \
+            it behind the last row printed, with code 0 when following, else 130.
+
+            Example: millrace consume flights.scores --max 5
+            Example: millrace consume flights.scores --group export --follow | ./load
+            Example: millrace consume flights.live --format csv --time 2026-11-25T06:00:00Z
+            """)
 
     @Argument(help: "The topic.") var topic: String
+    @Option(help: "Print what this group has not consumed yet, and commit it.") var group: String?
+    @Option(
+        help: ArgumentHelp(
+            "Begin there in each partition. Default: earliest.", valueName: "earliest|latest|n"))
+    var offset: OffsetArgument?
+    @Option(help: "Begin with rows of this time: seconds since 1970, or 2026-11-25T06:00:00Z.")
+    var time: TimeArgument?
     @Option(help: "Only this partition.") var partition: Int?
-    @Option(help: "Begin at this offset of each partition.") var offset: UInt64 = 0
-    @Option(name: .customLong("max"), help: "Print at most this many rows.") var most: Int = .max
+    @Option(name: .customLong("max"), help: "Print at most this many rows.") var most: Int?
+    @Flag(help: "Go on when everything has been printed, until interrupted.") var follow = false
+    @Option(help: "How rows are printed.") var format = ConsumeFormat.jsonl
+    @Option(
+        help: "Where to go on when rows are not there any more: nowhere, or with those that are.")
+    var onOutOfRange = OutOfRangePolicy.error
     @OptionGroup var places: DataOptions
+
+    func validate() throws {
+        if offset != nil, time != nil {
+            throw ValidationError("--offset and --time exclude each other")
+        }
+        if group != nil, partition != nil {
+            throw ValidationError(
+                "--group and --partition exclude each other: a group shares out all partitions")
+        }
+        if let most, most < 0 { throw ValidationError("--max is at least 0") }
+    }
+
+    private var start: StartOffset {
+        time.map { .time($0.nanoseconds) } ?? offset?.start ?? .earliest
+    }
 
     func run() throws {
         Signals.ignoreBrokenPipesAndFileSizes()
         try ExitStatus.coded {
             let data = try DataDirectory(places.data, create: false)
-            let topic = try data.topic(topic)
+            let topic = try data.existingTopic(topic)
             topic.expireRows()
-            var left = most
-            for partition in partition.map({ [$0] }) ?? Array(0..<topic.partitions) {
-                guard left > 0 else { break }
-                try consume(topic, partition, &left)
+            let printing = Printing(try RowPrinter(topic, format: format), most: most ?? .max)
+            if let group {
+                try GroupPrinting(
+                    data: data, group: group, topic: topic, start: start,
+                    onOutOfRange: onOutOfRange, follow: follow, printing: printing
+                ).run()
+            } else {
+                try TopicPrinting(
+                    topic, partition.map { [$0] } ?? Array(0..<topic.partitions), start: start,
+                    onOutOfRange: onOutOfRange, follow: follow, printing: printing
+                ).run()
             }
-        }
-    }
-
-    private func consume(_ topic: Topic, _ partition: Int, _ left: inout Int) throws {
-        var reader = try topic.reader(partition: partition)
-        try reader.seek(to: max(offset, reader.startOffset))
-        while left > 0 {
-            guard let batch = try reader.next() else { return }
-            let source = try RowText.Source(batch.origin, in: topic)
-            for index in batch.skippedRows..<batch.rows where left > 0 {
-                let row = RowText(
-                    batch, index, partition: partition, kind: topic.configuration.kind,
-                    source: source)
-                // A reader that went away, such as `head`, is no failure.
-                guard unsafe puts(try JSONText.line(row)) >= 0 else { return left = 0 }
-                left -= 1
-            }
+            guard printing.wasInterrupted, !follow else { return }
+            throw PipelineError(
+                .interrupted, "stopped before the end: \(printing.printed) rows were printed")
         }
     }
 }
 
-/// A row as `consume` prints it.
-struct RowText: Encodable {
-    struct Place: Encodable {
-        let topic: String
-        let partition: Int
-        let offset: UInt64
-    }
+/// The value of `--offset`.
+enum OffsetArgument: ExpressibleByArgument {
+    case earliest
+    case latest
+    case number(UInt64)
 
-    /// What the batch says of where its rows came from, in words.
-    struct Source {
-        let topic: String?
-        let partition: Int
-        let model: String?
-
-        init(_ origin: BatchOrigin?, in topic: Topic) throws {
-            func text(_ id: UInt32?, _ prefix: String) throws -> String? {
-                guard let id, let text = try topic.dictionaryText(id), text.hasPrefix(prefix)
-                else { return nil }
-                return String(text.dropFirst(prefix.count))
-            }
-            self.topic = try text(origin?.source, "topic:")
-                .map { String($0.prefix { $0 != "#" }) }
-            partition = Int(origin?.sourcePartition ?? 0)
-            model = try text(origin?.model, "model:").map { "\($0)@\(origin?.modelVersion ?? 0)" }
+    init?(argument: String) {
+        switch argument {
+        case "earliest": self = .earliest
+        case "latest": self = .latest
+        default:
+            guard let number = UInt64(argument) else { return nil }
+            self = .number(number)
         }
     }
 
-    let partition: Int
-    let offset: UInt64
-    let timestamp: Int64
-    var value: String?
-    var features: [Float]?
-    var label: Float?
-    var outputs: [Float]?
-    var null: Int?
-    var model: String?
-    var source: Place?
-
-    init(
-        _ batch: borrowing RecordBatch, _ index: Int, partition: Int,
-        kind: TopicConfiguration.Kind, source: Source
-    ) {
-        self.partition = partition
-        offset = batch.baseOffset + UInt64(index)
-        timestamp = batch.firstTimestamp
-        switch kind {
-        case .bytes:
-            let bytes = batch.value(index)
-            value = String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
-        case .features:
-            features = Self.numbers(batch, index)
-            if batch.hasLabels, !batch.labels[index].isNaN { label = batch.labels[index] }
-        case .predictions:
-            if batch.mark(index) == 0 {
-                outputs = Self.numbers(batch, index)
-            } else {
-                null = Int(batch.mark(index))
-            }
-            model = source.model
-            if let topic = source.topic {
-                self.source = Place(
-                    topic: topic, partition: source.partition, offset: batch.sourceOffset(index))
-            }
+    var start: StartOffset {
+        switch self {
+        case .earliest: .earliest
+        case .latest: .latest
+        case .number(let offset): .offset(offset)
         }
-    }
-
-    private static func numbers(_ batch: borrowing RecordBatch, _ index: Int) -> [Float] {
-        var numbers = [Float](repeating: 0, count: batch.columns)
-        var target = numbers.mutableSpan
-        batch.widen(rows: index..<index + 1, into: &target)
-        return numbers
     }
 }

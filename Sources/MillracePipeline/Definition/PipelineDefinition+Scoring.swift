@@ -1,0 +1,79 @@
+internal import MillraceGroups
+internal import MillraceLog
+public import MillraceRepository
+public import MillraceCompute
+
+extension PipelineDefinition {
+    /// One score stage between two topics: what a pipeline file with that stage alone defines.
+    ///
+    /// The stage is called as its group. The output is declared as it is, or, where it is not there,
+    /// as a topic of predictions with as many partitions as the input.
+    ///
+    /// - Parameters:
+    ///   - input: A feature topic, which has to be there.
+    ///   - output: The predictions topic.
+    ///   - model: The model, which `PipelineRun` looks for.
+    ///   - group: The consumer group; its outputs say where it goes on.
+    ///   - kernels: The kernels to compute with; nil is the best that the processor has.
+    ///   - data: The data directory.
+    /// - Throws: `PipelineError` with `noInput` when there is no such input, `usage` when input and
+    ///   output are one topic, or when the output has predictions that another group made of the
+    ///   input: with a second group's among them rows would have two outcomes there.
+    public static func scoring(
+        from input: String, to output: String, model: ModelReference, group: String,
+        kernels: KernelSet? = nil, data: String
+    ) throws(PipelineError) -> PipelineDefinition {
+        guard input != output else {
+            throw PipelineError(
+                .usage, "topic '\(input)' cannot be scored into itself",
+                advice: "Name another topic for the predictions; it is made when it is not there.")
+        }
+        let source = try TopicDefinition.existing(input, data: data)
+        let isThere = try pipelineErrors {
+            try DataDirectory(data, create: false).topicNames().contains(output)
+        }
+        let target =
+            isThere
+            ? try TopicDefinition.existing(output, data: data)
+            : TopicDefinition(
+                name: output, partitions: source.partitions, content: .predictions)
+        if isThere, target.content == .predictions {
+            try pipelineErrors { try refuseOtherGroups(input, output, group, data: data) }
+        }
+        return PipelineDefinition(
+            topics: [source, target],
+            stages: [
+                StageDefinition(
+                    name: group,
+                    work: .score(
+                        ScoreStage(
+                            from: Reference(input), to: Reference(output), model: model,
+                            kernels: kernels)))
+            ])
+    }
+
+    private static func refuseOtherGroups(
+        _ input: String, _ output: String, _ group: String, data: String
+    ) throws {
+        let data = try DataDirectory(data, create: false)
+        let source = try data.topic(input)
+        let target = try data.topic(output)
+        let prefix = "group:"
+        var id: UInt32 = 1
+        while let text = try target.dictionaryText(id) {
+            id += 1
+            guard text.hasPrefix(prefix), text != prefix + group else { continue }
+            for partition in 0..<min(source.partitions, target.partitions) {
+                let last = try target.lastOrigin(
+                    partition: partition, source: source.reference, sourcePartition: partition,
+                    group: text)
+                guard last != nil else { continue }
+                let other = text.dropFirst(prefix.count)
+                throw PipelineError(
+                    .usage,
+                    "topic '\(output)' has predictions that group '\(other)' made of '\(input)'",
+                    advice: "Go on as that group with --group \(other), or name another topic.")
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+internal import MillraceInput
+
+/// Lines of a CSV file.
+final class CSVRowDecoder: RowDecoder {
+    /// The columns that are features, in the order of the file; empty for rows of bytes.
+    private let features: [Int]
+    private let key: Int?
+    private let label: Int?
+    private let names: [String]
+    private var fields = CSVFields()
+
+    /// A file of one column of features may leave its field empty.
+    var takesEmptyLines: Bool { names.count == 1 && !features.isEmpty }
+
+    /// Finds the columns by name; all that are neither key nor label are features.
+    ///
+    /// - Throws: `PipelineError` with `usage` for a column that is not there, and `badData` where
+    ///   there are more or fewer features than the topic has.
+    init(
+        _ header: CSVHeader, path: String, options: ProduceOptions, width: Int, hasLabels: Bool
+    ) throws(PipelineError) {
+        names = header.names
+        func position(_ name: String, _ what: String) throws(PipelineError) -> Int {
+            if let position = header.index(of: name) { return position }
+            throw PipelineError(
+                .usage,
+                "there is no column '\(name)' for the \(what)"
+                    + NearestName.hint(name, among: header.names),
+                file: path, position: SourcePosition(line: 1, column: 1))
+        }
+        key = if let name = options.key { try position(name, "key") } else { nil }
+        if let name = options.label {
+            label = try position(name, "label")
+        } else {
+            label = hasLabels ? header.index(of: "label") : nil
+        }
+        let taken = [key, label].compactMap(\.self)
+        features = width == 0 ? [] : header.names.indices.filter { !taken.contains($0) }
+        guard features.count == width else {
+            throw PipelineError(
+                .badData,
+                "\(features.count) columns of features, where the topic has \(width)",
+                advice: taken.isEmpty ? "--key and --label say which columns are none." : nil,
+                file: path, position: SourcePosition(line: 1, column: 1))
+        }
+    }
+
+    func decode(_ text: Span<UInt8>, into row: inout DecodedRow) throws(RowFault) {
+        do throws(CSVFault) { try fields.split(text) } catch {
+            let before = fields.count == 0 ? 0 : fields[fields.count - 1].range.upperBound + 1
+            throw RowFault(
+                before + 1,
+                error == .unclosedQuote
+                    ? "a quoted field that does not end on its line" : "text after a closing quote")
+        }
+        guard fields.count == names.count else {
+            throw RowFault(
+                text.count + 1, "\(fields.count) fields, where there are \(names.count) columns")
+        }
+        for (index, column) in features.enumerated() {
+            row.features[index] = try number(text, column)
+        }
+        if let label, !features.isEmpty { row.label = try number(text, label) }
+        if let key { takeKey(text, fields[key], &row) }
+    }
+
+    private func number(_ text: Span<UInt8>, _ column: Int) throws(RowFault) -> Float {
+        let range = fields[column].range
+        if range.isEmpty { return .nan }
+        let field = text.extracting(range)
+        if let value = NumberParser.float(field) ?? SpecialNumber.value(field) { return value }
+        throw RowFault(
+            range.lowerBound + 1,
+            "'\(ShownText.of(field))' in column '\(names[column])' is not a number")
+    }
+
+    private func takeKey(_ text: Span<UInt8>, _ field: CSVField, _ row: inout DecodedRow) {
+        row.hasKey = !field.range.isEmpty
+        var at = field.range.lowerBound
+        while at < field.range.upperBound {
+            row.key.append(text[at])
+            at += field.hasDoubledQuotes && text[at] == UInt8(ascii: "\"") ? 2 : 1
+        }
+    }
+}
+
+/// Text of a file as an error shows it.
+enum ShownText {
+    private static let longest = 40
+
+    static func of(_ bytes: Span<UInt8>) -> String {
+        let shown = bytes.extracting(first: min(bytes.count, longest))
+        let text = String(decoding: shown.indices.map { shown[$0] }, as: UTF8.self)
+        return text + (bytes.count > longest ? "…" : "")
+    }
+}

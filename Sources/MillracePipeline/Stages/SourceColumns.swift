@@ -1,0 +1,23 @@
+package import MillraceLog
+
+extension Topic {
+    /// The names of the columns of a topic of CSV lines, in order; nil where rows are something else.
+    ///
+    /// What was read into the topic first has said so.
+    package func csvColumns() throws(LogError) -> [String]? {
+        var id: UInt32 = 1
+        while let text = try dictionaryText(id) {
+            if text.hasPrefix(FileSource.columnsPrefix) {
+                return text.dropFirst(FileSource.columnsPrefix.count).split(separator: "\n")
+                    .map(String.init)
+            }
+            id += 1
+        }
+        return nil
+    }
+
+    /// Lets the topic say what the columns of its rows are called.
+    func declareColumns(_ names: [String]) throws(LogError) {
+        _ = try dictionaryID(of: FileSource.columnsPrefix + names.joined(separator: "\n"))
+    }
+}
