@@ -22,7 +22,7 @@ struct ProducerTail: Equatable {
     init(sequence: UInt64, origin: BatchOrigin) {
         block = Int(sequence >> 24)
         lines = Int(sequence & 0xFF_FFFF)
-        end = Int(origin.end)
+        end = Int(clamping: origin.end)
         checksum = origin.textChecksum
         isVerified = false
     }
