@@ -93,7 +93,7 @@ import Testing
 
     @Test func rows() {
         let values: [Float] = [1, .nan, -0.25, 1e30]
-        var text = [UInt8](repeating: 0x78, count: 80)
+        var text = [UInt8](repeating: 0x78, count: 200)
         var target = text.mutableSpan
         let end = ShortestFloat.write(values.span, into: &target, at: 3, special: .json)
         #expect(String(decoding: text[..<end], as: UTF8.self) == "xxx1,null,-0.25,1e30")
