@@ -72,6 +72,12 @@ import Testing
                 check(Float(bitPattern: exponent << 23 | fraction))
             }
         }
+        // Whole numbers far apart: a round one in the middle between two belongs to the even one.
+        for exponent in UInt32(151)...170 {
+            for step in UInt32(0)..<400 {
+                check(Float(bitPattern: exponent << 23 | (step &* 20_971 & 0x7F_FFFF)))
+            }
+        }
         for exponent in -45...38 {
             guard let power = Float("1e\(exponent)") else { continue }
             for value in [power, power.nextUp, power.nextDown, power * 5, power * 9] {
