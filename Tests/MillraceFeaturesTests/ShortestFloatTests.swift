@@ -72,6 +72,12 @@ import Testing
                 check(Float(bitPattern: exponent << 23 | fraction))
             }
         }
+        // Whole numbers far apart: a round one in the middle between two belongs to the even one.
+        for exponent in UInt32(151)...170 {
+            for step in UInt32(0)..<400 {
+                check(Float(bitPattern: exponent << 23 | (step &* 20_971 & 0x7F_FFFF)))
+            }
+        }
         for exponent in -45...38 {
             guard let power = Float("1e\(exponent)") else { continue }
             for value in [power, power.nextUp, power.nextDown, power * 5, power * 9] {
@@ -93,7 +99,7 @@ import Testing
 
     @Test func rows() {
         let values: [Float] = [1, .nan, -0.25, 1e30]
-        var text = [UInt8](repeating: 0x78, count: 80)
+        var text = [UInt8](repeating: 0x78, count: 200)
         var target = text.mutableSpan
         let end = ShortestFloat.write(values.span, into: &target, at: 3, special: .json)
         #expect(String(decoding: text[..<end], as: UTF8.self) == "xxx1,null,-0.25,1e30")

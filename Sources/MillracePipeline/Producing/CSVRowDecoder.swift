@@ -57,21 +57,33 @@ final class CSVRowDecoder: RowDecoder {
             throw RowFault(
                 text.count + 1, "\(fields.count) fields, where there are \(names.count) columns")
         }
-        for (index, column) in features.enumerated() {
-            row.features[index] = try number(text, column)
-        }
-        if let label, !features.isEmpty { row.label = try number(text, label) }
+        // Read once: each look at a property of a class is checked to be the only one.
+        let fields = fields
+        try take(text, fields, &row.features)
+        if let label, !features.isEmpty { row.label = try number(text, fields[label], label) }
         if let key { takeKey(text, fields[key], &row) }
     }
 
-    private func number(_ text: Span<UInt8>, _ column: Int) throws(RowFault) -> Float {
-        let range = fields[column].range
+    private func take(
+        _ text: Span<UInt8>, _ fields: CSVFields, _ numbers: inout [Float]
+    ) throws(RowFault) {
+        var target = numbers.mutableSpan
+        for index in features.indices {
+            let column = features[index]
+            target[index] = try number(text, fields[column], column)
+        }
+    }
+
+    private func number(
+        _ text: Span<UInt8>, _ field: CSVField, _ column: Int
+    ) throws(RowFault) -> Float {
+        let range = field.range
         if range.isEmpty { return .nan }
-        let field = text.extracting(range)
-        if let value = NumberParser.float(field) ?? SpecialNumber.value(field) { return value }
+        let shown = text.extracting(range)
+        if let value = NumberParser.float(shown) ?? SpecialNumber.value(shown) { return value }
         throw RowFault(
             range.lowerBound + 1,
-            "'\(ShownText.of(field))' in column '\(names[column])' is not a number")
+            "'\(ShownText.of(shown))' in column '\(names[column])' is not a number")
     }
 
     private func takeKey(_ text: Span<UInt8>, _ field: CSVField, _ row: inout DecodedRow) {

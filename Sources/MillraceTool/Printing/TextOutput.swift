@@ -100,7 +100,7 @@ internal import MillraceSystem
 
     /// Appends numbers between commas, the shortest text of each.
     mutating func append(_ values: Span<Float>, special: ShortestFloat.Special) {
-        reserve(values.count * (ShortestFloat.maxBytes + 1))
+        reserve(ShortestFloat.room(for: values.count))
         // SAFETY: the memory is this value's alone.
         var target = unsafe MutableSpan<UInt8>(_unsafeStart: memory, count: capacity)
         count = ShortestFloat.write(values, into: &target, at: count, special: special)
