@@ -121,6 +121,6 @@ import Testing
             try runToEnd(definition, data: directory)
         }
         #expect(error?.code == .noInput)
-        #expect(error?.message.contains("'m@stable'") == true)
+        #expect(error?.message.contains("model 'm' has no alias 'stable'") == true)
     }
 }

@@ -115,8 +115,8 @@ import Testing
         let reference = try Self.undisturbed.get()
         let directory = try TemporaryDirectory("millrace-interrupt")
         let process = try ToolProcess(Self.command(directory.path))
-        // The group's lock is there: the stages are at work, and signals are watched.
-        while process.isRunning, !Files.exists(directory.file("groups/prepare/lock")) {
+        // The group is there: the stages are at work, and signals are watched.
+        while process.isRunning, !Files.exists(directory.file("groups/prepare/page")) {
             PinnedThread.sleep(nanoseconds: 1_000_000)
         }
         process.send(signal)
