@@ -63,7 +63,8 @@ CM_INLINE vd exp_of_negative(vd x) {
     return p * (vd)(((vul)shifted + 1023) << 52);
 }
 
-// log(x) for a normal, positive x, within 2 ulp; infinity and what is no number stay. Source: Sun Microsystems, fdlibm, e_log.c.
+// log(x) for a normal, positive x, within 2 ulp; infinity and what is no number stay.
+// Source: Sun Microsystems, fdlibm, e_log.c.
 CM_INLINE vd log_of_normal(vd x) {
     // Mantissas from sqrt(1/2) to sqrt(2).
     vul bits = (vul)x - 0x3FE6A09E667F3BCDu + ((uint64_t)1023 << 52);

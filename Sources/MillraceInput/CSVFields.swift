@@ -10,6 +10,15 @@ public struct CSVField: Sendable, Equatable {
         self.range = range
         self.hasDoubledQuotes = hasDoubledQuotes
     }
+
+    /// Appends the value that stands in `line`, doubled quotes made single.
+    package func append(from line: Span<UInt8>, to value: inout [UInt8]) {
+        var at = range.lowerBound
+        while at < range.upperBound {
+            value.append(line[at])
+            at += hasDoubledQuotes && line[at] == UInt8(ascii: "\"") ? 2 : 1
+        }
+    }
 }
 
 /// Why a line is not CSV.
@@ -141,13 +150,8 @@ public struct CSVFields: Sendable {
     public mutating func unescape(_ line: Span<UInt8>, into text: inout [UInt8]) {
         text.removeAll(keepingCapacity: true)
         for index in 0..<count {
-            let field = fields[index]
             let begin = text.count
-            var at = field.range.lowerBound
-            while at < field.range.upperBound {
-                text.append(line[at])
-                at += field.hasDoubledQuotes && line[at] == Self.quote ? 2 : 1
-            }
+            fields[index].append(from: line, to: &text)
             fields[index] = CSVField(range: begin..<text.count, hasDoubledQuotes: false)
         }
         needUnescaping = false

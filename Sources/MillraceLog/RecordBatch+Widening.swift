@@ -44,4 +44,15 @@ extension RecordBatch {
         widen(rows: range, into: &buffer)
         return try body(buffer.span.extracting(0..<range.count * columns), columns)
     }
+
+    /// The same with memory that grows to what was needed most.
+    package func withFeatures<R: ~Copyable, E: Error>(
+        rows range: Range<Int>, growing memory: inout [Float],
+        _ body: (Span<Float>, _ stride: Int) throws(E) -> R
+    ) throws(E) -> R {
+        let missing = elementType == .float32 ? 0 : range.count * columns - memory.count
+        if missing > 0 { memory.append(contentsOf: repeatElement(0, count: missing)) }
+        var buffer = memory.mutableSpan
+        return try withFeatures(rows: range, buffer: &buffer, body)
+    }
 }

@@ -24,7 +24,6 @@ public struct Scorer: ~Copyable, Sendable {
     /// The version that scored last, or will score next when nothing newer comes.
     public private(set) var current: ServingVersion
     private let feed: ModelFeed
-    private var version: Int
     private var workspace: ScoringWorkspace
     private var outputs: FloatBuffer
 
@@ -33,7 +32,6 @@ public struct Scorer: ~Copyable, Sendable {
         let current = feed.current
         self.feed = feed
         self.current = current
-        version = current.version
         inputWidth = current.model.inputWidth
         outputWidth = current.model.outputWidth
         workspace = ScoringWorkspace(for: current.model)
@@ -72,19 +70,18 @@ public struct Scorer: ~Copyable, Sendable {
     ) -> Int {
         take()
         current.model.predict(features, into: &output, workspace: &workspace)
-        return version
+        return current.version
     }
 
     /// Takes the version that the feed offers, when it is another one.
     @inline(__always)
     private mutating func take() {
-        if let newer = feed.newer(than: version) { change(to: newer) }
+        if let newer = feed.newer(than: current.version) { change(to: newer) }
     }
 
     @inline(never)
     private mutating func change(to newer: ServingVersion) {
         current = newer
-        version = newer.version
         if !workspace.fits(newer.model) { workspace = ScoringWorkspace(for: newer.model) }
     }
 }

@@ -51,16 +51,7 @@ private struct Scoring: ~Copyable {
 
     init(widths: [Int], kernels: KernelSet) throws {
         var random = SplitMix64(seed: 1)
-        let layers = zip(widths, widths.dropFirst()).map { inputs, outputs in
-            // Glorot's bound keeps activations of one size from layer to layer.
-            let bound = (6 / Float(inputs + outputs)).squareRoot()
-            return DenseLayer(
-                inputs: inputs, outputs: outputs,
-                weights: (0..<inputs * outputs).map { _ in
-                    Float.random(in: -bound...bound, using: &random)
-                },
-                bias: Array(repeating: 0, count: outputs))
-        }
+        let layers = randomLayers(widths, using: &random)
         let description = try Model(
             input: InputStage(
                 impute: Array(repeating: 0, count: widths[0]),

@@ -80,14 +80,7 @@ enum Scaling {
 
     private static func network() throws -> Model {
         var random = SystemRandomNumberGenerator()
-        let layers = zip(widths, widths.dropFirst()).map { inputs, outputs in
-            let bound = (6 / Float(inputs + outputs)).squareRoot()
-            return DenseLayer(
-                inputs: inputs, outputs: outputs,
-                weights: (0..<inputs * outputs).map { _ in
-                    Float.random(in: -bound...bound, using: &random)
-                }, bias: [Float](repeating: 0, count: outputs))
-        }
+        let layers = randomLayers(widths, using: &random)
         var input = InputStage(identity: widths[0])
         input.missing = .propagate
         return try Model(input: input, layers: layers, activation: .relu, head: .identity)

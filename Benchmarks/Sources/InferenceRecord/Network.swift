@@ -34,18 +34,9 @@ struct Network {
         zip(widths, widths.dropFirst()).reduce(0) { $0 + 4 * ($1.0 + 1) * $1.1 }
     }
 
-    /// Weights within Glorot's bound, which keeps activations of one size from layer to layer.
     func layers() -> [DenseLayer] {
         var random = SplitMix64(seed: 1)
-        return zip(widths, widths.dropFirst()).map { inputs, outputs in
-            let bound = (6 / Float(inputs + outputs)).squareRoot()
-            return DenseLayer(
-                inputs: inputs, outputs: outputs,
-                weights: (0..<inputs * outputs).map { _ in
-                    Float.random(in: -bound...bound, using: &random)
-                },
-                bias: (0..<outputs).map { _ in Float.random(in: -0.1...0.1, using: &random) })
-        }
+        return randomLayers(widths, using: &random, bias: -0.1...0.1)
     }
 
     /// Features are taken as they are, as the other engines take them.

@@ -7,7 +7,8 @@ internal import Synchronization
 
 /// What swapping every 100 ms does to a slot that scores without a pause.
 ///
-/// MLP 64-128-64-10, batches of 256 rows. The slot has the last core; versions are published and loaded on the first.
+/// MLP 64-128-64-10, batches of 256 rows. The slot has the last core; versions are published and
+/// loaded on the first.
 ///
 /// Beside it the same publishing of a model that nobody follows, and a thread on the first core
 /// that only computes, for as long each time as a version takes to load: what the other core's work

@@ -342,6 +342,19 @@ public final class Topic: Sendable {
         try dictionary.text(id)
     }
 
+    /// What stands behind `prefix` in the texts that begin with it, in the order of their numbers.
+    ///
+    /// - Complexity: O(texts).
+    package func dictionaryTexts(behind prefix: String) throws(LogError) -> [String] {
+        var found: [String] = []
+        var id: UInt32 = 1
+        while let text = try dictionary.text(id) {
+            if text.hasPrefix(prefix) { found.append(String(text.dropFirst(prefix.count))) }
+            id += 1
+        }
+        return found
+    }
+
     /// The origin of the newest batch that a group (none for file sources) made from the given
     /// source: where to go on.
     ///

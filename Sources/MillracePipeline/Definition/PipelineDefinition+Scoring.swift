@@ -59,16 +59,12 @@ extension PipelineDefinition {
         let source = try data.topic(input)
         let target = try data.topic(output)
         let prefix = "group:"
-        var id: UInt32 = 1
-        while let text = try target.dictionaryText(id) {
-            id += 1
-            guard text.hasPrefix(prefix), text != prefix + group else { continue }
+        for other in try target.dictionaryTexts(behind: prefix) where other != group {
             for partition in 0..<min(source.partitions, target.partitions) {
                 let last = try target.lastOrigin(
                     partition: partition, source: source.reference, sourcePartition: partition,
-                    group: text)
+                    group: prefix + other)
                 guard last != nil else { continue }
-                let other = text.dropFirst(prefix.count)
                 throw PipelineError(
                     .usage,
                     "topic '\(output)' has predictions that group '\(other)' made of '\(input)'",

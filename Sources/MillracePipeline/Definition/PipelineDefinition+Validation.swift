@@ -286,9 +286,7 @@ extension PipelineDefinition {
     /// The stage that trains the model that `stage` scores with.
     private func trainer(of stage: StageDefinition) -> StageDefinition? {
         guard case .score(let score) = stage.work, score.model.version == nil else { return nil }
-        return stages.first {
-            if case .train(let train) = $0.work { train.model == score.model.name } else { false }
-        }
+        return stages.first { $0.trains(score.model.name) }
     }
 
     private func visit(

@@ -50,6 +50,11 @@ public struct StageDefinition: Sendable, Equatable {
         }
     }
 
+    /// Whether the stage trains the model of this name.
+    func trains(_ model: String) -> Bool {
+        if case .train(let stage) = work { stage.model == model } else { false }
+    }
+
     /// The topics that the stage writes, in order.
     public var outputs: [Reference] {
         switch work {

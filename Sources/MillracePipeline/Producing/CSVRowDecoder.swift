@@ -61,7 +61,10 @@ final class CSVRowDecoder: RowDecoder {
         let fields = fields
         try take(text, fields, &row.features)
         if let label, !features.isEmpty { row.label = try number(text, fields[label], label) }
-        if let key { takeKey(text, fields[key], &row) }
+        if let key {
+            row.hasKey = !fields[key].range.isEmpty
+            fields[key].append(from: text, to: &row.key)
+        }
     }
 
     private func take(
@@ -86,14 +89,6 @@ final class CSVRowDecoder: RowDecoder {
             "'\(ShownText.of(shown))' in column '\(names[column])' is not a number")
     }
 
-    private func takeKey(_ text: Span<UInt8>, _ field: CSVField, _ row: inout DecodedRow) {
-        row.hasKey = !field.range.isEmpty
-        var at = field.range.lowerBound
-        while at < field.range.upperBound {
-            row.key.append(text[at])
-            at += field.hasDoubledQuotes && text[at] == UInt8(ascii: "\"") ? 2 : 1
-        }
-    }
 }
 
 /// Text of a file as an error shows it.

@@ -10,7 +10,8 @@ extension PipelinePlan {
     func checkModels(_ data: DataDirectory, existing: [String]) throws {
         let repository = ModelRepository(path: options.models)
         for stage in stages {
-            guard case .score(let work) = stage.work, !isTrained(work.model.name),
+            guard case .score(let work) = stage.work,
+                !stages.contains(where: { $0.trains(work.model.name) }),
                 existing.contains(work.from.name)
             else { continue }
             if options.follow, try repository.resolve(work.model) == nil { continue }
@@ -27,12 +28,6 @@ extension PipelinePlan {
                 advice: manifest.publication.topic.isEmpty
                     ? nil : "It was trained on topic '\(manifest.publication.topic)'.",
                 file: definition.file, position: stage.position)
-        }
-    }
-
-    private func isTrained(_ model: String) -> Bool {
-        stages.contains {
-            if case .train(let train) = $0.work { train.model == model } else { false }
         }
     }
 }

@@ -216,9 +216,7 @@ public final class PipelineRun: Sendable {
     /// The stage of this run that trains the model that `stage` scores with.
     private func trainer(for stage: StageDefinition) -> StageStatus? {
         guard case .score(let score) = stage.work else { return nil }
-        let trainer = plan.stages.first {
-            if case .train(let train) = $0.work { train.model == score.model.name } else { false }
-        }
+        let trainer = plan.stages.first { $0.trains(score.model.name) }
         return trainer.flatMap { statuses[$0.name] }
     }
 }

@@ -202,12 +202,9 @@ struct StageRunner {
 
     /// The specification in a feature topic's dictionary; nil where rows were made elsewhere.
     private func specification(of source: Topic) throws -> FrozenSpecification? {
-        var id: UInt32 = 1
-        while let text = try source.dictionaryText(id) {
-            if let found = try FrozenSpecification(dictionaryText: text) { return found }
-            id += 1
+        try source.dictionaryTexts(behind: FrozenSpecification.dictionaryPrefix).first.map {
+            FrozenSpecification(try FeatureSpecification(json: $0))
         }
-        return nil
     }
 
     // MARK: Score

@@ -128,19 +128,11 @@ final class ScoreTask: PartitionTask {
     private func predict(_ batch: borrowing RecordBatch) -> Int {
         var memory: [Float] = []
         swap(&memory, &widened)
+        defer { swap(&memory, &widened) }
         let rows = batch.skippedRows..<batch.rows
-        let missing =
-            batch.elementType == .float32 ? 0 : rows.count * batch.columns - memory.count
-        if missing > 0 { memory.append(contentsOf: repeatElement(0, count: missing)) }
-        var nulls = 0
-        do {
-            var buffer = memory.mutableSpan
-            nulls = batch.withFeatures(rows: rows, buffer: &buffer) { features, stride in
-                predict(features, rows: rows.count, stride: stride)
-            }
+        return batch.withFeatures(rows: rows, growing: &memory) { features, stride in
+            predict(features, rows: rows.count, stride: stride)
         }
-        swap(&memory, &widened)
-        return nulls
     }
 
     /// Fills the builder with outputs; returns how many rows are null.

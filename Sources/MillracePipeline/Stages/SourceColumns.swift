@@ -5,15 +5,9 @@ extension Topic {
     ///
     /// What was read into the topic first has said so.
     package func csvColumns() throws(LogError) -> [String]? {
-        var id: UInt32 = 1
-        while let text = try dictionaryText(id) {
-            if text.hasPrefix(FileSource.columnsPrefix) {
-                return text.dropFirst(FileSource.columnsPrefix.count).split(separator: "\n")
-                    .map(String.init)
-            }
-            id += 1
+        try dictionaryTexts(behind: FileSource.columnsPrefix).first.map {
+            $0.split(separator: "\n").map(String.init)
         }
-        return nil
     }
 
     /// Lets the topic say what the columns of its rows are called.

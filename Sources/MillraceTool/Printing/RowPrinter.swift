@@ -171,20 +171,12 @@ struct RowPrinter: ~Copyable {
     ) {
         var memory: [Float] = []
         swap(&memory, &widened)
-        let missing = rows.count * batch.columns - memory.count
-        if missing > 0, batch.elementType != .float32 {
-            memory.append(contentsOf: repeatElement(0, count: missing))
-        }
-        do {
-            let columns = batch.columns
-            var buffer = memory.mutableSpan
-            batch.withFeatures(rows: rows, buffer: &buffer) { features, stride in
-                for index in 0..<rows.count {
-                    let start = index * stride
-                    printNumbers(
-                        batch, rows.lowerBound + index,
-                        features.extracting(start..<start + columns))
-                }
+        let columns = batch.columns
+        batch.withFeatures(rows: rows, growing: &memory) { features, stride in
+            for index in 0..<rows.count {
+                let start = index * stride
+                printNumbers(
+                    batch, rows.lowerBound + index, features.extracting(start..<start + columns))
             }
         }
         swap(&memory, &widened)
