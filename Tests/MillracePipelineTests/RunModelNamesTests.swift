@@ -105,6 +105,24 @@ import Testing
         #expect(try repository.versions(of: "t") == Array(newest - 2...newest))
     }
 
+    @Test func whatCannotBeReadGivesWayToTheVersionBelow() throws {
+        try models.publish()
+        try models.publish()
+        try models.append(3)
+        try Files.writeDurably(directory.file("models/m/2/manifest.json"), Array("{".utf8))
+        let definition = PipelineDefinition(
+            topics: [
+                try .existing("rows", data: directory.path),
+                TopicDefinition(name: "out", content: .predictions),
+            ],
+            stages: [
+                StageDefinition(
+                    name: "score", work: .score(ScoreStage(from: "rows", to: "out", model: "m")))
+            ])
+        let summary = try runToEnd(definition, data: directory).summary
+        #expect(summary.stage("score")?.modelVersions == [1: 3])
+    }
+
     @Test func anAliasThatIsNotThereIsSaid() throws {
         try models.publish()
         let definition = PipelineDefinition(

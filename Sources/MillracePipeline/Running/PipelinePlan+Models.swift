@@ -16,7 +16,13 @@ extension PipelinePlan {
             else { continue }
             if options.follow, try repository.resolve(work.model) == nil { continue }
             let version = try repository.version(of: work.model)
-            let manifest = try repository.manifest(work.model.name, version: version)
+            let manifest: Manifest
+            do throws(RepositoryError) {
+                manifest = try repository.manifest(work.model.name, version: version)
+            } catch {
+                // Scoring refuses it with this error, and takes the version below where it may.
+                continue
+            }
             let topic = try data.topic(work.from.name)
             let architecture = manifest.architecture
             let width = architecture.selection?.rowWidth ?? architecture.layers.first?.first
