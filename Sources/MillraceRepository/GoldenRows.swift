@@ -13,6 +13,13 @@ public struct GoldenRows: Codable, Sendable, Equatable {
 
     static let count = 32
 
+    /// Rows that were written before.
+    init(rows: [[Float?]], outputs: [[Double]], tolerance: Double) {
+        self.rows = rows
+        self.outputs = outputs
+        self.tolerance = tolerance
+    }
+
     /// Rows that are like those which the model was trained on, drawn from `seed`.
     ///
     /// The tolerance is eight times what the kernels of this processor are off, and at least 1e-5.

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 public import MillraceCompute
+internal import MillraceInput
 public import MillraceModels
 internal import MillraceSystem
 
@@ -72,15 +73,20 @@ public struct ModelRepository: Sendable {
         let bytes = try read(file, maxBytes: Self.maxManifestBytes)
         let manifest: Manifest
         do {
-            let format = try JSONDecoder().decode(Format.self, from: Data(bytes)).formatVersion
+            let text = try ManifestText(bytes)
+            let format = try text.formatVersion()
             guard format == Manifest.currentFormatVersion else {
                 throw RepositoryError(
                     .unsupportedVersion, path: file,
                     "format version \(format), where \(Manifest.currentFormatVersion) can be read")
             }
-            manifest = try JSONDecoder().decode(Manifest.self, from: Data(bytes))
+            manifest = try text.manifest()
         } catch let error as RepositoryError {
             throw error
+        } catch let fault as JSONFault {
+            throw RepositoryError(
+                .malformedFile, path: file,
+                "no manifest: byte \(fault.position): expected \(fault.expected)")
         } catch {
             throw RepositoryError(.malformedFile, path: file, "no manifest: \(error)")
         }
@@ -158,8 +164,6 @@ public struct ModelRepository: Sendable {
                     + "\(manifest.golden.tolerance) is allowed")
         }
     }
-
-    private struct Format: Decodable { let formatVersion: Int }
 
     /// The version of a directory's name; nil for other names, such as `007` and `.tmp-3`.
     static func version(_ text: String) -> Int? {
