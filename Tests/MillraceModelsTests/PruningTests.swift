@@ -77,10 +77,7 @@ import Testing
                 do throws(RepositoryError) { _ = try repository.load("m", version: version) } catch
                 { failure.withLock { $0 = error } }
             }
-            for _ in 0..<3000 where !point.isReached {
-                PinnedThread.sleep(nanoseconds: 1_000_000)
-            }
-            #expect(point.isReached)
+            #expect(Patience.wait { point.isReached })
             let pruning = try repository.prune("m", keeping: 1)
             point.release()
             reader.join()

@@ -1,35 +1,41 @@
 /// Searches among many floats.
+///
+/// - Complexity: O(values), eight at a time.
 package enum FloatScan {
-    /// Whether one of the numbers at these places is infinite; NaN is not.
-    ///
-    /// - Complexity: O(places), eight at a time.
-    package static func hasInfinity(_ values: [Float], at places: Range<Int>) -> Bool {
+    private static let exponent: UInt32 = 0x7F80_0000
+    private static let magnitude: UInt32 = 0x7FFF_FFFF
+
+    /// Whether one of the numbers is infinite; NaN is not.
+    package static func hasInfinity(_ values: Span<Float>) -> Bool {
+        any(values) { ($0 & SIMD8(repeating: magnitude)) .== SIMD8(repeating: exponent) }
+    }
+
+    /// Whether all are finite: none infinite, none NaN.
+    package static func areFinite(_ values: Span<Float>) -> Bool {
+        !any(values) { ($0 & SIMD8(repeating: exponent)) .== SIMD8(repeating: exponent) }
+    }
+
+    @inline(__always)
+    private static func any(
+        _ values: Span<Float>, _ test: (SIMD8<UInt32>) -> SIMDMask<SIMD8<Int32>>
+    ) -> Bool {
         // SAFETY: every load ends within the buffer, which lives as long as the closure.
-        unsafe values.span.extracting(places).withUnsafeBytes { bytes in
-            var found = SIMD8<UInt32>(repeating: 0)
+        unsafe values.withUnsafeBytes { bytes in
+            var found = SIMDMask<SIMD8<Int32>>(repeating: false)
             let wide = MemoryLayout<SIMD8<UInt32>>.size
             var place = 0
             while place + wide <= bytes.count {
-                let bits = unsafe bytes.loadUnaligned(
-                    fromByteOffset: place, as: SIMD8<UInt32>.self)
-                found |= isInfinite(bits)
+                found
+                    .|= test(
+                        unsafe bytes.loadUnaligned(fromByteOffset: place, as: SIMD8<UInt32>.self))
                 place += wide
             }
             while place < bytes.count {
                 let bits = unsafe bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)
-                found |= isInfinite(SIMD8(repeating: bits))
+                found .|= test(SIMD8(repeating: bits))
                 place += 4
             }
-            return found != SIMD8(repeating: 0)
+            return Swift.any(found)
         }
-    }
-
-    /// Not zero where the bits are those of an infinity, of either sign.
-    @inline(__always)
-    private static func isInfinite(_ bits: SIMD8<UInt32>) -> SIMD8<UInt32> {
-        let exponent = SIMD8<UInt32>(repeating: 0x7F80_0000)
-        let magnitude = bits & SIMD8(repeating: 0x7FFF_FFFF)
-        return SIMD8<UInt32>(repeating: 0).replacing(
-            with: SIMD8(repeating: 1), where: magnitude .== exponent)
     }
 }

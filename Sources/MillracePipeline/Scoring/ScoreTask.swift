@@ -143,13 +143,12 @@ final class ScoreTask: PartitionTask {
             var outputs = builder.addRows(rows)
             serving.model.predict(
                 features, rows: rows, stride: stride, into: &outputs, workspace: &workspace)
-            for row in 0..<rows {
-                for column in 0..<width where !outputs[row * width + column].isFinite {
-                    if unfit.last != row { unfit.append(row) }
-                }
+            if FloatScan.areFinite(outputs.span) { return 0 }
+            for row in 0..<rows
+            where !FloatScan.areFinite(outputs.span.extracting(row * width..<(row + 1) * width)) {
+                unfit.append(row)
             }
         }
-        guard !unfit.isEmpty else { return 0 }
         var next = 0
         for row in 0..<rows {
             let isNull = next < unfit.count && unfit[next] == row

@@ -133,7 +133,8 @@ final class RowFeed {
         let base = features.count
         features.append(contentsOf: repeatElement(0, count: (last - first) * width))
         widen(batch, first..<last, to: base)
-        if FloatScan.hasInfinity(features, at: base..<features.count) { mayHaveInfinity = true }
+        let added = base..<features.count
+        if FloatScan.hasInfinity(features.span.extracting(added)) { mayHaveInfinity = true }
         for row in first..<last {
             labels.append(batch.hasLabels ? given[row] : .nan)
             offsets.append(batch.baseOffset + UInt64(row))
@@ -187,7 +188,7 @@ final class RowFeed {
             return false
         }
         let cells = row * width..<(row + 1) * width
-        guard !mayHaveInfinity || !FloatScan.hasInfinity(features, at: cells) else {
+        if mayHaveInfinity, FloatScan.hasInfinity(features.span.extracting(cells)) {
             block.rejected.append((offsets[row], "a feature is infinite"))
             return false
         }
