@@ -65,11 +65,11 @@ import Testing
         // Those before are let go a moment after the scorers have taken the next.
         var removed: [Int] = []
         var kept: [Pruning.Kept] = []
-        for _ in 0..<3000 where removed.count < 3 {
+        try Patience.wait {
             let pruning = try repository.prune("m", keeping: 1)
             removed = (removed + pruning.removed).sorted()
             kept = pruning.kept
-            PinnedThread.sleep(nanoseconds: 10_000_000)
+            return removed.count >= 3
         }
         #expect(removed == [1, 3, 4])
         #expect(kept == [Pruning.Kept(version: 2, aliases: [])])

@@ -133,7 +133,7 @@ import Testing
             return text.split(separator: "\n").compactMap { Int($0) }
         }
         func waitFor(_ count: Int) throws {
-            for _ in 0..<600 where try printed().count < count { usleep(25_000) }
+            try Patience.wait { try printed().count >= count }
             #expect(try printed().sorted() == Array(0..<count))
         }
         try waitFor(1000)

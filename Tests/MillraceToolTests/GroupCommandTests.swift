@@ -100,10 +100,7 @@ import Testing
             ])
         }
         func waitFor(members count: Int) throws {
-            for _ in 0..<600 where try members() != count {
-                PinnedThread.sleep(nanoseconds: 50_000_000)
-            }
-            #expect(try members() == count)
+            #expect(try Patience.wait { try members() == count })
         }
         let first = try start()
         try waitFor(members: 1)

@@ -94,7 +94,7 @@ import Testing
         ])
         // It has the version once its group is there.
         let group = data + "/groups/predict"
-        for _ in 0..<3000 where !Files.exists(group) && scorer.isRunning { usleep(10_000) }
+        Patience.wait { Files.exists(group) || !scorer.isRunning }
         try #require(scorer.isRunning)
         #expect(
             try model("prune", "delay", "--keep", "1").output

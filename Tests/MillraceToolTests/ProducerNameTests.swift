@@ -135,7 +135,7 @@ import Testing
     }
 
     private func waitFor(rows count: Int, _ topic: String) throws {
-        for _ in 0..<400 where try lines(topic).joined().count < count { usleep(25_000) }
+        try Patience.wait { try lines(topic).joined().count >= count }
         #expect(try lines(topic).joined().count == count)
     }
 
