@@ -36,6 +36,7 @@ let package = Package(
         .executable(name: "group-record", targets: ["GroupRecord"]),
         .executable(name: "training-record", targets: ["TrainingRecord"]),
         .executable(name: "model-record", targets: ["ModelRecord"]),
+        .executable(name: "scoring-record", targets: ["ScoringRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -99,6 +100,13 @@ let package = Package(
             name: "ModelRecord",
             dependencies: [
                 "BenchmarkSupport", "CBareMetal", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "ScoringRecord",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "CInferencePeers", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),

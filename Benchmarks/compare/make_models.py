@@ -44,9 +44,10 @@ def model(widths, numbers, rows):
     return made
 
 
-directory = pathlib.Path(sys.argv[1])
-for file in directory.glob("*.f32"):
-    widths = [int(w) for w in file.stem.split("-")]
-    numbers = np.fromfile(file, dtype="<f4")
-    for rows in BATCHES:
-        onnx.save(model(widths, numbers, rows), directory / f"{file.stem}-{rows}.onnx")
+if __name__ == "__main__":
+    directory = pathlib.Path(sys.argv[1])
+    for file in directory.glob("*.f32"):
+        widths = [int(w) for w in file.stem.split("-")]
+        numbers = np.fromfile(file, dtype="<f4")
+        for rows in BATCHES:
+            onnx.save(model(widths, numbers, rows), directory / f"{file.stem}-{rows}.onnx")

@@ -1,3 +1,4 @@
+internal import BenchmarkSupport
 internal import CInferencePeers
 internal import LogFigures
 internal import MillraceModels

@@ -1,3 +1,4 @@
+internal import BenchmarkSupport
 internal import CInferencePeers
 internal import FoundationEssentials
 internal import LogFigures
@@ -16,7 +17,8 @@ enum InferenceRecord {
     static func main() throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch arguments.first {
-        case "weights" where arguments.count == 2: try writeWeights(arguments[1])
+        case "weights" where arguments.count == 2:
+            for network in Network.all { try network.writeWeights(to: arguments[1]) }
         case "compare" where arguments.count >= 4:
             let libraries = Libraries(
                 models: arguments[1], onnxRuntime: arguments[2], openVINO: arguments[3])
@@ -26,21 +28,6 @@ enum InferenceRecord {
         case "latency":
             try latency(calls: arguments.count > 1 ? Int(arguments[1]) ?? 0 : 10_000_000)
         default: throw EngineFailure(description: "usage: see the head of InferenceRecord.swift")
-        }
-    }
-
-    /// Each layer's weights `[inputs, outputs]`, then its bias, as little-endian float32.
-    private static func writeWeights(_ directory: String) throws {
-        for network in Network.all {
-            var data = Data()
-            for layer in network.layers() {
-                for value in layer.weights + layer.bias {
-                    unsafe withUnsafeBytes(of: value.bitPattern.littleEndian) {
-                        unsafe data.append(contentsOf: $0)
-                    }
-                }
-            }
-            try data.write(to: URL(filePath: "\(directory)/\(network.stem).f32"))
         }
     }
 

@@ -1,3 +1,4 @@
+internal import BenchmarkSupport
 internal import CInferencePeers
 internal import LogFigures
 internal import MillraceModels
@@ -17,10 +18,10 @@ struct Comparison {
     /// Starts the peers and holds what is learnt against each other.
     init(directory: String, python: String, script: String) throws {
         rows = try Rows(Self.rows)
-        try Rows.write(rows.features, to: "\(directory)/features.f32")
-        try Rows.write(rows.digits, to: "\(directory)/labels.f32")
+        try write(rows.features, to: "\(directory)/features.f32")
+        try write(rows.digits, to: "\(directory)/labels.f32")
         let start = try Trainer(Work.mlp.options(scaler: false)).model()
-        try Rows.write(start.layers.flatMap { $0.weights + $0.bias }, to: "\(directory)/start.f32")
+        try write(start.layers.flatMap { $0.weights + $0.bias }, to: "\(directory)/start.f32")
         peer = try Peer(python: python, script: script, directory: directory)
         try compare()
     }
@@ -30,16 +31,16 @@ struct Comparison {
     private func compare() throws {
         let own = try Work.logistic.train(rows, scaler: false).model.layers[0]
         for name in ["sklearn", "vw"] {
-            let found = try peer.train(name).result
+            let found = try peer.run(name).result
             for (x, y) in zip([own.bias[0]] + own.weights, found)
             where abs(Double(x) - y) > 1e-3 * max(1, abs(y)) {
-                throw Peer.Failure(description: "\(name): weights \(x) and \(y) differ")
+                throw Peer.Failure("\(name): weights \(x) and \(y) differ")
             }
         }
         let loss = try Work.mlp.train(rows, scaler: false).loss
-        let other = try peer.train("jax").result[0]
+        let other = try peer.run("jax").result[0]
         guard abs(loss - other) < 0.05 * other + 1e-4 else {
-            throw Peer.Failure(description: "jax: losses \(loss) and \(other) differ")
+            throw Peer.Failure("jax: losses \(loss) and \(other) differ")
         }
     }
 
@@ -47,12 +48,12 @@ struct Comparison {
         let before = ip_fma_peak()
         var times: [String: Double] = [:]
         times["logistic"] = try Work.logistic.train(rows, scaler: false).time
-        times["sklearn"] = try peer.train("sklearn").time
+        times["sklearn"] = try peer.run("sklearn").time
         times["logistic, scaler"] = try Work.logistic.train(rows, scaler: true).time
-        times["vw"] = try peer.train("vw").time
+        times["vw"] = try peer.run("vw").time
         let between = ip_fma_peak()
         times["mlp"] = try Work.mlp.train(rows, scaler: false).time
-        times["jax"] = try peer.train("jax").time
+        times["jax"] = try peer.run("jax").time
         times["mlp, scaler"] = try Work.mlp.train(rows, scaler: true).time
         let after = ip_fma_peak()
         fastestPeak = max(fastestPeak, before, between, after)

@@ -1,5 +1,4 @@
 internal import BenchmarkSupport
-internal import FoundationEssentials
 
 /// The shipped digits, standardised, again and again, and what is learnt from them.
 struct Rows {
@@ -35,11 +34,5 @@ struct Rows {
         }
         digits = (0..<count).map { raw.labels[$0 % Digits.images] }
         halves = digits.map { $0 >= 5 ? 1 : 0 }
-    }
-
-    /// Writes numbers as little-endian float32.
-    static func write(_ numbers: [Float], to path: String) throws {
-        let data = unsafe numbers.map(\.bitPattern.littleEndian).withUnsafeBytes { unsafe Data($0) }
-        try data.write(to: URL(filePath: path))
     }
 }

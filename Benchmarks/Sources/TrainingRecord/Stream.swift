@@ -50,7 +50,7 @@ final class Stream {
             var reader = try topic.reader(partition: partition)
             while let batch = try reader.next() { sum += batch.matrix[0] }
         }
-        guard sum.isFinite else { throw Peer.Failure(description: "a digit is no number") }
+        guard sum.isFinite else { throw Peer.Failure("a digit is no number") }
         return Double(ip_now() - begin) / Double(rows.count)
     }
 

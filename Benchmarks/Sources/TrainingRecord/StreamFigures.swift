@@ -1,3 +1,4 @@
+internal import BenchmarkSupport
 internal import CBareMetal
 internal import LogFigures
 internal import Millrace
@@ -72,7 +73,7 @@ enum StreamFigures {
         // SAFETY: the numbers are read during the call.
         let one = unsafe bare_multiply_together(&numbers, 1, 300_000_000)
         let two = unsafe bare_multiply_together(&numbers, 2, 300_000_000)
-        guard one > 0, two > 0 else { throw Peer.Failure(description: "threads cannot be pinned") }
+        guard one > 0, two > 0 else { throw Peer.Failure("threads cannot be pinned") }
         return two / one
     }
 

@@ -1,16 +1,16 @@
-internal import BenchmarkSupport
-internal import MillraceModels
+public import MillraceModels
 
 /// A network that engines are compared on.
-struct Network {
+public struct Network: Sendable {
     /// What it is called in the table.
-    let name: String
+    public let name: String
     /// Inputs first.
-    let widths: [Int]
+    public let widths: [Int]
     /// Rows in a call.
-    let batches: [Int]
+    public let batches: [Int]
 
-    static let all = [
+    /// Those of the tables.
+    public static let all = [
         Network(
             name: "MLP 64-128-64-10", widths: [64, 128, 64, 10],
             batches: [1, 8, 64, 256, 1024, 4096]),
@@ -22,32 +22,39 @@ struct Network {
     ]
 
     /// The name of its files.
-    var stem: String { widths.map(String.init).joined(separator: "-") }
+    public var stem: String { widths.map(String.init).joined(separator: "-") }
 
     /// Multiplications and additions for one row.
-    var operationsPerRow: Double {
+    public var operationsPerRow: Double {
         zip(widths, widths.dropFirst()).reduce(0) { $0 + 2 * Double($1.0 * $1.1) }
     }
 
     /// Bytes of all weights and biases.
-    var weightBytes: Int {
+    public var weightBytes: Int {
         zip(widths, widths.dropFirst()).reduce(0) { $0 + 4 * ($1.0 + 1) * $1.1 }
     }
 
-    func layers() -> [DenseLayer] {
+    /// Its layers, the same each time.
+    public func layers() -> [DenseLayer] {
         var random = SplitMix64(seed: 1)
         return randomLayers(widths, using: &random, bias: -0.1...0.1)
     }
 
     /// Features are taken as they are, as the other engines take them.
-    func model() throws -> Model {
+    public func model() throws -> Model {
         var input = InputStage(identity: widths[0])
         input.missing = .propagate
         return try Model(input: input, layers: layers(), activation: .relu, head: .identity)
     }
 
-    func features(_ rows: Int) -> [Float] {
+    /// Rows within -1 and 1, the same each time.
+    public func features(_ rows: Int) -> [Float] {
         var random = SplitMix64(seed: 2)
         return (0..<rows * widths[0]).map { _ in Float.random(in: -1...1, using: &random) }
+    }
+
+    /// Writes each layer's weights `[inputs, outputs]`, then its bias, to `stem`.f32 in `directory`.
+    public func writeWeights(to directory: String) throws {
+        try write(layers().flatMap { $0.weights + $0.bias }, to: "\(directory)/\(stem).f32")
     }
 }

@@ -1,0 +1,71 @@
+internal import BenchmarkSupport
+internal import CBareMetal
+internal import CInferencePeers
+internal import Millrace
+
+/// What scoring a row costs at the least: its parts by the barest means, one after the other.
+///
+/// LZ4 decompression of its batch, the undoing of the split, the checksum of the stored bytes, its
+/// multiplications at the peak of the arithmetic units (or its bytes at the rate of the memory, when
+/// that takes longer), and writing the prediction.
+struct Limits {
+    private let network: Network
+    private let form: Job.Form
+    private let batches: Int
+
+    /// Gives the bare calls the batches of a job.
+    init(_ job: Job, digits: Digits) throws {
+        network = job.network
+        form = job.form
+        batches = digits.labels.count / Job.batch
+        let values = batches * Job.batch * Digits.columns
+        let result: Int32
+        switch form {
+        case .float32:
+            // SAFETY: the bytes are copied during the call.
+            result = unsafe digits.features.withUnsafeBytes {
+                unsafe bare_use($0.baseAddress, values / batches * 4, batches, 1)
+            }
+        case .uint8:
+            let bytes = digits.features[..<values].map { UInt8($0) }
+            result = unsafe bare_use(bytes, values / batches, batches, 0)
+        }
+        guard result == 0 else { throw Peer.Failure("batches cannot be copied") }
+    }
+
+    /// The parts of a row, nanoseconds.
+    struct Parts {
+        var decoding = 0.0
+        var checksum = 0.0
+        var arithmetic = 0.0
+        var writing = 0.0
+
+        var total: Double { decoding + checksum + arithmetic + writing }
+    }
+
+    /// - Parameter path: a file to write to, and to take the checksum of.
+    func measure(path: String) throws -> Parts {
+        let turns = 256
+        let rows = Double(turns * Job.batch)
+        var parts = Parts()
+        parts.decoding = try time(bare_decompress(turns)) / rows
+        // Fresh pages, as those of the log are.
+        let written = try time(unsafe bare_write(path, turns, 0, 1))
+        let bytes = Double(turns * bare_batch_bytes())
+        let width = Double((network.widths.last ?? 0) * 4)
+        parts.writing = written / bytes * width
+        guard unsafe bare_map(path) == 0 else { throw Peer.Failure("\(path) cannot be mapped") }
+        let stored = Double(bare_compressed_bytes()) / Double(batches * Job.batch)
+        parts.checksum = try time(bare_checksum()) / Double(bare_mapped_bytes()) * (stored + width)
+        let multiplying = network.operationsPerRow / ip_fma_peak()
+        let rowBytes = Double(4 * Digits.columns)
+        let reading = try time(bare_read()) / Double(bare_mapped_bytes()) * rowBytes
+        parts.arithmetic = max(multiplying, network.widths.count == 2 ? reading : 0)
+        return parts
+    }
+
+    private func time(_ nanoseconds: Int64) throws -> Double {
+        guard nanoseconds > 0 else { throw Peer.Failure("bare work failed: \(-nanoseconds)") }
+        return Double(nanoseconds)
+    }
+}
