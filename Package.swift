@@ -17,6 +17,8 @@ let package = Package(
     name: "millrace",
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
+        // Apart from the library, since it brings a server.
+        .library(name: "MillraceMetrics", targets: ["MillraceMetrics"]),
         .executable(name: "millrace", targets: ["MillraceTool"]),
     ],
     dependencies: [
@@ -29,6 +31,9 @@ let package = Package(
         // The wire format of ONNX files, which are untrusted bytes: its parser is fuzzed and bounds
         // its depth. What is read of them is in Sources/MillraceONNXFormat, generated.
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+        // HTTP for Prometheus: small, asynchronous, without dependencies of its own. Only the tool and
+        // who imports MillraceMetrics have it.
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: [
         // Leaves: C, because Swift 6.3 has no per-function target features and cannot see GNU-only
@@ -106,6 +111,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "MillraceMetrics",
+            dependencies: [
+                "MillraceCompute", "MillraceGroups", "MillracePipeline",
+                .product(name: "FlyingFox", package: "FlyingFox"),
+                .product(name: "FlyingSocks", package: "FlyingFox"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Millrace",
             dependencies: [
                 "MillraceCompute", "MillraceLog", "MillraceGroups", "MillraceFeatures",
@@ -116,8 +129,9 @@ let package = Package(
         .executableTarget(
             name: "MillraceTool",
             dependencies: [
-                "Millrace", "MillracePipeline", "MillraceReport", "MillraceCompute",
-                "MillraceInput", "MillraceModels", "MillraceRepository", "MillraceSystem",
+                "Millrace", "MillraceMetrics", "MillracePipeline", "MillraceReport",
+                "MillraceCompute", "MillraceInput", "MillraceModels", "MillraceRepository",
+                "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -208,6 +222,12 @@ let package = Package(
                 "MillraceCompute", "MillraceFeatures", "MillraceModels", "MillraceRepository",
                 "MillraceSystem", "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceMetricsTests",
+            dependencies: [
+                "MillraceCompute", "MillraceMetrics", "MillracePipeline", "MillraceTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

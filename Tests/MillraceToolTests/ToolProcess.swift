@@ -96,6 +96,9 @@ final class ToolProcess {
             output: try text("output"), errors: try text("errors"), peakBytes: peakBytes)
     }
 
+    /// What the process has said on standard error so far.
+    func errorsSoFar() throws -> String { try text("errors") }
+
     /// The most memory that the running process has held so far, in bytes; 0 when it is gone.
     private func residentPeak() -> Int {
         var bytes = [UInt8](repeating: 0, count: 4096)

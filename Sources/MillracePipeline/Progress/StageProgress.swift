@@ -42,6 +42,9 @@ public struct StageProgress: Sendable, Equatable {
     public var rejectedRows: Int
     /// Versions of its model that a scorer refused: broken, or for other features.
     public var refusedVersions: Int
+    /// How long batches took from being fetched to being committed; nil where nothing works batch by
+    /// batch, as sources and trainers.
+    public var batches: DurationCounts?
 
     /// Creates a snapshot.
     public init(
@@ -49,7 +52,7 @@ public struct StageProgress: Sendable, Equatable {
         rowsTotal: Int? = nil, rowsPerSecond: Double = 0, lagRows: Int? = nil,
         loss: Double? = nil, auc: Double? = nil, accuracy: Double? = nil,
         modelVersion: Int? = nil, cores: [Int] = [], rejectedRows: Int = 0,
-        refusedVersions: Int = 0
+        refusedVersions: Int = 0, batches: DurationCounts? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -65,6 +68,7 @@ public struct StageProgress: Sendable, Equatable {
         self.cores = cores
         self.rejectedRows = rejectedRows
         self.refusedVersions = refusedVersions
+        self.batches = batches
     }
 
     /// The part of the rows that has its outcome, from 0 to 1; nil while the end is not known.

@@ -86,7 +86,13 @@ struct SlotLoop {
     private mutating func round() throws -> Bool {
         var worked = false
         for (claim, task) in tasks where !stop.isSet {
-            do { if try task.step() { worked = true } } catch {
+            let begun = Clock.monotonicNanoseconds()
+            do {
+                if try task.step() {
+                    worked = true
+                    status.add(batchNanoseconds: Clock.monotonicNanoseconds() - begun)
+                }
+            } catch {
                 guard Self.isFenced(error) else { throw error }
                 // What it tried was refused. The next look at the group tells whether the partition
                 // is still owned.

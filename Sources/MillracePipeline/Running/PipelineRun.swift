@@ -1,7 +1,7 @@
 public import Logging
 internal import MillraceCompute
 internal import MillraceFeatures
-internal import MillraceGroups
+public import MillraceGroups
 internal import MillraceInput
 internal import MillraceLog
 internal import MillraceRepository
@@ -54,6 +54,23 @@ public final class PipelineRun: Sendable {
             + plan.stages.compactMap { stage in
                 statuses[stage.name]?.snapshot(total: total(of: stage))
             }
+    }
+
+    /// The groups of the stages as they are at this moment, with the stages' names.
+    ///
+    /// A group that has not been made yet, and one that cannot be read, are left out.
+    /// - Complexity: opens the files of each group and looks at the end of each partition.
+    public func groups() -> [(stage: String, group: GroupDescription)] {
+        let data: DataDirectory
+        do throws(LogError) { data = try DataDirectory(plan.options.data, create: false) } catch {
+            return []
+        }
+        let catalog = GroupCatalog(data)
+        return plan.stages.compactMap { stage in
+            do throws(GroupError) { return (stage.name, try catalog.describe(stage.group)) } catch {
+                return nil
+            }
+        }
     }
 
     /// Rows that a stage will have worked on at its end; nil while its input grows.

@@ -10,6 +10,7 @@ final class StageStatus: Sendable {
     private let rejected = Atomic<Int>(0)
     private let version = Atomic<Int>(0)
     private let finished = Atomic<Bool>(false)
+    private let batches = DurationRecorder()
     private let detail = Lock(Detail())
 
     struct Detail {
@@ -34,6 +35,7 @@ final class StageStatus: Sendable {
 
     func add(rows count: Int) { rows.wrappingAdd(count, ordering: .relaxed) }
     func add(rejected count: Int) { rejected.wrappingAdd(count, ordering: .relaxed) }
+    func add(batchNanoseconds duration: Int64) { batches.add(nanoseconds: duration) }
     func use(version number: Int) { version.store(number, ordering: .relaxed) }
     var rowsDone: Int { rows.load(ordering: .relaxed) }
     var rowsRejected: Int { rejected.load(ordering: .relaxed) }
@@ -76,6 +78,7 @@ final class StageStatus: Sendable {
     func snapshot(total: Int?) -> StageProgress {
         let done = rowsDone
         let now = Clock.monotonicNanoseconds()
+        let durations = batches.snapshot
         return detail.withLock { detail in
             let elapsed = Double(now - max(detail.sample.time, detail.begun)) / 1e9
             if detail.begun > 0, elapsed > 0.2 {
@@ -88,7 +91,8 @@ final class StageStatus: Sendable {
                 loss: detail.loss, auc: detail.auc, accuracy: detail.accuracy,
                 modelVersion: used > 0 ? used : nil, cores: detail.cores,
                 rejectedRows: rowsRejected,
-                refusedVersions: detail.models?.refusals.count ?? detail.refusedVersions)
+                refusedVersions: detail.models?.refusals.count ?? detail.refusedVersions,
+                batches: durations.count > 0 ? durations : nil)
         }
     }
 }

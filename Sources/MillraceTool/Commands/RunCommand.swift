@@ -40,6 +40,7 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Print the summary as one JSON document.")
     var json = false
 
+    @OptionGroup var metrics: MetricsOptions
     @OptionGroup var places: DataOptions
 
     func validate() throws {
@@ -56,6 +57,6 @@ struct RunCommand: ParsableCommand {
             cores: try cores.map { text in
                 try ExitStatus.coded { try CoreArgument.parse(text) }
             }, sharesCores: shareCores, instance: instance, follow: follow)
-        try RunExecution(report: report, json: json).run(definition, options)
+        try RunExecution(report: report, json: json, metrics: metrics).run(definition, options)
     }
 }

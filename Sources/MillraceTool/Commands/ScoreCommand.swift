@@ -50,6 +50,7 @@ struct ScoreCommand: ParsableCommand {
     var kernels = "auto"
     @Option(help: "Write a report to this HTML file.") var report: String?
     @Flag(help: "Print the summary as one JSON document.") var json = false
+    @OptionGroup var metrics: MetricsOptions
     @OptionGroup var places: DataOptions
 
     func validate() throws {
@@ -74,7 +75,7 @@ struct ScoreCommand: ParsableCommand {
         let cores = try cores.map { text in
             try ExitStatus.coded { try CoreArgument.parse(text) }
         }
-        try RunExecution(report: report, json: json).run(
+        try RunExecution(report: report, json: json, metrics: metrics).run(
             pipeline,
             RunOptions(
                 data: places.data, models: places.models, cores: cores, sharesCores: shareCores,

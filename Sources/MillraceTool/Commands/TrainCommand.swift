@@ -60,6 +60,7 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Hold out every so-manieth row, to judge versions by.") var holdOut: Int?
     @Option(help: "Write a report to this HTML file.") var report: String?
     @Flag(help: "Print the summary as one JSON document.") var json = false
+    @OptionGroup var metrics: MetricsOptions
     @OptionGroup var places: DataOptions
 
     func validate() throws {
@@ -118,7 +119,7 @@ struct TrainCommand: ParsableCommand {
         let cores = try cores.map { text in
             try ExitStatus.coded { try CoreArgument.parse(text) }
         }
-        try RunExecution(report: report, json: json).run(
+        try RunExecution(report: report, json: json, metrics: metrics).run(
             definition(),
             RunOptions(
                 data: places.data, models: places.models, cores: cores, sharesCores: shareCores,
