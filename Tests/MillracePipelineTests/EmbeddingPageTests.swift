@@ -1,0 +1,131 @@
+import Logging
+import Millrace
+import MillraceSystem
+import MillraceTestSupport
+import Testing
+
+/// The examples of the page on embedding, as they stand there.
+@Suite struct EmbeddingPageTests {
+    private let directory: TemporaryDirectory
+    private let data: DataDirectory
+    private let topic: Topic
+    private let cores = [CPU.allowed()[0]]
+
+    /// Six rows of two features in two partitions, of which four have labels.
+    init() throws {
+        directory = try TemporaryDirectory("millrace-embedding", inMemory: true)
+        data = try DataDirectory(directory.path, create: true)
+        topic = try data.topic(
+            "rows",
+            creating: TopicConfiguration(
+                partitions: 2, kind: .features, features: 2, label: true))
+        for partition in 0..<2 { try append(partition, [.nan, 0, 1]) }
+    }
+
+    private func append(_ partition: Int, _ labels: [Float]) throws {
+        var writer = try topic.writer(partition: partition)
+        var builder = BatchBuilder(columns: 2)
+        for (number, label) in labels.enumerated() {
+            do {
+                var row = builder.nextRow()
+                row[0] = Float(partition * 10 + number)
+                row[1] = -1
+            }
+            builder.commitRow(label: label)
+        }
+        try writer.append(&builder)
+        try writer.close()
+    }
+
+    /// Publishes the model `delay`, whose output is the first column, and promotes it.
+    private func publish() throws -> ModelRepository {
+        let repository = ModelRepository(path: directory.file("models"))
+        let layer = DenseLayer(inputs: 2, outputs: 1, weights: [1, 0], bias: [0])
+        let model = try Model(input: InputStage(identity: 2), layers: [layer], head: .identity)
+        _ = try repository.publish(model, as: "delay", Publication(key: ""))
+        try repository.promote("delay", version: 1)
+        return repository
+    }
+
+    @Test func handlersSeeEveryRowOnce() throws {
+        #expect(try countLabelled(topic, of: data, cores: cores) == 4)
+        #expect(try countLabelled(topic, of: data, cores: cores) == 0)
+        try append(1, [1])
+        #expect(try countLabelled(topic, of: data, cores: cores) == 1)
+    }
+
+    @Test func batchesAreASequence() async throws {
+        #expect(try await sums(topic, of: data, cores: cores) == [0: 3, 1: 33])
+        #expect(try await sums(topic, of: data, cores: cores) == [:])
+    }
+
+    @Test func slotsHaveScorersOfTheirOwn() throws {
+        let feed = try ModelFeed(try publish(), "delay@stable")
+        #expect(try highest(topic, of: data, feed: feed, cores: cores) == 12)
+    }
+
+    @Test func pipelinesEndWhenTheirTaskIsCancelled() async throws {
+        _ = try publish()
+        let definition = try scoring("rows", into: "scores", data: directory.path)
+        let path = directory.path
+        let task = Task {
+            try await runPipeline(definition, data: path, logger: .silent)
+        }
+        for _ in 0..<3000 where try scored() < 6 {
+            try await Task.sleep(nanoseconds: 10_000_000)
+        }
+        task.cancel()
+        let summary = try await task.value
+        #expect(summary.stage("score")?.rowsWritten == 6)
+    }
+
+    private func scored() throws -> UInt64 {
+        guard try data.topicNames().contains("scores") else { return 0 }
+        let scores = try data.topic("scores")
+        return try scores.endOffset(partition: 0) + scores.endOffset(partition: 1)
+    }
+
+    @Test func readersWaitForRows() throws {
+        #expect(try awaitRow(topic, milliseconds: 1) == nil)
+        let found = Lock<Result<UInt64?, any Error>?>(nil)
+        let thread = try PinnedThread(name: "waits", core: nil) {
+            let result = Result { try awaitRow(topic, milliseconds: 60_000) }
+            found.withLock { $0 = result }
+        }
+        // Whoever waits begins behind what is there; what comes before that is not seen.
+        while found.withLock({ $0 == nil }) {
+            try append(0, [1])
+            PinnedThread.sleep(nanoseconds: 20_000_000)
+        }
+        thread.join()
+        #expect(try #require(found.withLock { $0 }).get() ?? 0 >= 3)
+    }
+
+    @Test func errorsHaveExitCodes() throws {
+        let error = #expect(throws: LogError.self) { try data.topic("nothing") }
+        #expect(exitCode(try #require(error)) == 66)
+    }
+
+    /// Every line of code on the page stands in EmbeddingExamples.swift, in that order.
+    @Test func thePageShowsWhatIsCompiledHere() throws {
+        let page = try text("Sources/Millrace/Millrace.docc/Embedding.md")
+        let examples = page.components("```swift\n").dropFirst().map { $0.components("```")[0] }
+        #expect(examples.count == 7)
+        let source = try text("Tests/MillracePipelineTests/EmbeddingExamples.swift")
+        for example in examples {
+            #expect(source.components(example).count == 2, "not compiled:\n\(example)")
+        }
+    }
+
+    private func text(_ name: String) throws -> String {
+        let bytes = try Files.read(SharedData.root + "/" + name, maxBytes: 1 << 20)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension String {
+    /// The parts between occurrences of `separator`.
+    fileprivate func components(_ separator: String) -> [String] {
+        split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+    }
+}
