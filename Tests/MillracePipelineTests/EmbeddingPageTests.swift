@@ -71,7 +71,7 @@ import Testing
         let task = Task {
             try await runPipeline(definition, data: path, logger: .silent)
         }
-        for _ in 0..<3000 where try scored() < 6 {
+        for _ in 0..<3000 where try !hasScored() {
             try await Task.sleep(nanoseconds: 10_000_000)
         }
         task.cancel()
@@ -79,10 +79,49 @@ import Testing
         #expect(summary.stage("score")?.rowsWritten == 6)
     }
 
-    private func scored() throws -> UInt64 {
-        guard try data.topicNames().contains("scores") else { return 0 }
-        let scores = try data.topic("scores")
-        return try scores.endOffset(partition: 0) + scores.endOffset(partition: 1)
+    private func hasScored() throws -> Bool {
+        guard try data.topicNames().contains("scores") else { return false }
+        return try rowCount(data.topic("scores")) == 6
+    }
+
+    @Test func aStageOfOnesOwnDoublesEachRowOnce() throws {
+        let output = try data.topic(
+            "doubled",
+            creating: TopicConfiguration(partitions: 2, kind: .features, features: 2))
+        for rows in 6...7 {
+            let group = try ConsumerGroup(
+                data: data, name: "double", topics: [topic], outputs: [output], cores: cores)
+            let failure = Lock<(any Error)?>(nil)
+            let thread = try PinnedThread(name: "double", core: nil) {
+                do { try runDoubling(group, from: topic, to: output) } catch {
+                    failure.withLock { $0 = error }
+                }
+            }
+            while try rowCount(output) < rows, failure.withLock({ $0 == nil }) {
+                PinnedThread.sleep(nanoseconds: 5_000_000)
+            }
+            group.drain()
+            thread.join()
+            #expect(failure.withLock { $0 } == nil)
+            #expect(try rowCount(output) == rows)
+            if rows == 6 { try append(0, [1]) }
+        }
+        #expect(try firstColumn(output, 0) == [0, 2, 4, 0])
+        #expect(try firstColumn(output, 1) == [20, 22, 24])
+    }
+
+    private func rowCount(_ topic: Topic) throws -> Int {
+        Int(try topic.endOffset(partition: 0) + topic.endOffset(partition: 1))
+    }
+
+    private func firstColumn(_ topic: Topic, _ partition: Int) throws -> [Float] {
+        var reader = try topic.reader(partition: partition)
+        var values: [Float] = []
+        while let batch = try reader.next() {
+            let matrix = batch.matrix
+            for row in 0..<batch.rows { values.append(matrix[row * batch.stride]) }
+        }
+        return values
     }
 
     @Test func readersWaitForRows() throws {
@@ -106,12 +145,14 @@ import Testing
         #expect(exitCode(try #require(error)) == 66)
     }
 
-    /// Every line of code on the page stands in EmbeddingExamples.swift, in that order.
+    /// Every example on the page stands in a file that is compiled here.
     @Test func thePageShowsWhatIsCompiledHere() throws {
         let page = try text("Sources/Millrace/Millrace.docc/Embedding.md")
         let examples = page.components("```swift\n").dropFirst().map { $0.components("```")[0] }
-        #expect(examples.count == 7)
-        let source = try text("Tests/MillracePipelineTests/EmbeddingExamples.swift")
+        #expect(examples.count == 8)
+        let source = try ["EmbeddingExamples", "CustomStageExample"].map {
+            try text("Tests/MillracePipelineTests/\($0).swift")
+        }.joined()
         for example in examples {
             #expect(source.components(example).count == 2, "not compiled:\n\(example)")
         }
