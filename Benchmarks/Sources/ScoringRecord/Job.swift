@@ -102,7 +102,7 @@ final class Job {
             logger: Logger(label: "scoring-record"))
         let seconds = try run.run().summary.seconds
         if let check {
-            var reader = try data.existingTopic(output).reader(partition: 0)
+            var reader = try data.topic(output).reader(partition: 0)
             var seen = 0
             while let batch = try reader.next() {
                 try check(seen, batch.matrix)

@@ -12,23 +12,24 @@ struct Limits {
     private let network: Network
     private let form: Job.Form
     private let batches: Int
+    private let batchBytes: Int
 
     /// Gives the bare calls the batches of a job.
     init(_ job: Job, digits: Digits) throws {
         network = job.network
         form = job.form
         batches = digits.labels.count / Job.batch
-        let values = batches * Job.batch * Digits.columns
+        batchBytes = Job.batch * Digits.columns * (form == .float32 ? 4 : 1)
         let result: Int32
         switch form {
         case .float32:
             // SAFETY: the bytes are copied during the call.
             result = unsafe digits.features.withUnsafeBytes {
-                unsafe bare_use($0.baseAddress, values / batches * 4, batches, 1)
+                unsafe bare_use($0.baseAddress, batchBytes, batches, 1)
             }
         case .uint8:
-            let bytes = digits.features[..<values].map { UInt8($0) }
-            result = unsafe bare_use(bytes, values / batches, batches, 0)
+            let bytes = digits.features[..<(batches * batchBytes)].map { UInt8($0) }
+            result = unsafe bare_use(bytes, batchBytes, batches, 0)
         }
         guard result == 0 else { throw Peer.Failure("batches cannot be copied") }
     }
@@ -51,7 +52,7 @@ struct Limits {
         parts.decoding = try time(bare_decompress(turns)) / rows
         // Fresh pages, as those of the log are.
         let written = try time(unsafe bare_write(path, turns, 0, 1))
-        let bytes = Double(turns * bare_batch_bytes())
+        let bytes = Double(turns * batchBytes)
         let width = Double((network.widths.last ?? 0) * 4)
         parts.writing = written / bytes * width
         guard unsafe bare_map(path) == 0 else { throw Peer.Failure("\(path) cannot be mapped") }
