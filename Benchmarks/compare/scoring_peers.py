@@ -116,9 +116,6 @@ def fastest(network, kind):
     return min(jobs, key=lambda job: sorted(job.run() for _ in range(3))[1])
 
 
-for name in os.listdir(directory):
-    if name.endswith(".arrow"):
-        os.remove(f"{directory}/{name}")
 jobs = {
     f"{network}, {kind}": fastest(network, kind)
     for network in NETWORKS

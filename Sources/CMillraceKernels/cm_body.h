@@ -12,6 +12,7 @@
 // The register block is 6 rows by CM_VECTORS vectors of accumulators.
 
 #include "cm_kernels.h"
+#include "cm_widen.h"
 #include "cm_mode.h"
 
 #include <string.h>

@@ -31,6 +31,20 @@ CM_INLINE const float *raw_row(const cm_network *network, const cm_matrix *sourc
     return row;
 }
 
+// Narrow rows that the first layer takes as they are: all at once where there are no gaps.
+static void widen_rows(const cm_network *network, const cm_matrix *source, size_t first,
+                       size_t rows, float *target) {
+    const size_t width = network->row_width;
+    const size_t bytes = source->type == CM_UINT8 || source->type == CM_INT8 ? 1 : 2;
+    const int dense = source->stride == width * bytes && network->input_stride == width;
+    const size_t calls = dense ? 1 : rows;
+    const size_t count = dense ? rows * width : width;
+    for (size_t i = 0; i < calls; i++, target += network->input_stride) {
+        network->widen(source->type, source_row(source, first + i), target, count, source->scale,
+                       source->zero_point);
+    }
+}
+
 // The rows of a tile as the first layer takes them.
 static void take_rows(const cm_network *network, const cm_matrix *source, size_t first,
                       size_t rows, tile *t) {
@@ -43,6 +57,10 @@ static void take_rows(const cm_network *network, const cm_matrix *source, size_t
     float *row = t->memory[1];
     t->rows = target;
     t->stride = network->input_stride;
+    if (network->plain && source->type != CM_FLOAT32 && !network->multiply) {
+        widen_rows(network, source, first, rows, target);
+        return;
+    }
     for (size_t i = 0; i < rows; i++, target += t->stride) {
         const float *raw = raw_row(network, source, first + i, row);
         t->missing[i] = condition_row(&network->input, raw, target);

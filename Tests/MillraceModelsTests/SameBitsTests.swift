@@ -119,17 +119,26 @@ import Testing
             .float16, .bfloat16, .uint8(scale: 0.25, zeroPoint: 3),
             .int8(scale: 0.5, zeroPoint: -4),
         ]
-        for (round, element) in (kinds + kinds).enumerated() {
+        for (round, element) in (kinds + kinds + kinds + kinds).enumerated() {
             var input = draw.inputStage(37)
-            if round >= kinds.count {
+            var gap = 3
+            switch round / kinds.count {
+            case 0: break
+            case 1:
                 input.selection = InputStage.Selection(
                     rowWidth: 41, columns: (0..<37).map { 40 - $0 })
+            case let variant:
+                // Taken as they are: without gaps all rows of a tile at once.
+                input = InputStage(identity: 64)
+                input.missing = .propagate
+                gap = variant == 2 ? 0 : 3
             }
             let model = try Model(
-                input: input, layers: draw.layers([37, 18, 5]), activation: .gelu, head: .softmax)
+                input: input, layers: draw.layers([input.width, 18, 5]), activation: .gelu,
+                head: .softmax)
             let prepared = PreparedModel(model, kernels: kernels)
             let (rows, width) = (71, model.inputWidth)
-            let stride = (width + 3) * element.byteCount
+            let stride = (width + gap) * element.byteCount
             let stored = (0..<rows * stride).map { _ in
                 // Small enough an upper byte for a finite number.
                 UInt8(truncatingIfNeeded: draw.integer(0...123))

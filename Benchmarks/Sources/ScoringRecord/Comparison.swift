@@ -19,14 +19,18 @@ struct Comparison {
     private let peers: String?
 
     /// Writes the topics, and for the peers in `peers` the features and weights.
-    init(directory peers: String?) throws {
+    ///
+    /// Only those jobs whose names begin with `name`.
+    init(directory peers: String?, _ name: String) throws {
         self.peers = peers
         directory = try WorkDirectory()
         let digits = try Digits(rows: Job.batch * 7)
         self.digits = digits
         let networks = Network.all.filter { $0.widths[0] == Digits.columns }
         jobs = try networks.flatMap { network in
-            try Job.Form.allCases.map { try Job(network, $0, digits: digits) }
+            try Job.Form.allCases.filter { Job.name(network, $0).hasPrefix(name) }.map {
+                try Job(network, $0, digits: digits)
+            }
         }
         guard let peers else { return }
         try write(digits.features, to: "\(peers)/features.f32")

@@ -27,7 +27,11 @@ final class Job {
     var name: String { name(form) }
 
     /// The name of the same job with pixels in another form.
-    func name(_ form: Form) -> String { "\(network.name), \(form.rawValue)" }
+    func name(_ form: Form) -> String { Self.name(network, form) }
+
+    static func name(_ network: Network, _ form: Form) -> String {
+        "\(network.name), \(form.rawValue)"
+    }
 
     /// How many times as fast as Arrow with float32 and ONNX Runtime it should be.
     var asked: Double {

@@ -23,7 +23,7 @@ enum Latency {
         let output = try data.topic(
             "scores",
             creating: TopicConfiguration(
-                kind: .predictions, features: network.widths.last ?? 1, codec: .none))
+                kind: .predictions, codec: .none))
         let repository = ModelRepository(path: directory.path + "/models")
         _ = try repository.publish(network.model(), as: "network", Publication(key: ""))
         let feed = try ModelFeed(repository, "network", core: 0)

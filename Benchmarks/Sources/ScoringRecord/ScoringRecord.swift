@@ -5,7 +5,8 @@ internal import LogFigures
 /// prints the record's tables.
 ///
 ///     scoring-record compare DIRECTORY PYTHON SCRIPT [SAMPLES]    see compare/scoring
-///     scoring-record alone [SAMPLES]       beside its own limits, without others
+///     scoring-record alone [SAMPLES [NAME]]   beside its own limits, without others; jobs whose
+///                                          name begins so
 ///     scoring-record latency [ROUNDS]      from an append to its prediction in another thread
 @main
 enum ScoringRecord {
@@ -20,11 +21,12 @@ enum ScoringRecord {
         }
         switch arguments.first {
         case "compare" where arguments.count >= 4:
-            var comparison = try Comparison(directory: arguments[1])
+            var comparison = try Comparison(directory: arguments[1], "")
             try comparison.start(python: arguments[2], script: arguments[3])
             try comparison.run(samples: number(4, or: 11))
         case "alone":
-            var comparison = try Comparison(directory: nil)
+            var comparison = try Comparison(
+                directory: nil, arguments.count > 2 ? arguments[2] : "")
             try comparison.run(samples: number(1, or: 11))
         case "latency": try Latency.run(rounds: number(1, or: 200_000))
         default: print("usage: see the head of ScoringRecord.swift")

@@ -27,8 +27,8 @@ final class ScoreTask: PartitionTask {
     /// Version that the feed offered last, taken or refused.
     private var lastOffered: Int
     private var workspace: ScoringWorkspace
-    /// Features of a batch whose elements are narrow.
-    private var widened: [Float] = []
+    /// How the source stores features.
+    private let element: MatrixElement
     private var template = BatchOrigin()
     /// Dictionary id of the specification that the model was checked against.
     private var checkedSpecification: UInt32 = 0
@@ -51,6 +51,7 @@ final class ScoreTask: PartitionTask {
         self.modelName = modelName
         self.models = models
         self.status = status
+        element = MatrixElement(source.configuration.elementDecoding)
         serving = first
         lastOffered = first.version
         features = first.specification
@@ -124,26 +125,16 @@ final class ScoreTask: PartitionTask {
         return true
     }
 
-    /// Scores the rows of a batch, widened where they are stored narrow.
+    /// Scores the rows of a batch as they are stored into the builder; returns how many are null.
     private func predict(_ batch: borrowing RecordBatch) -> Int {
-        var memory: [Float] = []
-        swap(&memory, &widened)
-        defer { swap(&memory, &widened) }
-        let rows = batch.skippedRows..<batch.rows
-        return batch.withFeatures(rows: rows, growing: &memory) { features, stride in
-            predict(features, rows: rows.count, stride: stride)
-        }
-    }
-
-    /// Fills the builder with outputs; returns how many rows are null.
-    private func predict(_ features: Span<Float>, rows: Int, stride: Int) -> Int {
+        let rows = batch.rows - batch.skippedRows
         let width = serving.model.outputWidth
         var unfit: [Int] = []
         do {
             var outputs = builder.addRows(rows)
-            serving.model.predict(
-                features, rows: rows, stride: stride, into: &outputs, workspace: &workspace)
-            if FloatScan.areFinite(outputs.span) { return 0 }
+            let counts = serving.model.predict(
+                batch.features(element), into: &outputs, workspace: &workspace)
+            guard counts.rejected + counts.notFinite > 0 else { return 0 }
             for row in 0..<rows
             where !FloatScan.areFinite(outputs.span.extracting(row * width..<(row + 1) * width)) {
                 unfit.append(row)
