@@ -21,16 +21,18 @@ package enum Files {
     package enum Kind: Sendable {
         case regular
         case directory
-        /// A pipe, a device, a socket.
+        /// A pipe, a device, a socket; a symbolic link that is not followed.
         case other
     }
 
-    /// What is at `path`, symbolic links followed; nil when nothing is.
+    /// What is at `path`, symbolic links followed unless said otherwise; nil when nothing is.
     ///
     /// - Throws: `SystemError` when that cannot be told, as when the disk fails.
-    package static func kind(of path: String) throws(SystemError) -> Kind? {
+    package static func kind(
+        of path: String, followingLinks: Bool = true
+    ) throws(SystemError) -> Kind? {
         do {
-            switch try Syscalls.type(of: path) {
+            switch try Syscalls.type(of: path, followingLinks: followingLinks) {
             case S_IFREG: return .regular
             case S_IFDIR: return .directory
             default: return .other
@@ -139,9 +141,13 @@ package enum Files {
     package static func remove(_ path: String) throws(SystemError) { try Syscalls.unlink(path) }
 
     /// Removes a file, or a directory and everything below it; others may do so at the same time.
+    ///
+    /// A symbolic link is removed; what it leads to stays.
     package static func removeTree(_ path: String) throws(SystemError) {
         do throws(SystemError) {
-            guard try kind(of: path) == .directory else { return try remove(path) }
+            guard try kind(of: path, followingLinks: false) == .directory else {
+                return try remove(path)
+            }
             for name in try list(path) { try removeTree(path + "/" + name) }
             try Syscalls.removeDirectory(path)
         } catch {
@@ -154,6 +160,14 @@ package enum Files {
         let descriptor = try Syscalls.open(path, flags: O_RDONLY | O_DIRECTORY)
         defer { Syscalls.close(descriptor) }
         try Syscalls.syncAll(descriptor, path)
+    }
+
+    /// `path` without what says nothing: `.` on the way, and slashes next to each other.
+    ///
+    /// `..` stays, since what it means depends on links.
+    package static func normalized(_ path: String) -> String {
+        let parts = path.split(separator: "/").filter { $0 != "." }
+        return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
     }
 
     /// The directory that holds `path`.

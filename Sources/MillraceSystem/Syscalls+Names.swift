@@ -13,10 +13,12 @@ extension Syscalls {
         }
     }
 
-    /// The type bits (`S_IFMT`) of what is at `path`, symbolic links followed.
-    static func type(of path: String) throws(SystemError) -> mode_t {
+    /// The type bits (`S_IFMT`) of what is at `path`; symbolic links are followed where said.
+    static func type(of path: String, followingLinks: Bool) throws(SystemError) -> mode_t {
         var status = stat()
-        try named("stat", path, .status(path: path)) { unsafe stat(path, &status) }
+        try named("stat", path, .status(path: path)) {
+            followingLinks ? unsafe stat(path, &status) : unsafe lstat(path, &status)
+        }
         return status.st_mode & S_IFMT
     }
 

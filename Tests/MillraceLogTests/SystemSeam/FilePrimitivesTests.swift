@@ -36,6 +36,22 @@ import Testing
         #expect(try !two.tryShare(byte: 5))
     }
 
+    @Test func aTreeIsRemovedAndNotWhatItsLinksLeadTo() throws {
+        try Files.createDirectory(directory.file("kept/below"))
+        try Files.writeDurably(directory.file("kept/below/file"), [1])
+        try Files.createDirectory(directory.file("tree"))
+        for (target, link) in [("kept", "tree/directory"), ("kept/below/file", "tree/file")] {
+            #expect(unsafe symlink(directory.file(target), directory.file(link)) == 0)
+        }
+        try Files.removeTree(directory.file("tree"))
+        #expect(!Files.exists(directory.file("tree")))
+        #expect(try Files.read(directory.file("kept/below/file"), maxBytes: 10) == [1])
+        #expect(unsafe symlink(directory.file("kept"), directory.file("link")) == 0)
+        try Files.removeTree(directory.file("link"))
+        #expect(!Files.exists(directory.file("link")))
+        #expect(Files.exists(directory.file("kept/below/file")))
+    }
+
     @Test func identityFollowsTheFileAndNotItsName() throws {
         let file = try FileHandle(directory.file("a"), .createNew)
         try Files.renameDurably(directory.file("a"), directory.file("b"))
