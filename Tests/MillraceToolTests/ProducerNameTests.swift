@@ -92,6 +92,24 @@ import Testing
         #expect(found[1] == Array(all[4096..<8192]))
     }
 
+    /// How rows are spread is settled by the first attempt.
+    @Test func anotherSpread() throws {
+        try bench.create("raw", "--bytes", "--partitions", "2")
+        let rows = (0..<10_000).map { "key\($0 % 97),\($0)\n" }
+        let file = try bench.write("r.csv", "k,n\n" + rows.joined())
+        let arguments = ["raw", "--from", file, "--producer", "p"]
+        #expect(try bench.produce(arguments + ["--partitioner", "roundRobin"]).code == 0)
+        for other in [["--partitioner", "sticky"], ["--key", "k"], []] {
+            try bench.produce(arguments + other).expectError(
+                64, "'producer:p'", "spread by roundRobin, not by")
+        }
+        #expect(try bench.tool(["topic", "alter", "raw", "--partitions", "5"]).code == 0)
+        let again = try bench.produce(
+            arguments + ["--partitioner", "roundRobin", "--json"])
+        #expect(try JSONValue(again.output)["rows"]?.number == 0, "\(again.errors)")
+        #expect(try end("raw") == 10_000)
+    }
+
     @Test func anotherInputIsRefused() throws {
         try bench.create("raw", "--bytes")
         #expect(try bench.pipe("a\nb\nc\n", "raw", "--producer", "p").code == 0)

@@ -1,3 +1,4 @@
+internal import MillraceGroups
 internal import MillraceInput
 internal import MillraceLog
 
@@ -15,8 +16,11 @@ extension ProduceLoop {
         } catch { throw PipelineError(error) }
     }
 
+    /// The partitions that rows go to: all, or those that a named producer began with.
+    ///
+    /// - Throws: `PipelineError` with `usage` where the producer has spread its rows otherwise.
     static func lanes(
-        of topic: Topic, _ options: ProduceOptions
+        of topic: Topic, _ options: ProduceOptions, _ partitioner: PartitionerKind
     ) throws(PipelineError) -> [ProducerLane] {
         let acknowledgement: Acknowledgement? =
             switch options.durability {
@@ -24,9 +28,16 @@ extension ProduceLoop {
             case .batch: .durable
             case .some: .appended
             }
+        var partitions = topic.partitions
+        if let producer = options.producer {
+            let rule = partitioner.rawValue + (options.key.map { " of \($0)" } ?? "")
+            partitions = try InputSpread.of(
+                ProducerLane.prefix + producer, in: topic, rule: rule
+            ).partitions
+        }
         do throws(LogError) {
             var lanes: [ProducerLane] = []
-            for partition in 0..<topic.partitions {
+            for partition in 0..<partitions {
                 lanes.append(
                     try ProducerLane(
                         topic, partition: partition, producer: options.producer,

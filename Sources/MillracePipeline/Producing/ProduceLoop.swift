@@ -42,7 +42,8 @@ struct ProduceLoop: ~Copyable {
         let file = options.path == "-" ? "standard input" : options.path
         var reader = try Self.open(options, configuration)
         let decoder = try Self.decoder(&reader, topic, options, file, stop)
-        let lanes = try Self.lanes(of: topic, options)
+        let kind = options.partitioner ?? (options.key == nil ? .sticky : .hash)
+        let lanes = try Self.lanes(of: topic, options, kind)
         self.topic = topic
         self.options = options
         self.stop = stop
@@ -52,8 +53,7 @@ struct ProduceLoop: ~Copyable {
         self.lanes = lanes
         holdsBytes = configuration.kind == .bytes
         row = DecodedRow(features: [Float](repeating: 0, count: configuration.features))
-        let kind = options.partitioner ?? (options.key == nil ? .sticky : .hash)
-        partitioner = Partitioner(kind, partitionCount: topic.partitions)
+        partitioner = Partitioner(kind, partitionCount: lanes.count)
         resumedBlock = lanes.map(\.tail.block).max() ?? -1
     }
 
@@ -227,7 +227,6 @@ struct ProduceLoop: ~Copyable {
     ) throws(PipelineError) {
         do throws(LogError) { for lane in lanes { try body(lane) } } catch {
             var found = PipelineError(error)
-            if error.code == .fenced { found.code = .tryLater }
             found.advice = said.capitalizedFirst + "."
             throw found
         }

@@ -4,9 +4,10 @@ internal import MillraceSystem
 
 /// Moves the lines of a file into a topic, each line once, however often it is started.
 ///
-/// Lines are cut into chunks of `chunkLines` lines or `chunkBytes` bytes; chunk `k` goes to partition `k mod partitions`. Each
-/// batch records its chunk, the byte range it covers and the checksum of the text up to its end. So
-/// the partitions' tails tell what is there, and whether the file is still the one that was read.
+/// Lines are cut into chunks of `chunkLines` lines or `chunkBytes` bytes; chunk `k` goes to partition
+/// `k mod partitions`, of those that there were when the file was begun (`InputSpread`). Each batch
+/// records its chunk, the byte range it covers and the checksum of the text up to its end. So the
+/// partitions' tails tell what is there, and whether the file is still the one that was read.
 struct FileSource {
     static let chunkLines = 4096
     /// A chunk also ends with the line that brings its text to this many bytes.
@@ -53,13 +54,14 @@ struct FileSource {
         self.status = status
         self.stop = stop
         self.rejections = rejections
+        let name = Self.filePrefix + Files.normalized(definition.file)
+        let spread = try InputSpread.of(name, in: topic, rule: "chunk")
         do throws(LogError) {
-            let name = Self.filePrefix + definition.file
             // The writers come first: should another process read the same file into the topic
             // from now on, the later of us to append is refused.
-            lanes = try SourceLanes(topic, producer: name)
+            lanes = try SourceLanes(topic, partitions: spread.partitions, producer: name)
             sourceID = try topic.dictionaryID(of: name)
-            for partition in 0..<topic.partitions {
+            for partition in 0..<spread.partitions {
                 var tail = Tail()
                 if let last = try topic.lastOrigin(
                     partition: partition, source: name, sourcePartition: 0)
@@ -218,8 +220,8 @@ private final class SourceLanes {
         init(_ writer: consuming PartitionWriter) { self.writer = consume writer }
     }
 
-    init(_ topic: Topic, producer: String) throws(LogError) {
-        for partition in 0..<topic.partitions {
+    init(_ topic: Topic, partitions: Int, producer: String) throws(LogError) {
+        for partition in 0..<partitions {
             writers.append(Lane(try topic.writer(partition: partition, producer: producer)))
         }
     }
