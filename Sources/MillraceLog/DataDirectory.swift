@@ -53,6 +53,8 @@ public struct DataDirectory: Sendable {
         }
         try wrapping("cannot create the data directory") { () throws(SystemError) in
             try Files.createDirectory(path)
+            // Now, so that on a full disk a topic can be deleted.
+            _ = try FileHandle(path + lockName, .openOrCreate)
             try Files.writeDurably(marker, Array(format.utf8))
         }
     }
@@ -142,7 +144,7 @@ public struct DataDirectory: Sendable {
     /// Both take moments. A process that is stopped in the middle keeps the lock until it goes on
     /// or dies: only what it holds the lock for must wait for it.
     func lockTopics() throws(LogError) -> FileLock {
-        let path = path + "/topics.lock"
+        let path = path + Self.lockName
         let lock = try wrapping("cannot lock the topics") { () throws(SystemError) in
             try FileLock.acquire(path, waitingMilliseconds: Self.lockMilliseconds)
         }
@@ -155,6 +157,7 @@ public struct DataDirectory: Sendable {
     }
 
     private static let lockMilliseconds = 5_000
+    private static let lockName = "/topics.lock"
 
     /// Opens a topic that must be there with this configuration; nothing is written.
     ///

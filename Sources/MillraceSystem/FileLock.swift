@@ -18,8 +18,12 @@ package struct FileLock: ~Copyable, Sendable {
     package static func acquire(_ path: String) throws(SystemError) -> FileLock? {
         let file = try FileHandle(path, .openOrCreate)
         guard try file.tryLock(byte: 0) else { return nil }
-        try file.truncate(to: 0)
-        try file.write(Array("\(getpid())\n".utf8), at: 0)
+        // For people alone; a full disk is no reason not to hold the lock, which may be what it takes to
+        // make room.
+        do throws(SystemError) {
+            try file.truncate(to: 0)
+            try file.write(Array("\(getpid())\n".utf8), at: 0)
+        } catch { guard error.isOutOfSpace else { throw error } }
         return FileLock(file: file)
     }
 

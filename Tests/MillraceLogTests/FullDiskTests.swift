@@ -47,6 +47,21 @@ import Testing
 
     private static let isRoot = geteuid() == 0
 
+    /// Deleting a topic makes room, so it must not need any.
+    @Test(.enabled(if: isRoot)) func topicsAreDeletedOnAFullDisk() throws {
+        guard let disk = try SmallDisk(bytes: 4 << 20) else { return }
+        let data = try DataDirectory(disk.path + "/data", create: true)
+        for name in ["a", "b"] {
+            _ = try data.createTopic(name, TopicConfiguration(kind: .bytes))
+        }
+        try disk.fill()
+        #expect(throws: LogError.self) {
+            _ = try data.createTopic("c", TopicConfiguration(kind: .bytes))
+        }
+        try data.deleteTopic("a")
+        #expect(try data.topicNames() == ["b"])
+    }
+
     @Test(.enabled(if: isRoot), arguments: Codec.allCases, [AppendMode.write, .mapped])
     func aFullFileSystem(_ codec: Codec, _ mode: AppendMode) throws {
         // In a container even root may not mount: the limit on file sizes is tested all the same.

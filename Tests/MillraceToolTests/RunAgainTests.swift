@@ -80,4 +80,87 @@ import Testing
             #expect(part.stages.map(\.modelVersions) == whole.stages.map(\.modelVersions))
         }
     }
+
+    /// Where lines go is settled when a file is begun: partitions that come later get none of it.
+    @Test func partitionsAddedLater() throws {
+        let lines = (0..<10_000).map { "\($0 % 7),\($0 * $0 % 11),\($0 % 2)" }
+        let workshop = try Workshop(lines: lines)
+        func definePartitions(_ count: Int) throws {
+            let text = """
+                topics:
+                  raw: {bytes: true, partitions: \(count)}
+                  rows: {features: prepare, partitions: \(count)}
+                sources:
+                  - {file: rows.csv, to: raw}
+                stages:
+                  prepare: {kind: preprocess, from: raw, to: rows, features: [{column: a}]}
+                """
+            try workshop.write("pipeline.yaml", Array(text.utf8))
+        }
+        try definePartitions(2)
+        #expect(try summary(workshop).topics.map(\.rows) == [10_000, 10_000])
+        for topic in ["raw", "rows"] {
+            let outcome = try ToolProcess.run([
+                "topic", "alter", topic, "--partitions", "3", "--data", workshop.data,
+            ])
+            #expect(outcome.code == 0, "\(outcome.errors)")
+        }
+        try workshop.write(lines + Workshop.rows)
+        try definePartitions(3)
+        #expect(try summary(workshop).topics.map(\.rows) == [10_060, 10_060])
+    }
+
+    /// The same file in another spelling is not another file.
+    @Test func spellingsOfAFile() throws {
+        let workshop = try Workshop()
+        let first = try summary(workshop)
+        let text = String(
+            decoding: try Files.read(workshop.pipeline, maxBytes: 1 << 16), as: UTF8.self)
+        let spelled = text.replacing("file: rows.csv", with: "file: .//./rows.csv")
+        #expect(spelled != text)
+        try workshop.write("pipeline.yaml", Array(spelled.utf8))
+        #expect(try summary(workshop).topics == first.topics)
+    }
+
+    /// A stage under another name would write every row again.
+    @Test(arguments: [("prepare", "rows", "raw"), ("predict", "scores", "rows")])
+    func renamedStages(stage: String, output: String, source: String) throws {
+        let workshop = try Workshop()
+        let first = try summary(workshop)
+        let text = String(
+            decoding: try Files.read(workshop.pipeline, maxBytes: 1 << 16), as: UTF8.self)
+        let renamed = text.replacing(stage + ":", with: "other:")
+            .replacing("features: \(stage)", with: "features: other")
+        try workshop.write("pipeline.yaml", Array(renamed.utf8))
+        try workshop.run().expectError(
+            64, "topic '\(output)' has rows that group '\(stage)' made of '\(source)'",
+            "group: \(stage)", "pipeline.yaml:")
+        let again = renamed.replacing("other:\n", with: "other:\n    group: \(stage)\n")
+            .replacing("other: {", with: "other: {group: \(stage), ")
+        try workshop.write("pipeline.yaml", Array(again.utf8))
+        #expect(try summary(workshop).topics == first.topics)
+    }
+
+    /// The environment says what computes, wherever nothing else does.
+    @Test func kernelsOfTheEnvironment() throws {
+        let workshop = try Workshop()
+        func run(_ kernels: String) throws -> ToolProcess.Outcome {
+            try ToolProcess.run(
+                ["run", workshop.pipeline, "--data", workshop.data, "--json"],
+                environment: ["MILLRACE_KERNELS=\(kernels)"])
+        }
+        try run("sse9").expectError(64, "sse9", "MILLRACE_KERNELS")
+        #expect(!Files.exists(workshop.data))
+        let outcome = try run("portable")
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let summary = try RunSummary(json: outcome.output)
+        #expect(summary.kernels == "portable")
+        let topic = try DataDirectory(workshop.data, create: false).topic("scores")
+        var reader = try topic.reader(partition: 0)
+        let origin = try #require(try reader.next()?.origin)
+        #expect(try topic.dictionaryText(origin.kernelSet) == "kernels:portable")
+        let manifest = try ModelRepository(path: workshop.data + "/models").manifest(
+            "m", version: 1)
+        #expect(manifest.kernels == "portable")
+    }
 }

@@ -87,7 +87,7 @@ import Testing
 
     @Test func outputsOfAnotherGroup() throws {
         try score("rows", "scores", "--model", "m").expectError(
-            64, "topic 'scores' has predictions that group 'predict' made of 'rows'",
+            64, "topic 'scores' has rows that group 'predict' made of 'rows'",
             "--group predict")
         let before = try predictions("scores")
         #expect(try score("rows", "scores", "--model", "m", "--group", "predict").code == 0)

@@ -27,21 +27,32 @@ public enum KernelSet: String, Sendable, CaseIterable, Codable {
     /// The sets that can run here, the best own kernels first.
     public static let available: [KernelSet] = allCases.filter(\.isAvailable)
 
-    /// The set that is used when none is asked for: own vector kernels where the processor has them,
-    /// otherwise OpenBLAS.
-    public static let best: KernelSet =
-        KernelSet.avx512.isAvailable ? .avx512 : KernelSet.avx2.isAvailable ? .avx2 : .blas
+    /// The set that is used when none is asked for.
+    ///
+    /// What the environment variable `MILLRACE_KERNELS` names, where that can run here; otherwise own
+    /// vector kernels where the processor has them, and OpenBLAS where it has none. The environment is
+    /// looked at once; `choose` says what is wrong with it.
+    public static let best: KernelSet = {
+        do throws(ComputeError) { if let set = try fromEnvironment() { return set } } catch {}
+        return KernelSet.avx512.isAvailable
+            ? .avx512 : KernelSet.avx2.isAvailable ? .avx2 : .blas
+    }()
 
     /// The set of a name as users write it.
     ///
-    /// `auto` means what the environment variable `MILLRACE_KERNELS` names, and `best` without one.
+    /// `auto` means `best`.
     ///
     /// - Throws: `ComputeError` with `unknownKernels` or `unavailableKernels`.
     public static func choose(_ name: String = "auto") throws(ComputeError) -> KernelSet {
         if name != "auto" { return try find(name, fromEnvironment: false) }
-        guard let value = unsafe getenv("MILLRACE_KERNELS") else { return best }
+        return try fromEnvironment() ?? best
+    }
+
+    private static func fromEnvironment() throws(ComputeError) -> KernelSet? {
+        guard let value = unsafe getenv("MILLRACE_KERNELS") else { return nil }
         let chosen = unsafe String(cString: value)
-        return chosen.isEmpty || chosen == "auto" ? best : try find(chosen, fromEnvironment: true)
+        return chosen.isEmpty || chosen == "auto"
+            ? nil : try find(chosen, fromEnvironment: true)
     }
 
     private static func find(

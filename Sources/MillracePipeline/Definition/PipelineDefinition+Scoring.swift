@@ -1,4 +1,3 @@
-internal import MillraceGroups
 internal import MillraceLog
 public import MillraceRepository
 public import MillraceCompute
@@ -38,7 +37,16 @@ extension PipelineDefinition {
             : TopicDefinition(
                 name: output, partitions: source.partitions, content: .predictions)
         if isThere, target.content == .predictions {
-            try pipelineErrors { try refuseOtherGroups(input, output, group, data: data) }
+            try pipelineErrors {
+                let data = try DataDirectory(data, create: false)
+                guard
+                    let other = try OutputOwners.other(
+                        than: [group], in: data.topic(output), of: data.topic(input))
+                else { return }
+                throw OutputOwners.refusal(
+                    of: other, output, input,
+                    advice: "Go on as that group with --group \(other), or name another topic.")
+            }
         }
         return PipelineDefinition(
             topics: [source, target],
@@ -50,26 +58,5 @@ extension PipelineDefinition {
                             from: Reference(input), to: Reference(output), model: model,
                             kernels: kernels)))
             ])
-    }
-
-    private static func refuseOtherGroups(
-        _ input: String, _ output: String, _ group: String, data: String
-    ) throws {
-        let data = try DataDirectory(data, create: false)
-        let source = try data.topic(input)
-        let target = try data.topic(output)
-        let prefix = "group:"
-        for other in try target.dictionaryTexts(behind: prefix) where other != group {
-            for partition in 0..<min(source.partitions, target.partitions) {
-                let last = try target.lastOrigin(
-                    partition: partition, source: source.reference, sourcePartition: partition,
-                    group: prefix + other)
-                guard last != nil else { continue }
-                throw PipelineError(
-                    .usage,
-                    "topic '\(output)' has predictions that group '\(other)' made of '\(input)'",
-                    advice: "Go on as that group with --group \(other), or name another topic.")
-            }
-        }
     }
 }

@@ -13,9 +13,9 @@ extension PipelineError {
             switch error.code {
             case .invalidArgument: .usage
             case .notFound: .noInput
-            case .busy: .tryLater
+            // Another writes what this one wrote: nothing of it is lost, and it may go on later.
+            case .busy, .fenced: .tryLater
             case .system: error.cause?.isOutOfSpace == true ? .cannotCreate : .inputOutput
-            case .fenced: .internalError
             default: .badData
             }
         self.init(code, error.description)
@@ -24,12 +24,12 @@ extension PipelineError {
     init(_ error: GroupError) {
         let code: Code =
             switch error.code {
-            case .inUse, .instanceInUse, .coreInUse: .tryLater
+            case .inUse, .instanceInUse, .coreInUse, .fenced: .tryLater
             case .noSuchGroup, .noSuchTopic: .noInput
             case .corrupt, .unsupportedVersion, .log: .badData
             case .unsupportedFileSystem: .cannotCreate
             case .system: error.cause?.isOutOfSpace == true ? .cannotCreate : .inputOutput
-            case .fenced, .outOfGenerations: .internalError
+            case .outOfGenerations: .internalError
             default: .usage
             }
         self.init(code, error.description)

@@ -105,6 +105,7 @@ struct PipelinePlan: Sendable {
             try checkFree(data)
             let names = try data.topicNames()
             try checkInputs(existing: names)
+            try checkOutputs(data, existing: Set(names))
             try checkFrozen()
             try checkModels(data, existing: names)
             for topic in definition.topics where names.contains(topic.name) {
@@ -114,6 +115,27 @@ struct PipelinePlan: Sendable {
             }
         } catch {
             throw PipelineError.from(error)
+        }
+    }
+
+    /// Refuses a stage whose output another group has made of the same topic, one that no stage of the
+    /// definition is: a stage that was renamed would write every row again.
+    private func checkOutputs(_ data: DataDirectory, existing names: Set<String>) throws {
+        let groups = Set(definition.stages.map(\.group))
+        for stage in stages where names.contains(stage.input.name) {
+            let source = try data.topic(stage.input.name)
+            for output in stage.outputs where names.contains(output.name) {
+                let target = try data.topic(output.name)
+                guard let other = try OutputOwners.other(than: groups, in: target, of: source)
+                else { continue }
+                var refusal = OutputOwners.refusal(
+                    of: other, output.name, stage.input.name,
+                    advice: "Was the stage renamed? Go on where it was with 'group: \(other)', or "
+                        + "name another topic.")
+                refusal.file = definition.file
+                refusal.position = output.position
+                throw refusal
+            }
         }
     }
 

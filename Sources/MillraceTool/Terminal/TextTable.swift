@@ -47,9 +47,9 @@ struct TextTable: Equatable {
         return [head] + rows.map { row in line(shown, widths) { cell(row, $0) } }
     }
 
-    /// The lines as they fit standard output, where that is a terminal.
+    /// The lines as they fit standard output, where that is a terminal; none without rows.
     func linesOnOutput() -> [String] {
-        lines(limit: TerminalWindow(1)?.columns ?? Self.widthOfFiles)
+        rows.isEmpty ? [] : lines(limit: TerminalWindow(1)?.columns ?? Self.widthOfFiles)
     }
 
     private func cell(_ row: [String], _ index: Int) -> String {
