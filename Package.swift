@@ -17,8 +17,9 @@ let package = Package(
     name: "millrace",
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
-        // Apart from the library, since it brings a server.
+        // Apart from the library, since they bring a server, and a framework for services.
         .library(name: "MillraceMetrics", targets: ["MillraceMetrics"]),
+        .library(name: "MillraceService", targets: ["MillraceService"]),
         .executable(name: "millrace", targets: ["MillraceTool"]),
     ],
     dependencies: [
@@ -34,6 +35,8 @@ let package = Package(
         // HTTP for Prometheus: small, asynchronous, without dependencies of its own. Only the tool and
         // who imports MillraceMetrics have it.
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+        // How Swift services are started and shut down together; only MillraceService has it.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Leaves: C, because Swift 6.3 has no per-function target features and cannot see GNU-only
@@ -108,6 +111,13 @@ let package = Package(
                 "MillraceServing", "MillraceReport",
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "MillraceService",
+            dependencies: [
+                "MillracePipeline", "MillraceSystem",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .target(
@@ -222,6 +232,15 @@ let package = Package(
                 "MillraceCompute", "MillraceFeatures", "MillraceModels", "MillraceRepository",
                 "MillraceSystem", "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceServiceTests",
+            dependencies: [
+                "Millrace", "MillraceService", "MillraceSystem", "MillraceTestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -13,7 +13,8 @@ internal import Synchronization
 /// Making it checks everything that can be checked and writes nothing. `run` then moves rows until
 /// everything has been read (or, following, until `stop`), and may be killed at any instant: the
 /// next run goes on where this one was, with exactly one outcome for every row.
-/// **Thread-safety**: `run` is called once; `stop` and `progress` from any thread at any time.
+/// **Thread-safety**: one of `run` and `runStages` is called, once; `stop` and `progress` from any
+/// thread at any time.
 public final class PipelineRun: Sendable {
     private let plan: PipelinePlan
     private let logger: Logger
@@ -88,10 +89,26 @@ public final class PipelineRun: Sendable {
         return rows
     }
 
-    /// Runs to the end and reads back what is in the topics then.
+    /// Runs to the end and reads back what is in the topics then, all of it.
     ///
     /// - Throws: the first error of any stage, or `interrupted` after `stop`.
     public func run() throws(PipelineError) -> RunResult {
+        let (data, seconds) = try work()
+        return try pipelineErrors {
+            let cores = Dictionary(self.progress().map { ($0.name, $0.cores) }) { $1 }
+            return RunResult(
+                try RunReading(self.plan, data: data).read(seconds: seconds, cores: cores),
+                definition: self.plan.definition)
+        }
+    }
+
+    /// Runs to the end and reads nothing back: for services, which end at once when they are asked to.
+    ///
+    /// - Throws: As `run`.
+    public func runStages() throws(PipelineError) { _ = try work() }
+
+    /// Runs to the end; tells how many seconds it took.
+    private func work() throws(PipelineError) -> (data: DataDirectory, seconds: Double) {
         OpenBLAS.prepare()
         let begun = Clock.monotonicNanoseconds()
         let data = try prepare()
@@ -104,12 +121,7 @@ public final class PipelineRun: Sendable {
                 .interrupted, "stopped before the end; everything done so far is committed",
                 advice: "Run the same command again to go on.")
         }
-        return try pipelineErrors {
-            let cores = Dictionary(self.progress().map { ($0.name, $0.cores) }) { $1 }
-            return RunResult(
-                try RunReading(self.plan, data: data).read(seconds: seconds, cores: cores),
-                definition: self.plan.definition)
-        }
+        return (data, seconds)
     }
 
     /// Makes the data directory and the topics whose width is known.
