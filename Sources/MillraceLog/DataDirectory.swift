@@ -29,7 +29,7 @@ public struct DataDirectory: Sendable {
         guard found == Self.format else {
             throw LogError(
                 .unsupportedFormat,
-                "expected '\(Self.format.dropLast())', found '\((found ?? "").prefix(40))': "
+                "expected '\(Self.format.dropLast())', found '\((found ?? "").prefix { $0 != "\n" }.prefix(40))': "
                     + "written by another version of this program",
                 path: marker, position: 0)
         }

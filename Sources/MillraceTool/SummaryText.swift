@@ -36,14 +36,18 @@ enum SummaryText {
                 [
                     $0.name, $0.kind, NumberText.count($0.rowsRead),
                     NumberText.count($0.rowsWritten), NumberText.count($0.rowsRejected),
-                    NumberText.compact($0.rowsPerSecond),
-                    NumberText.compact($0.rowsPerSecondPerCore),
+                    rate($0.rowsPerSecond), rate($0.rowsPerSecondPerCore),
                 ]
             })
         return ClosingSummary(
             title: "Done in \(NumberText.duration(seconds: summary.seconds))", facts: facts,
             stages: table
         ).text(in: TerminalWindow(1))
+    }
+
+    /// One batch, or none, has no rate.
+    private static func rate(_ rowsPerSecond: Double) -> String {
+        rowsPerSecond > 0 ? NumberText.compact(rowsPerSecond) : "-"
     }
 
     private static func training(_ stage: StageSummary) -> String? {

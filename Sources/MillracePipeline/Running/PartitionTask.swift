@@ -17,10 +17,12 @@ protocol PartitionTask: AnyObject {
 /// Runs the tasks of one slot, those of the partitions that it owns, until their input has ended or
 /// the run is stopped.
 struct SlotLoop {
-    /// How long a slot sleeps when none of its partitions has rows.
+    /// How long a slot sleeps when none of its partitions has rows, at first.
     ///
-    /// Stages of one run share cores, so they sleep and do not spin.
-    private static let idleNanoseconds: Int64 = 200_000
+    /// Each time twice as long, up to `longestIdle`: rows that come after rows are seen soon, and a
+    /// stage without any takes little of a core. Stages of one run share cores, so they do not spin.
+    private static let shortestIdle: Int64 = 50_000
+    private static let longestIdle: Int64 = 1_000_000
 
     let consumer: GroupConsumer
     let upstream: Upstream
@@ -64,12 +66,14 @@ struct SlotLoop {
         _ make: (GroupConsumer.Claim) throws -> any PartitionTask
     ) throws {
         var isReady = false
+        var idle = Self.shortestIdle
         while !stop.isSet {
             let ended = upstream.hasEnded
             try follow(make)
             if try round() {
                 if isReady { vote.withdraw() }
                 isReady = false
+                idle = Self.shortestIdle
                 continue
             }
             if ended, waiting.isEmpty, try consumer.isSettled(), !consumer.mayHaveChanged {
@@ -77,7 +81,8 @@ struct SlotLoop {
                 isReady = true
                 if vote.isUnanimous { break }
             }
-            PinnedThread.sleep(nanoseconds: Self.idleNanoseconds)
+            PinnedThread.sleep(nanoseconds: idle)
+            idle = min(2 * idle, Self.longestIdle)
         }
         for (_, task) in tasks { try task.close() }
     }

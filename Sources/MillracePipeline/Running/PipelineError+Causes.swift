@@ -1,3 +1,4 @@
+internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceGroups
 internal import MillraceInput
@@ -72,6 +73,7 @@ extension PipelineError {
         case let error as ModelError: PipelineError(error)
         case let error as RepositoryError: PipelineError(error)
         case let error as SystemError: PipelineError(error)
+        case let error as ComputeError: PipelineError(.usage, error.description)
         default: PipelineError(.internalError, "\(error)")
         }
     }
