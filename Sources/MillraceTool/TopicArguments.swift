@@ -82,8 +82,16 @@ struct RetentionOptions: ParsableArguments {
     var retentionBytes: LimitArgument?
     @Option(help: "Hours for which rows are kept, or none.")
     var retentionHours: LimitArgument?
+    @Option(
+        help: """
+            Bytes that a partition may grow to while a stage or group that runs has not read them, or \
+            none: nobody is waited for.
+            """)
+    var retentionHoldBytes: LimitArgument?
 
-    var isEmpty: Bool { retentionBytes == nil && retentionHours == nil }
+    var isEmpty: Bool {
+        retentionBytes == nil && retentionHours == nil && retentionHoldBytes == nil
+    }
 
     /// `policy` with what was asked for.
     func applied(to policy: RetentionPolicy) -> RetentionPolicy {
@@ -92,6 +100,7 @@ struct RetentionOptions: ParsableArguments {
         if let retentionHours {
             policy.milliseconds = retentionHours.value.map { $0.times(Self.millisecondsPerHour) }
         }
+        if let retentionHoldBytes { policy.heldBytes = retentionHoldBytes.value }
         return policy
     }
 }

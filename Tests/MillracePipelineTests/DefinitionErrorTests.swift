@@ -34,7 +34,7 @@ import Testing
             "topics: {a: {bytes: true, colour: 3}}\nstages: {}",
             "p.yaml:1:27: unknown key \"colour\" in topic \"a\"\n  Known keys: partitions, bytes, "
                 + "features, predictions, dtype, label, codec, level, filter, scale, zeroPoint, flush, "
-                + "retentionBytes, retentionHours."
+                + "retentionBytes, retentionHours, retentionHoldBytes."
         ),
         (
             "topics: {a: {bytes: true, filter: split}}\nstages: {}",

@@ -118,7 +118,8 @@ struct ConsumeLoop {
             let offset =
                 try claim.committed ?? start.resolve(in: topic, partition: number)
             let reader = try topic.reader(
-                partition: number, from: offset, onOutOfRange: onOutOfRange)
+                partition: number, from: offset, onOutOfRange: onOutOfRange,
+                holding: topic.waitsForReaders)
             sources.append(Source(claim, reader))
         }
     }

@@ -226,6 +226,9 @@ public final class Topic: Sendable {
         return writer
     }
 
+    /// Whether retention waits for readers that hold rows: those of groups and stages should, then.
+    package var waitsForReaders: Bool { configuration.retention.heldBytes != nil }
+
     /// Opens a partition for reading from its first row.
     ///
     /// `onOutOfRange` says what to do when retention removes rows before they were read. A

@@ -74,7 +74,8 @@ final class ScoreTask: PartitionTask {
         let tail = writer.claimedEnd ?? 0
         self.writer = consume writer
         // Rows that retention has removed since then have no outcome: an error says how many.
-        reader = try source.reader(partition: partition, from: tail)
+        reader = try source.reader(
+            partition: partition, from: tail, holding: source.waitsForReaders)
         rowsDone = Int(tail)
         status.use(version: first.version)
     }

@@ -55,7 +55,8 @@ final class PreprocessTask: PartitionTask {
         let number = claim.partition.partition
         rowsDone = Int(start - min(start, try source.startOffset(partition: number)))
         // Rows that retention has removed since then have no outcome: an error says how many.
-        reader = try source.reader(partition: number, from: start)
+        reader = try source.reader(
+            partition: number, from: start, holding: source.waitsForReaders)
     }
 
     func step() throws -> Bool {

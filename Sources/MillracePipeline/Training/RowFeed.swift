@@ -60,7 +60,7 @@ final class RowFeed {
         self.holdOut = holdOut
         self.end = end
         width = topic.configuration.features
-        var opened = try topic.reader(partition: partition)
+        var opened = try topic.reader(partition: partition, holding: topic.waitsForReaders)
         nextOffset = offset == 0 ? try opened.startOffset : offset
         try opened.seek(to: nextOffset)
         reader = consume opened

@@ -131,7 +131,8 @@ struct TopicCommand: ParsableCommand {
                 retention.bytes.map { NumberText.bytes($0) + " a partition" },
                 retention.milliseconds.map { NumberText.duration(seconds: Double($0) / 1000) },
             ].compactMap(\.self)
-            return limits.isEmpty ? "everything" : limits.joined(separator: ", ")
+            let held = retention.heldBytes.map { "; up to \(NumberText.bytes($0)) for readers" }
+            return (limits.isEmpty ? "everything" : limits.joined(separator: ", ")) + (held ?? "")
         }
     }
 }

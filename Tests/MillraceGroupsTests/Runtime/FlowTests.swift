@@ -60,6 +60,66 @@ struct FlowTests {
         #expect(committed.compactMap(\.self) == [1], "the batch in hand was finished and committed")
     }
 
+    @Test(
+        "Retention waits for a group that reads, as far as the topic says",
+        arguments: [nil, 1 << 30])
+    func heldRows(bytes: Int?) throws {
+        let directory = try TemporaryDirectory("millrace-held")
+        let data = try DataDirectory(directory.path, create: true)
+        let topic = try data.topic(
+            "rows",
+            creating: TopicConfiguration(
+                kind: .features, features: 64, codec: .none, segmentBytes: 1 << 16,
+                retention: RetentionPolicy(bytes: 1, heldBytes: bytes)))
+        func append(batches: Int) throws {
+            var writer = try topic.writer(partition: 0)
+            var builder = BatchBuilder(columns: 64)
+            for batch in 0..<batches {
+                do {
+                    var target = builder.addRows(100)
+                    for index in target.indices { target[index] = Float(batch) }
+                }
+                try writer.append(&builder)
+            }
+            try writer.close()
+        }
+        // The first segment only, so that nothing can go before the group reads.
+        try append(batches: 2)
+        let group = try ConsumerGroup(data: data, name: "slow", topics: [topic], cores: [core])
+        let hasBegun = Atomic<Bool>(false)
+        let isReleased = Atomic<Bool>(false)
+        let seen = Atomic<Int>(0)
+        let failure = Lock<String?>(nil)
+        let worker = try PinnedThread(name: "member", core: nil) {
+            do { try read() } catch { failure.withLock { $0 = "\(error)" } }
+        }
+        @Sendable func read() throws {
+            try group.consumeToEnd { _, batch in
+                seen.add(batch.rows, ordering: .relaxed)
+                hasBegun.store(true, ordering: .releasing)
+                while !isReleased.load(ordering: .acquiring) {
+                    PinnedThread.sleep(nanoseconds: 500_000)
+                }
+            }
+        }
+        try waitUntil { hasBegun.load(ordering: .acquiring) }
+        try append(batches: 20)
+        try topic.applyRetention()
+        let start = try topic.startOffset(partition: 0)
+        #expect(bytes == nil ? start > 200 : start == 0)
+        isReleased.store(true, ordering: .releasing)
+        worker.join()
+        let said = failure.withLock { $0 }
+        guard bytes != nil else {
+            // What it has not read is gone, and it says so.
+            #expect(said?.contains("rows") == true, "\(said ?? "nothing")")
+            return
+        }
+        #expect(said == nil && seen.load(ordering: .relaxed) == 2200, "\(said ?? "")")
+        try topic.applyRetention()
+        #expect(try topic.startOffset(partition: 0) > 200)
+    }
+
     @Test("A member that joins takes its share; what stays is not interrupted")
     func cooperative() throws {
         let fixture = try GroupFixture(partitions: 4)

@@ -17,7 +17,7 @@ extension DefinitionParser {
                 bytes: try fields.optionalInteger(.retentionBytes, in: 1...1 << 50),
                 milliseconds: try fields.optionalInteger(.retentionHours, in: 1...87_600).map {
                     $0 * 3_600_000
-                }))
+                }, heldBytes: try fields.optionalInteger(.retentionHoldBytes, in: 1...1 << 50)))
     }
 
     private func filter(

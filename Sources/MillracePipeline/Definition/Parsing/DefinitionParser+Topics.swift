@@ -1,7 +1,7 @@
 extension DefinitionParser {
     enum TopicKey: String, CaseIterable {
         case partitions, bytes, features, predictions, dtype, label, codec, level
-        case filter, scale, zeroPoint, flush, retentionBytes, retentionHours
+        case filter, scale, zeroPoint, flush, retentionBytes, retentionHours, retentionHoldBytes
     }
 
     private enum CodecName: String, CaseIterable {
