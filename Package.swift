@@ -17,7 +17,7 @@ let package = Package(
     name: "millrace",
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
-        // Apart from the library, since they bring a server, and a framework for services.
+        // Apart from the library: few need a server, and a framework for services.
         .library(name: "MillraceMetrics", targets: ["MillraceMetrics"]),
         .library(name: "MillraceService", targets: ["MillraceService"]),
         .executable(name: "millrace", targets: ["MillraceTool"]),
@@ -32,9 +32,6 @@ let package = Package(
         // The wire format of ONNX files, which are untrusted bytes: its parser is fuzzed and bounds
         // its depth. What is read of them is in Sources/MillraceONNXFormat, generated.
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
-        // HTTP for Prometheus: small, asynchronous, without dependencies of its own. Only the tool and
-        // who imports MillraceMetrics have it.
-        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
         // How Swift services are started and shut down together; only MillraceService has it.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -123,9 +120,8 @@ let package = Package(
         .target(
             name: "MillraceMetrics",
             dependencies: [
-                "MillraceCompute", "MillraceGroups", "MillracePipeline",
-                .product(name: "FlyingFox", package: "FlyingFox"),
-                .product(name: "FlyingSocks", package: "FlyingFox"),
+                "MillraceCompute", "MillraceGroups", "MillracePipeline", "MillraceSystem",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(
@@ -246,7 +242,8 @@ let package = Package(
         .testTarget(
             name: "MillraceMetricsTests",
             dependencies: [
-                "MillraceCompute", "MillraceMetrics", "MillracePipeline", "MillraceTestSupport",
+                "MillraceCompute", "MillraceMetrics", "MillracePipeline", "MillraceSystem",
+                "MillraceTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -14,7 +14,8 @@ public struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// Reads `HOST:PORT`, where an IPv6 address stands in brackets and `localhost` is 127.0.0.1; nil
     /// for other text.
     public init?(parsing text: String) {
-        guard let colon = text.lastIndex(of: ":"),
+        guard let colon = text.lastIndex(of: ":"), text.last?.isASCII == true,
+            text[text.index(after: colon)...].allSatisfy(\.isWholeNumber),
             let port = UInt16(text[text.index(after: colon)...])
         else { return nil }
         var host = text[..<colon]

@@ -1,118 +1,128 @@
-internal import FlyingFox
-internal import FlyingSocks
-internal import FoundationEssentials
+public import Logging
+internal import MillraceSystem
 public import MillracePipeline
+internal import Synchronization
 
 /// Answers Prometheus over HTTP while a pipeline runs.
 ///
 /// `GET /metrics` is the text of `RunMetrics`, made anew for each request; `GET /health` is 200 while
-/// no stage has failed, else 503, with a line for each stage. It runs on the concurrency runtime's
-/// threads, never on a slot's.
+/// no stage has failed, else 503, with a line for each stage.
+///
+/// One thread of its own answers one request after the other, each within two seconds, and closes the
+/// connection: whoever connects and says nothing keeps others waiting for that long, and cannot take
+/// the files and threads that the pipeline needs. Written by hand, because a server that takes any
+/// number of connections could.
 ///
 /// **Thread-safety**: any thread.
+///
+/// - Source: RFC 9112, of which it is what a GET needs.
 public final class MetricsServer: Sendable {
     /// Where it listens, with the port that it was given.
     public let address: ListenAddress
-    private let task: Task<Void, any Error>
+    private let thread: PinnedThread
+    private let isClosed: Flag
+
+    private final class Flag: Sendable {
+        let isSet = Atomic(false)
+    }
 
     /// Begins to listen, and answers from then on.
     ///
-    /// - Parameter version: What `millrace_build_info` says.
+    /// - Parameters:
+    ///   - version: What `millrace_build_info` says.
+    ///   - logger: Where it is told, once, that connections cannot be accepted; it goes on trying.
     /// - Throws: `PipelineError` with `usage` where the host is no address, `cannotCreate` where
     ///   it cannot be listened on.
-    public static func start(
-        for run: PipelineRun, on address: ListenAddress, version: String
-    ) async throws(PipelineError) -> MetricsServer {
-        try await start(
+    public convenience init(
+        for run: PipelineRun, on address: ListenAddress, version: String,
+        logger: Logger = Logger(label: "millrace.metrics")
+    ) throws(PipelineError) {
+        try self.init(
             on: address, metrics: { RunMetrics.text(of: run, version: version) },
-            stages: { run.progress() })
+            stages: { run.progress() }, logger: logger)
     }
 
-    static func start(
+    init(
         on address: ListenAddress, metrics: @escaping @Sendable () -> String,
-        stages: @escaping @Sendable () -> [StageProgress]
-    ) async throws(PipelineError) -> MetricsServer {
-        let server = try server(address)
-        await server.appendRoute("GET /metrics") { _ in
-            HTTPResponse(
-                statusCode: .ok,
-                headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: Data(metrics().utf8))
-        }
-        await server.appendRoute("GET /health") { _ in health(stages()) }
-        let task = Task { try await server.run() }
-        guard let bound = await listening(server, task) else {
-            let reason =
-                switch await task.result {
-                case .failure(let error): reason(error)
-                case .success: "it ended at once"
-                }
+        stages: @escaping @Sendable () -> [StageProgress],
+        logger: Logger = Logger(label: "millrace.metrics")
+    ) throws(PipelineError) {
+        let isClosed = Flag()
+        let answers = Answers(metrics: metrics, stages: stages)
+        do throws(SystemError) {
+            let socket = try ListeningSocket(host: address.host, port: address.port)
+            self.address = ListenAddress(host: address.host, port: socket.port)
+            let listening = Listening(socket)
+            thread = try PinnedThread(name: "metrics", core: nil) {
+                listening.serve(answers, until: { isClosed.isSet.load(ordering: .relaxed) }, logger)
+            }
+        } catch {
+            guard error.operation != "getaddrinfo" else {
+                throw PipelineError(
+                    .usage, "'\(address.host)' is no IP address",
+                    advice: "Name one of this machine and a port, such as 127.0.0.1:9464.")
+            }
             throw PipelineError(
-                .cannotCreate, "cannot listen on \(address): \(reason)",
+                .cannotCreate, "cannot listen on \(address): \(error.reason)",
                 advice: "Name another address or port.")
         }
-        return MetricsServer(bound, task)
+        self.isClosed = isClosed
     }
 
-    /// Where the server listens; nil when it has ended instead.
-    private static func listening(
-        _ server: HTTPServer, _ task: Task<Void, any Error>
-    ) async -> ListenAddress? {
-        let waiting = Task { try await server.waitUntilListening() }
-        // Whoever waits for a server that cannot listen would wait for the whole time-out.
-        let watching = Task {
-            _ = await task.result
-            waiting.cancel()
+    /// Answers what is being asked, and closes the socket; waits for that, up to some seconds.
+    public func close() {
+        isClosed.isSet.store(true, ordering: .relaxed)
+        thread.join()
+    }
+
+    deinit { isClosed.isSet.store(true, ordering: .relaxed) }
+
+    /// The socket, for the thread that answers.
+    private final class Listening: Sendable {
+        private let socket: ListeningSocket
+
+        init(_ socket: consuming ListeningSocket) { self.socket = socket }
+
+        /// How long a request may take.
+        private static let patience = 2000
+        private static let longestRequest = 8192
+
+        func serve(_ answers: Answers, until isClosed: () -> Bool, _ logger: Logger) {
+            var hasFailed = false
+            while !isClosed() {
+                do throws(SystemError) {
+                    guard let connection = try socket.accept(waitingMilliseconds: 100) else {
+                        continue
+                    }
+                    hasFailed = false
+                    Self.answer(connection, answers)
+                } catch {
+                    // Such as too many open files: it passes, or it does not.
+                    if !hasFailed { logger.error("metrics cannot be asked for: \(error)") }
+                    hasFailed = true
+                    PinnedThread.sleep(nanoseconds: 100_000_000)
+                }
+            }
         }
-        defer { watching.cancel() }
-        do { try await waiting.value } catch { return nil }
-        switch await server.listeningAddress {
-        case .ip4(let host, let port), .ip6(let host, let port):
-            return ListenAddress(host: host, port: port)
-        case .unix, nil: return nil
+
+        private static func answer(
+            _ connection: borrowing ListeningSocket.Connection, _ answers: Answers
+        ) {
+            var request: [UInt8] = []
+            let end = Clock.monotonicNanoseconds() + Int64(patience) * 1_000_000
+            while request.count < longestRequest {
+                if let head = HTTPText.head(of: request) {
+                    _ = connection.send(answers.answer(to: head), waitingMilliseconds: patience)
+                    return
+                }
+                let left = Int((end - Clock.monotonicNanoseconds()) / 1_000_000)
+                guard left > 0, connection.receive(&request, waitingMilliseconds: left) else {
+                    return
+                }
+            }
+            _ = connection.send(
+                HTTPText.answer(431, "Request Header Fields Too Large", ""),
+                waitingMilliseconds: patience)
         }
-    }
-
-    private init(_ address: ListenAddress, _ task: Task<Void, any Error>) {
-        self.address = address
-        self.task = task
-    }
-
-    /// Closes the socket; requests that are being answered are cut off.
-    public func close() { task.cancel() }
-
-    deinit { task.cancel() }
-
-    private static func server(_ address: ListenAddress) throws(PipelineError) -> HTTPServer {
-        do {
-            return address.host.contains(":")
-                ? HTTPServer(
-                    address: try .inet6(ip6: address.host, port: address.port), timeout: 5,
-                    logger: .disabled)
-                : HTTPServer(
-                    address: try .inet(ip4: address.host, port: address.port), timeout: 5,
-                    logger: .disabled)
-        } catch {
-            throw PipelineError(
-                .usage, "'\(address.host)' is no IP address",
-                advice: "Name one and a port, such as 127.0.0.1:9464.")
-        }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        if case .failed(_, _, let message)? = error as? SocketError { return message }
-        return "\(error)"
-    }
-
-    private static func health(_ stages: [StageProgress]) -> HTTPResponse {
-        let lines = stages.map { stage in
-            "\(stage.name) \(stage.state.rawValue)"
-                + (stage.modelVersion.map { ", model version \($0)" } ?? "") + "\n"
-        }
-        let isWell = stages.allSatisfy { $0.state != .failed }
-        return HTTPResponse(
-            statusCode: isWell ? .ok : .serviceUnavailable,
-            headers: [.contentType: "text/plain; charset=utf-8"],
-            body: Data(lines.joined().utf8))
     }
 }

@@ -7,23 +7,7 @@ internal import MillraceCompute
 /// Names, units and kinds follow Prometheus' conventions: counters end in `_total`, durations are
 /// seconds, and everything begins with `millrace_`.
 ///
-/// | Metric | Labels | What it is |
-/// | --- | --- | --- |
-/// | `millrace_build_info` | `version`, `kernels`, `openblas` | always 1 |
-/// | `millrace_stage_state` | `stage`, `kind`, `state` | 1 for the state that the stage is in, else 0 |
-/// | `millrace_stage_rows_total` | `stage`, `kind` | rows with their outcome |
-/// | `millrace_stage_rejected_rows_total` | `stage`, `kind` | rows rejected, or scored as null |
-/// | `millrace_stage_refused_versions_total` | `stage` | model versions that a scorer refused |
-/// | `millrace_stage_model_version` | `stage` | the version in use, or published last |
-/// | `millrace_stage_loss`, `_accuracy`, `_auc` | `stage` | prequential metrics of a trainer |
-/// | `millrace_stage_batch_duration_seconds` | `stage`, `kind` | histogram: fetch to commit of a batch |
-/// | `millrace_group_lag_rows` | `group`, `topic`, `partition` | rows kept and not yet committed |
-/// | `millrace_group_committed_offset` | `group`, `topic`, `partition` | the offset to read next |
-/// | `millrace_group_members` | `group` | members in all processes |
-/// | `millrace_group_generation` | `group` | grows with every rebalance |
-///
-/// `rows_total` counts what a process owns: rows that an earlier run or another process has done in
-/// a partition are part of it from when the partition is taken over, and leave with it.
+/// The page on monitoring has a table of them.
 public enum RunMetrics {
     /// The text of a look at a run.
     ///
@@ -63,9 +47,13 @@ public enum RunMetrics {
                     stage.state == state ? 1 : 0)
             }
         }
-        text.begin("millrace_stage_rows_total", .counter, "Rows with their outcome.")
+        text.begin("millrace_stage_rows_total", .counter, "Rows that got their outcome here.")
         for stage in stages {
-            text.add("millrace_stage_rows_total", labels(stage), Double(stage.rowsDone))
+            text.add("millrace_stage_rows_total", labels(stage), Double(stage.rowsProcessed))
+        }
+        text.begin("millrace_stage_rows_done", .gauge, "Rows with their outcome, of what is owned.")
+        for stage in stages {
+            text.add("millrace_stage_rows_done", labels(stage), Double(stage.rowsDone))
         }
         text.begin(
             "millrace_stage_rejected_rows_total", .counter, "Rows rejected, or scored as null.")

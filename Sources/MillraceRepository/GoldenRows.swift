@@ -13,6 +13,8 @@ public struct GoldenRows: Codable, Sendable, Equatable {
 
     static let count = 32
 
+    enum CodingKeys: CodingKey { case rows, outputs, tolerance }
+
     /// Rows that were written before.
     init(rows: [[Float?]], outputs: [[Double]], tolerance: Double) {
         self.rows = rows

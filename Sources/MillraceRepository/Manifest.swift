@@ -57,7 +57,7 @@ public struct Manifest: Codable, Sendable, Equatable {
     public let weights: WeightsFile
     /// What the publisher said about it.
     public let publication: Publication
-    /// The kernel set that was the best one where it was published.
+    /// The kernel set that was used where none was named, where it was published.
     public let kernels: String
     /// The kernels that OpenBLAS used there.
     public let openBLASCore: String

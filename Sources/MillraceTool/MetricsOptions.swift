@@ -1,9 +1,7 @@
 internal import ArgumentParser
-internal import Dispatch
 internal import Logging
 internal import Millrace
 internal import MillraceMetrics
-internal import MillraceSystem
 
 /// Where a command that runs stages serves metrics.
 struct MetricsOptions: ParsableArguments {
@@ -23,26 +21,12 @@ struct MetricsOptions: ParsableArguments {
     }
 
     /// The server that was asked for; nil for none.
-    ///
-    /// The calling thread waits until it listens: not one of those that the server runs on.
-    func serve(_ run: PipelineRun, _ logger: Logger) throws -> MetricsServer? {
+    func serve(_ run: PipelineRun, _ logger: Logger) throws(PipelineError) -> MetricsServer? {
         guard let metricsListen, let address = ListenAddress(parsing: metricsListen) else {
             return nil
         }
-        let outcome = Lock<Result<MetricsServer, PipelineError>?>(nil)
-        let isThere = DispatchSemaphore(value: 0)
-        Task {
-            let result: Result<MetricsServer, PipelineError>
-            do throws(PipelineError) {
-                result = .success(
-                    try await MetricsServer.start(
-                        for: run, on: address, version: MillraceVersion.current))
-            } catch { result = .failure(error) }
-            outcome.withLock { $0 = result }
-            isThere.signal()
-        }
-        isThere.wait()
-        guard let server = try outcome.withLock({ $0 })?.get() else { return nil }
+        let server = try MetricsServer(
+            for: run, on: address, version: MillraceVersion.current, logger: logger)
         logger.notice("metrics at http://\(server.address)/metrics")
         return server
     }

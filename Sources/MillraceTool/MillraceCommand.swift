@@ -20,6 +20,8 @@ struct MillraceCommand: ParsableCommand {
     static func main() {
         do {
             var command = try parseAsRoot()
+            // A wrong name in the environment would otherwise be passed over in silence.
+            try ExitStatus.coded { _ = try KernelSet.choose() }
             try command.run()
         } catch {
             ExitStatus.end(with: error)

@@ -16,10 +16,6 @@ struct RunExecution {
 
     func run(_ definition: PipelineDefinition, _ options: RunOptions) throws {
         if let report { try ReportFile.check(report) }
-        // What a wrong name in the environment would otherwise be passed over in silence.
-        do throws(ComputeError) { _ = try KernelSet.choose() } catch {
-            throw PipelineError(.usage, error.description)
-        }
         let screen = Screen()
         let logger = Logger(label: "millrace") { _ in NoteLogHandler(screen: screen) }
         let run = try PipelineRun(definition, options: options, logger: logger)

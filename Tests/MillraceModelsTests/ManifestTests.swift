@@ -35,6 +35,12 @@ import Testing
         }
     }
 
+    @Test func aManifestCanBeEncodedAndDecoded() throws {
+        let (manifest, _) = try Self.published()
+        let text = try JSONEncoder().encode(manifest)
+        #expect(try JSONDecoder().decode(Manifest.self, from: text) == manifest)
+    }
+
     @Test func memberOrderAndOthersDoNotMatter() throws {
         let (manifest, text) = try Self.published()
         let more = text.replacing(

@@ -119,7 +119,7 @@ import Testing
             .float16, .bfloat16, .uint8(scale: 0.25, zeroPoint: 3),
             .int8(scale: 0.5, zeroPoint: -4),
         ]
-        for (round, element) in (kinds + kinds + kinds + kinds).enumerated() {
+        for (round, element) in (kinds + kinds + kinds + kinds + kinds).enumerated() {
             var input = draw.inputStage(37)
             var gap = 3
             switch round / kinds.count {
@@ -129,9 +129,9 @@ import Testing
                     rowWidth: 41, columns: (0..<37).map { 40 - $0 })
             case let variant:
                 // Taken as they are: without gaps all rows of a tile at once.
-                input = InputStage(identity: 64)
+                input = InputStage(identity: variant == 2 ? 64 : 37)
                 input.missing = .propagate
-                gap = variant == 2 ? 0 : 3
+                gap = variant == 3 ? 3 : 0
             }
             let model = try Model(
                 input: input, layers: draw.layers([input.width, 18, 5]), activation: .gelu,

@@ -5,7 +5,7 @@ import MillraceTestSupport
 import Testing
 
 /// The examples of the page on embedding, as they stand there.
-@Suite struct EmbeddingPageTests {
+@Suite(.timeLimit(.minutes(5))) struct EmbeddingPageTests {
     private let directory: TemporaryDirectory
     private let data: DataDirectory
     private let topic: Topic

@@ -110,6 +110,15 @@ import Testing
         #expect(try end("raw") == 10_000)
     }
 
+    /// An attempt that appended nothing has settled nothing.
+    @Test func nothingSettlesNothing() throws {
+        try bench.create("raw", "--bytes", "--partitions", "2")
+        #expect(
+            try bench.pipe("", "raw", "--producer", "p", "--partitioner", "roundRobin").code == 0)
+        #expect(try bench.pipe("a\nb\n", "raw", "--producer", "p").code == 0)
+        #expect(try lines("raw").joined().sorted() == ["a", "b"])
+    }
+
     @Test func anotherInputIsRefused() throws {
         try bench.create("raw", "--bytes")
         #expect(try bench.pipe("a\nb\nc\n", "raw", "--producer", "p").code == 0)

@@ -133,12 +133,36 @@ import Testing
             .replacing("features: \(stage)", with: "features: other")
         try workshop.write("pipeline.yaml", Array(renamed.utf8))
         try workshop.run().expectError(
-            64, "topic '\(output)' has rows that group '\(stage)' made of '\(source)'",
+            64, "topic '\(output)' has the rows of '\(source)' from group '\(stage)'",
             "group: \(stage)", "pipeline.yaml:")
         let again = renamed.replacing("other:\n", with: "other:\n    group: \(stage)\n")
             .replacing("other: {", with: "other: {group: \(stage), ")
         try workshop.write("pipeline.yaml", Array(again.utf8))
         #expect(try summary(workshop).topics == first.topics)
+    }
+
+    /// Two stages that change names would write every row again, each into the other's topic.
+    @Test func swappedStages() throws {
+        let workshop = try Workshop()
+        _ = try summary(workshop)
+        func define(_ first: String, _ second: String) throws {
+            let text = """
+                topics:
+                  rows: {features: 2, label: true}
+                  one: {predictions: true}
+                  two: {predictions: true}
+                stages:
+                  \(first): {kind: score, from: rows, to: one, model: m}
+                  \(second): {kind: score, from: rows, to: two, model: m}
+                """
+            try workshop.write("pipeline.yaml", Array(text.utf8))
+        }
+        try define("a", "b")
+        let before = try summary(workshop).topics
+        try define("b", "a")
+        try workshop.run().expectError(64, "topic 'one' has the rows of 'rows' from group 'a'")
+        try define("a", "b")
+        #expect(try summary(workshop).topics == before)
     }
 
     /// The environment says what computes, wherever nothing else does.

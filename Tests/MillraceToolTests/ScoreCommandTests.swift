@@ -85,10 +85,22 @@ import Testing
             try JSONValue(group.output)["partitions"]?.elements.map { $0["lag"]?.number } == [0, 0])
     }
 
+    /// Of two groups that begin at the same moment one writes the output.
+    @Test func twoGroupsAtOnce() throws {
+        let processes = try ["a", "b", "c"].map { group in
+            try ToolProcess([
+                "score", "rows", "shared", "--model", "m", "--group", group, "--share-cores",
+                "--data", workshop.data,
+            ])
+        }
+        let codes = try processes.map { try $0.outcome() }.map(\.code)
+        #expect(codes.filter { $0 == 0 }.count == 1 && codes.filter { $0 == 64 }.count == 2)
+        #expect(try predictions("shared").count == Workshop.rows.count)
+    }
+
     @Test func outputsOfAnotherGroup() throws {
         try score("rows", "scores", "--model", "m").expectError(
-            64, "topic 'scores' has rows that group 'predict' made of 'rows'",
-            "--group predict")
+            64, "topic 'scores' has the rows of 'rows' from group 'predict'", "as group predict")
         let before = try predictions("scores")
         #expect(try score("rows", "scores", "--model", "m", "--group", "predict").code == 0)
         #expect(try predictions("scores") == before)

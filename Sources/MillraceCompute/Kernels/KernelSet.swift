@@ -45,7 +45,8 @@ public enum KernelSet: String, Sendable, CaseIterable, Codable {
     /// - Throws: `ComputeError` with `unknownKernels` or `unavailableKernels`.
     public static func choose(_ name: String = "auto") throws(ComputeError) -> KernelSet {
         if name != "auto" { return try find(name, fromEnvironment: false) }
-        return try fromEnvironment() ?? best
+        _ = try fromEnvironment()
+        return best
     }
 
     private static func fromEnvironment() throws(ComputeError) -> KernelSet? {

@@ -117,7 +117,8 @@ public struct TopicConfiguration: Sendable, Codable, Equatable {
             kind == .features || elementType == .float32,
             "only feature topics have an element type, not topics of \(kind.rawValue)")
         try require(
-            scale.isFinite && scale > 0, "a scale is finite and above 0, not \(scale)")
+            scale.isNormal && scale > 0,
+            "a scale is above 0, and neither infinite nor subnormal; found \(scale)")
         try require(
             elementType.zeroPoints.contains(zeroPoint),
             "the zero point of \(elementType.rawValue) is in \(elementType.zeroPoints), "

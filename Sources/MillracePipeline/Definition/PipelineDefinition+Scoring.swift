@@ -39,13 +39,10 @@ extension PipelineDefinition {
         if isThere, target.content == .predictions {
             try pipelineErrors {
                 let data = try DataDirectory(data, create: false)
-                guard
-                    let other = try OutputOwners.other(
-                        than: [group], in: data.topic(output), of: data.topic(input))
-                else { return }
-                throw OutputOwners.refusal(
-                    of: other, output, input,
-                    advice: "Go on as that group with --group \(other), or name another topic.")
+                let owner = try OutputOwners.owner(
+                    of: data.topic(output), from: data.topic(input))
+                guard let owner, owner != group else { return }
+                throw OutputOwners.refusal(of: owner, output, input)
             }
         }
         return PipelineDefinition(

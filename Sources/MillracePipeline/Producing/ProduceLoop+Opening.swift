@@ -16,11 +16,19 @@ extension ProduceLoop {
         } catch { throw PipelineError(error) }
     }
 
-    /// The partitions that rows go to: all, or those that a named producer began with.
+    /// How a named producer spreads its rows; nil for one without a name.
     ///
     /// - Throws: `PipelineError` with `usage` where the producer has spread its rows otherwise.
-    static func lanes(
+    static func spread(
         of topic: Topic, _ options: ProduceOptions, _ partitioner: PartitionerKind
+    ) throws(PipelineError) -> InputSpread? {
+        guard let producer = options.producer else { return nil }
+        let rule = partitioner.rawValue + (options.key.map { " of \($0)" } ?? "")
+        return try InputSpread.of(ProducerLane.prefix + producer, in: topic, rule: rule)
+    }
+
+    static func lanes(
+        of topic: Topic, _ options: ProduceOptions, partitions: Int
     ) throws(PipelineError) -> [ProducerLane] {
         let acknowledgement: Acknowledgement? =
             switch options.durability {
@@ -28,13 +36,6 @@ extension ProduceLoop {
             case .batch: .durable
             case .some: .appended
             }
-        var partitions = topic.partitions
-        if let producer = options.producer {
-            let rule = partitioner.rawValue + (options.key.map { " of \($0)" } ?? "")
-            partitions = try InputSpread.of(
-                ProducerLane.prefix + producer, in: topic, rule: rule
-            ).partitions
-        }
         do throws(LogError) {
             var lanes: [ProducerLane] = []
             for partition in 0..<partitions {

@@ -20,6 +20,8 @@ struct ProduceLoop: ~Copyable {
     private var reader: LineReader
     private let decoder: any RowDecoder
     private let lanes: [ProducerLane]
+    /// The spread that is to be written before the first row; nil once it is.
+    private var unsettledSpread: InputSpread?
     private var partitioner: Partitioner
     private var row: DecodedRow
     private let holdsBytes: Bool
@@ -43,7 +45,9 @@ struct ProduceLoop: ~Copyable {
         var reader = try Self.open(options, configuration)
         let decoder = try Self.decoder(&reader, topic, options, file, stop)
         let kind = options.partitioner ?? (options.key == nil ? .sticky : .hash)
-        let lanes = try Self.lanes(of: topic, options, kind)
+        let spread = try Self.spread(of: topic, options, kind)
+        let lanes = try Self.lanes(
+            of: topic, options, partitions: spread?.partitions ?? topic.partitions)
         self.topic = topic
         self.options = options
         self.stop = stop
@@ -51,6 +55,7 @@ struct ProduceLoop: ~Copyable {
         self.reader = reader
         self.decoder = decoder
         self.lanes = lanes
+        unsettledSpread = spread
         holdsBytes = configuration.kind == .bytes
         row = DecodedRow(features: [Float](repeating: 0, count: configuration.features))
         partitioner = Partitioner(kind, partitionCount: lanes.count)
@@ -198,6 +203,10 @@ struct ProduceLoop: ~Copyable {
         place.sequence = ProducerTail.sequence(block: block, lines: blockLines)
         if waitingRows > 0 {
             try requireVerified()
+            if let spread = unsettledSpread, let producer = options.producer {
+                try spread.settle(ProducerLane.prefix + producer, in: topic)
+                unsettledSpread = nil
+            }
             try log { (lane) throws(LogError) in try lane.append(place) }
             waitingRows = 0
             needsFlush = true

@@ -97,6 +97,6 @@ public struct ProduceSummary: Sendable, Codable, Equatable {
     public var bytes = 0
     /// How long it took.
     public var seconds = 0.0
-    /// Every partition of the topic.
+    /// The partitions that rows went to: every one of the topic, or those that the producer began with.
     public var partitions: [Partition] = []
 }

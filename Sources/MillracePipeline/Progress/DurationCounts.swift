@@ -26,19 +26,6 @@ public struct DurationCounts: Sendable, Equatable {
 
     /// How many there are.
     public var count: Int { counts.reduce(0, +) }
-
-    /// An upper bound of the duration below which `part` of them lie, nanoseconds.
-    ///
-    /// Nil without durations, and where it lies behind the last bound.
-    public func quantile(_ part: Double) -> Int64? {
-        let wanted = Double(count) * part
-        var seen = 0
-        for (bound, here) in zip(Self.bounds, counts) {
-            seen += here
-            if seen > 0, Double(seen) >= wanted { return bound }
-        }
-        return nil
-    }
 }
 
 /// Counts durations, from any number of threads, without a lock.

@@ -42,6 +42,8 @@ public struct StageProgress: Sendable, Equatable {
     public var rejectedRows: Int
     /// Versions of its model that a scorer refused: broken, or for other features.
     public var refusedVersions: Int
+    /// Rows that got their outcome by this run of the stage, in partitions that it has given away too.
+    public var rowsProcessed: Int
     /// How long batches took from being fetched to being committed; nil where nothing works batch by
     /// batch, as sources and trainers.
     public var batches: DurationCounts?
@@ -52,7 +54,8 @@ public struct StageProgress: Sendable, Equatable {
         rowsTotal: Int? = nil, rowsPerSecond: Double = 0, lagRows: Int? = nil,
         loss: Double? = nil, auc: Double? = nil, accuracy: Double? = nil,
         modelVersion: Int? = nil, cores: [Int] = [], rejectedRows: Int = 0,
-        refusedVersions: Int = 0, batches: DurationCounts? = nil
+        refusedVersions: Int = 0, rowsProcessed: Int = 0,
+        batches: DurationCounts? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -68,6 +71,7 @@ public struct StageProgress: Sendable, Equatable {
         self.cores = cores
         self.rejectedRows = rejectedRows
         self.refusedVersions = refusedVersions
+        self.rowsProcessed = rowsProcessed
         self.batches = batches
     }
 

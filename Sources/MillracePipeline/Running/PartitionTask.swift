@@ -130,7 +130,7 @@ struct SlotLoop {
         for claim in claims {
             do {
                 let task = try make(claim)
-                status.add(rows: task.rowsDone)
+                status.take(over: task.rowsDone)
                 tasks.append((claim, task))
             } catch {
                 guard Self.isFenced(error) else { throw error }
@@ -141,7 +141,7 @@ struct SlotLoop {
 
     /// Ends the tasks of some partitions.
     private mutating func drop(_ gone: Set<GroupConsumer.Claim>) {
-        for (claim, task) in tasks where gone.contains(claim) { status.add(rows: -task.rowsDone) }
+        for (claim, task) in tasks where gone.contains(claim) { status.take(over: -task.rowsDone) }
         tasks.removeAll { gone.contains($0.claim) }
         waiting.removeAll { gone.contains($0) }
     }

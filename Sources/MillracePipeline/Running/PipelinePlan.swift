@@ -1,3 +1,4 @@
+internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceGroups
 internal import MillraceInput
@@ -19,6 +20,10 @@ struct PipelinePlan: Sendable {
     init(_ definition: PipelineDefinition, _ options: RunOptions) throws(PipelineError) {
         self.definition = definition
         self.options = options
+        // A wrong name in the environment would otherwise be passed over in silence.
+        do throws(ComputeError) { _ = try KernelSet.choose() } catch {
+            throw PipelineError(.usage, error.description)
+        }
         try definition.validate()
         if let chosen = options.stages {
             for name in chosen where definition.stage(named: name) == nil {
@@ -118,20 +123,20 @@ struct PipelinePlan: Sendable {
         }
     }
 
-    /// Refuses a stage whose output another group has made of the same topic, one that no stage of the
-    /// definition is: a stage that was renamed would write every row again.
+    /// Refuses a stage whose output another group makes of the same topic: a stage that was renamed
+    /// would write every row again.
     private func checkOutputs(_ data: DataDirectory, existing names: Set<String>) throws {
-        let groups = Set(definition.stages.map(\.group))
         for stage in stages where names.contains(stage.input.name) {
             let source = try data.topic(stage.input.name)
             for output in stage.outputs where names.contains(output.name) {
                 let target = try data.topic(output.name)
-                guard let other = try OutputOwners.other(than: groups, in: target, of: source)
+                guard let owner = try OutputOwners.owner(of: target, from: source),
+                    owner != stage.group
                 else { continue }
-                var refusal = OutputOwners.refusal(
-                    of: other, output.name, stage.input.name,
-                    advice: "Was the stage renamed? Go on where it was with 'group: \(other)', or "
-                        + "name another topic.")
+                var refusal = OutputOwners.refusal(of: owner, output.name, stage.input.name)
+                refusal.advice =
+                    "Was the stage renamed? Go on where it was with 'group: \(owner)', or name "
+                    + "another topic."
                 refusal.file = definition.file
                 refusal.position = output.position
                 throw refusal

@@ -104,6 +104,9 @@ struct StageRunner {
             outputs.append(topic)
         }
         let opened = outputs
+        for output in opened {
+            try OutputOwners.claim(output, from: source, for: stage.group)
+        }
         let group = try group(
             source, outputs: opened, cores: stage.cores ?? plan.options.cores)
         let waiting = Countdown(group.cores.count)
@@ -215,6 +218,7 @@ struct StageRunner {
         let models = ModelFeed(idle: repository, work.model, kernels: kernels, logger: logger)
         status.watch(models)
         defer { status.endWatch() }
+        try OutputOwners.claim(output, from: source, for: stage.group)
         guard try waitForVersion(models, work) else { return }
         let group = try group(
             source, outputs: [output], cores: stage.cores ?? plan.options.cores)

@@ -6,7 +6,10 @@ internal import Synchronization
 final class StageStatus: Sendable {
     let name: String
     let kind: String
+    /// Rows that have their outcome in the partitions that are owned, whoever gave it to them.
     private let rows = Atomic<Int>(0)
+    /// Those that this stage gave it to.
+    private let processed = Atomic<Int>(0)
     private let rejected = Atomic<Int>(0)
     private let version = Atomic<Int>(0)
     private let finished = Atomic<Bool>(false)
@@ -33,7 +36,13 @@ final class StageStatus: Sendable {
         self.kind = kind
     }
 
-    func add(rows count: Int) { rows.wrappingAdd(count, ordering: .relaxed) }
+    /// Rows have got their outcome.
+    func add(rows count: Int) {
+        rows.wrappingAdd(count, ordering: .relaxed)
+        processed.wrappingAdd(count, ordering: .relaxed)
+    }
+    /// Rows that had their outcome have come with a partition, or gone with it.
+    func take(over count: Int) { rows.wrappingAdd(count, ordering: .relaxed) }
     func add(rejected count: Int) { rejected.wrappingAdd(count, ordering: .relaxed) }
     func add(batchNanoseconds duration: Int64) { batches.add(nanoseconds: duration) }
     func use(version number: Int) { version.store(number, ordering: .relaxed) }
@@ -92,7 +101,8 @@ final class StageStatus: Sendable {
                 modelVersion: used > 0 ? used : nil, cores: detail.cores,
                 rejectedRows: rowsRejected,
                 refusedVersions: detail.models?.refusals.count ?? detail.refusedVersions,
-                batches: durations.count > 0 ? durations : nil)
+                rowsProcessed: processed.load(ordering: .relaxed),
+                batches: kind == "preprocess" || kind == "score" ? durations : nil)
         }
     }
 }

@@ -56,6 +56,7 @@ struct FileSource {
         self.rejections = rejections
         let name = Self.filePrefix + Files.normalized(definition.file)
         let spread = try InputSpread.of(name, in: topic, rule: "chunk")
+        try spread.settle(name, in: topic)
         do throws(LogError) {
             // The writers come first: should another process read the same file into the topic
             // from now on, the later of us to append is refused.
@@ -147,7 +148,7 @@ struct FileSource {
     private func take(
         _ line: InputLine, _ text: Span<UInt8>, _ chunk: inout SourceChunk
     ) throws(PipelineError) {
-        guard chunk.see(line) else { return status.add(rows: 1) }
+        guard chunk.see(line) else { return status.take(over: 1) }
         if line.isTooLong {
             try rejections.reject(
                 file: definition.file, line: line.number,

@@ -13,37 +13,70 @@ struct InputSpread: Equatable {
     let rule: String
 
     /// The spread of an input whose rows the topic's dictionary calls `name`: what was written, or
-    /// `rule` over all partitions, which is written then.
+    /// `rule` over all partitions, which `settle` writes.
     ///
     /// - Throws: `PipelineError` with `usage` where the rows are spread by another rule.
     static func of(
         _ name: String, in topic: Topic, rule: String
     ) throws(PipelineError) -> InputSpread {
-        // The length, so that no name is the beginning of another.
-        let prefix = "spread:\(name.utf8.count):\(name):"
-        var texts: [String]
-        do throws(LogError) {
-            texts = try topic.dictionaryTexts(behind: prefix)
-            if texts.isEmpty {
-                _ = try topic.dictionaryID(of: "\(prefix)\(topic.partitions):\(rule)")
-                // Of several that began at the same time, the first to be written counts.
-                texts = try topic.dictionaryTexts(behind: prefix)
-            }
-        } catch { throw PipelineError(error) }
-        guard let text = texts.first, let found = InputSpread(text),
-            (1...topic.partitions).contains(found.partitions)
-        else {
-            throw PipelineError(
-                .badData,
-                "the dictionary of topic '\(topic.name)' does not say how '\(name)' is spread")
+        guard let found = try written(name, topic) else {
+            return InputSpread(partitions: topic.partitions, rule: rule)
         }
-        guard found.rule == rule else {
+        guard (1...topic.partitions).contains(found.partitions) else {
+            throw PipelineError(
+                .tryLater, "topic '\(topic.name)' has got more partitions meanwhile",
+                advice: "Run the same command again.")
+        }
+        // By bytes: two texts that look alike choose other partitions.
+        guard found.rule.utf8.elementsEqual(rule.utf8) else {
             throw PipelineError(
                 .usage,
                 "the rows of '\(name)' in topic '\(topic.name)' are spread by \(found.rule), not by "
                     + rule, advice: "Spread them as before, or give the producer another name.")
         }
         return found
+    }
+
+    /// Writes the spread, unless it is written; to be called before the first row is appended.
+    ///
+    /// - Throws: `PipelineError` with `tryLater` where another process has settled it otherwise.
+    func settle(_ name: String, in topic: Topic) throws(PipelineError) {
+        if try Self.written(name, topic) == nil {
+            do throws(LogError) {
+                _ = try topic.dictionaryID(of: "\(Self.prefix(name))\(partitions):\(rule)")
+            } catch { throw PipelineError(error) }
+        }
+        // Of several that began at the same time, the first to be written counts.
+        guard try Self.written(name, topic) != self else { return }
+        throw PipelineError(
+            .tryLater, "another process has begun to append '\(name)' to topic '\(topic.name)'",
+            advice: "Run the same command again when it has ended.")
+    }
+
+    private static func prefix(_ name: String) -> String {
+        // The length, so that no name is the beginning of another.
+        "spread:\(name.utf8.count):\(name):"
+    }
+
+    private static func written(
+        _ name: String, _ topic: Topic
+    ) throws(PipelineError) -> InputSpread? {
+        let texts: [String]
+        do throws(LogError) { texts = try topic.dictionaryTexts(behind: prefix(name)) } catch {
+            throw PipelineError(error)
+        }
+        guard let text = texts.first else { return nil }
+        guard let found = InputSpread(text), found.partitions > 0 else {
+            throw PipelineError(
+                .badData,
+                "the dictionary of topic '\(topic.name)' does not say how '\(name)' is spread")
+        }
+        return found
+    }
+
+    private init(partitions: Int, rule: String) {
+        self.partitions = partitions
+        self.rule = rule
     }
 
     private init?(_ text: String) {

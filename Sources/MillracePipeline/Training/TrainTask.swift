@@ -133,7 +133,7 @@ final class TrainTask: @unchecked Sendable {
     /// A single pass that had reached its end goes on when the topic has grown since. Several
     /// passes over the same rows are over once they are done.
     func begin() throws {
-        status.add(rows: position.sourceRows)
+        status.take(over: position.sourceRows)
         try settle(settlement(of: moment()), again: true)
         commits = savedOffsets
         if stage.epochs == 1, position.isFinished {
