@@ -30,7 +30,7 @@ import Testing
                     ]))
             ])
         #expect(pipeline.sources.count == 1)
-        #expect(pipeline.kafkaSources[0].position?.line == 8)
+        #expect(pipeline.kafkaSources[0].position?.line == 9)
     }
 
     @Test func defaults() throws {
