@@ -54,6 +54,7 @@ import Testing
             guard rest.count <= most else {
                 // Abandoned with rows that were not appended, as by a kill.
                 restarts += 1
+                try #require(restarts < 10_000)
                 continue
             }
             try lane.append()
