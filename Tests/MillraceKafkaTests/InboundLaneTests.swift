@@ -54,7 +54,7 @@ import Testing
             guard rest.count <= most else {
                 // Abandoned with rows that were not appended, as by a kill.
                 restarts += 1
-                try #require(restarts < 10_000)
+                try #require(restarts < 1_000)
                 continue
             }
             try lane.append()
