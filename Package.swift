@@ -22,6 +22,10 @@ let package = Package(
         .library(name: "MillraceService", targets: ["MillraceService"]),
         .executable(name: "millrace", targets: ["MillraceTool"]),
     ],
+    traits: [
+        // Off by default: who does not use Kafka needs no librdkafka.
+        .trait(name: "Kafka", description: "Apache Kafka, by way of librdkafka 2.0 or later")
+    ],
     dependencies: [
         // The command line: sub-commands, help, completions. Writing our own would be worse.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -37,13 +41,15 @@ let package = Package(
     ],
     targets: [
         // Leaves: C, because Swift 6.3 has no per-function target features and cannot see GNU-only
-        // calls; and module maps for the two system libraries.
+        // calls; and module maps for system libraries.
         .target(name: "CMillraceLinux"),
         .target(name: "CMillraceKernels"),
         .systemLibrary(
             name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
 
         // The log and who reads it.
         .target(
@@ -98,6 +104,16 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The log's neighbour for who needs more than one host; without the trait `Kafka`, what
+        // does without librdkafka: addresses, properties and record formats.
+        .target(
+            name: "MillraceKafka",
+            dependencies: [
+                "MillraceLog", "MillraceInput", "MillraceSystem",
+                .target(name: "CRdKafka", condition: .when(traits: ["Kafka"])),
+            ],
+            swiftSettings: strict),
+
         // Everything together.
         .target(name: "MillraceReport", swiftSettings: strict),
         .target(
@@ -105,7 +121,7 @@ let package = Package(
             dependencies: [
                 "MillraceSystem", "MillraceLog", "MillraceGroups", "MillraceInput",
                 "MillraceFeatures", "MillraceCompute", "MillraceModels", "MillraceRepository",
-                "MillraceServing", "MillraceReport",
+                "MillraceServing", "MillraceReport", "MillraceKafka",
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -136,7 +152,8 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillraceMetrics", "MillracePipeline", "MillraceReport",
-                "MillraceCompute", "MillraceInput", "MillraceModels", "MillraceRepository",
+                "MillraceCompute", "MillraceInput", "MillraceKafka", "MillraceModels",
+                "MillraceRepository",
                 "MillraceSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -222,11 +239,20 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
+            name: "MillraceKafkaTests",
+            dependencies: [
+                "Millrace", "MillraceInput", "MillraceKafka", "MillraceLog", "MillraceSystem",
+                "MillraceTestSupport", "MillraceTool",
+                .product(name: "Logging", package: "swift-log"),
+                .target(name: "CRdKafka", condition: .when(traits: ["Kafka"])),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "MillracePipelineTests",
             dependencies: [
                 "Millrace", "MillracePipeline", "MillraceReport", "MillraceLog", "MillraceGroups",
-                "MillraceCompute", "MillraceFeatures", "MillraceModels", "MillraceRepository",
-                "MillraceSystem", "MillraceTestSupport",
+                "MillraceCompute", "MillraceFeatures", "MillraceKafka", "MillraceModels",
+                "MillraceRepository", "MillraceSystem", "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -257,3 +283,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// One room's tests alone, for who builds them in another way than all others: the rest is not built.
+if let room = Context.environment["MILLRACE_TESTS_OF"] {
+    package.targets.removeAll {
+        $0.type == .test && $0.name != room
+            || $0.type == .executable && $0.path?.hasPrefix("Tests/") == true
+    }
+}

@@ -12,8 +12,8 @@ struct MillraceCommand: ParsableCommand {
         version: MillraceVersion.current,
         subcommands: [
             RunCommand.self, TrainCommand.self, ScoreCommand.self, TopicCommand.self,
-            ProduceCommand.self, ConsumeCommand.self, GroupCommand.self, ModelCommand.self,
-            TopCommand.self, DoctorCommand.self,
+            ProduceCommand.self, ConsumeCommand.self, MirrorCommand.self, GroupCommand.self,
+            ModelCommand.self, TopCommand.self, DoctorCommand.self,
         ])
 
     /// Parses and runs, and ends the process with an exit code of sysexits.h.

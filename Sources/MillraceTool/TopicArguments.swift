@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Millrace
+public import MillraceKafka
 
 extension Codec: ExpressibleByArgument {}
 extension Filter: ExpressibleByArgument {}
@@ -12,6 +13,9 @@ extension OutOfRangePolicy: ExpressibleByArgument, CaseIterable {
     public static let allCases: [OutOfRangePolicy] = [.error, .earliest, .latest]
 }
 extension ConsumeFormat: ExpressibleByArgument {}
+extension KafkaFormat: ExpressibleByArgument {}
+extension BadRecordPolicy: ExpressibleByArgument {}
+extension LostRecordPolicy: ExpressibleByArgument {}
 
 /// The value of `--flush`: `none`, `batch`, or milliseconds.
 struct FlushArgument: ExpressibleByArgument {

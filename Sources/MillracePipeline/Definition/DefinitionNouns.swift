@@ -1,4 +1,5 @@
 internal import MillraceFeatures
+internal import MillraceKafka
 internal import MillraceModels
 
 extension TopicDefinition.Content {
@@ -10,6 +11,9 @@ extension TopicDefinition.Content {
         case .predictions: "predictions"
         }
     }
+
+    /// What records of Kafka are where nobody says.
+    var kafkaFormat: KafkaFormat { self == .bytes ? .bytes : .float32 }
 }
 
 extension Objective {

@@ -1,5 +1,6 @@
 internal import MillraceFeatures
 internal import MillraceInput
+internal import MillraceKafka
 internal import MillraceModels
 internal import MillraceRepository
 internal import MillraceSystem
@@ -18,6 +19,7 @@ extension PipelineDefinition {
         try validateNames()
         for topic in topics { try validate(topic) }
         for source in sources { try validate(source) }
+        for source in kafkaSources { try validate(source) }
         for stage in stages { try validate(stage) }
         try validateWriters()
         try validateModels()
@@ -134,6 +136,25 @@ extension PipelineDefinition {
         }
     }
 
+    private func validate(_ source: KafkaSourceDefinition) throws(PipelineError) {
+        let topic = try resolveTopic(source.to)
+        let isPossible =
+            switch (topic.content, source.format ?? topic.content.kafkaFormat) {
+            case (.bytes, .bytes), (.bytes, .block): true
+            case (.features(.fixed, _, _), .float32), (.features(.fixed, _, _), .json),
+                (.features(.fixed, _, _), .block):
+                source.columns == nil
+            default: false
+            }
+        guard !isPossible else { return }
+        throw error(
+            "source \(quote(source.address.description)) cannot be read into "
+                + "\(quote(topic.name)), which holds \(topic.content.noun)",
+            at: source.to.position,
+            advice: "bytes and block go to topics of bytes, float32, json and block to topics with "
+                + "a number of features; columns are for bytes.")
+    }
+
     private func validate(_ stage: StageDefinition) throws(PipelineError) {
         let input = try resolveTopic(stage.input)
         var outputs: [TopicDefinition] = []
@@ -244,7 +265,9 @@ extension PipelineDefinition {
 
     private func validateWriters() throws(PipelineError) {
         var writers: [String: String] = [:]
-        for source in sources { writers[source.to.name] = "a source" }
+        for reference in sources.map(\.to) + kafkaSources.map(\.to) {
+            writers[reference.name] = "a source"
+        }
         for stage in stages {
             for output in stage.outputs {
                 let writer = "stage \(quote(stage.name))"

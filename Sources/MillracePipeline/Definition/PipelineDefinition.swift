@@ -11,6 +11,8 @@ public struct PipelineDefinition: Sendable, Equatable {
     public var topics: [TopicDefinition]
     /// The files that feed topics, in the order of the file.
     public var sources: [SourceDefinition]
+    /// The Kafka topics that feed topics, in the order of the file.
+    public var kafkaSources: [KafkaSourceDefinition]
     /// The stages, in the order of the file.
     public var stages: [StageDefinition]
 
@@ -22,11 +24,12 @@ public struct PipelineDefinition: Sendable, Equatable {
     /// Creates a definition without checking it.
     public init(
         file: String? = nil, topics: [TopicDefinition], sources: [SourceDefinition] = [],
-        stages: [StageDefinition]
+        kafkaSources: [KafkaSourceDefinition] = [], stages: [StageDefinition]
     ) {
         self.file = file
         self.topics = topics
         self.sources = sources
+        self.kafkaSources = kafkaSources
         self.stages = stages
     }
 

@@ -35,10 +35,10 @@ final class JSONRowDecoder: RowDecoder {
         try cursor.beginObject(text)
         while let name = try cursor.nextMember(text) {
             if width > 0, JSONCursor.says(text, name, features) {
-                try readFeatures(text, &row)
+                try cursor.features(text, into: &row.features)
                 hasFeatures = true
             } else if let label, JSONCursor.says(text, name, label) {
-                row.label = try number(text)
+                row.label = try cursor.float(text)
             } else if let key, JSONCursor.says(text, name, key) {
                 try readKey(text, &row)
             } else {
@@ -46,36 +46,6 @@ final class JSONRowDecoder: RowDecoder {
             }
         }
         guard hasFeatures else { throw JSONFault(text.count, "a member \"features\"") }
-    }
-
-    private func readFeatures(_ text: Span<UInt8>, _ row: inout DecodedRow) throws(JSONFault) {
-        _ = cursor.peek(text)
-        let begin = cursor.at
-        var count = 0
-        try cursor.beginArray(text)
-        while try cursor.nextElement(text) {
-            let value = try number(text)
-            if count < width { row.features[count] = value }
-            count += 1
-        }
-        guard count == width else {
-            throw JSONFault(begin, "\(width) features, not \(count)")
-        }
-    }
-
-    /// A number, `null` for a missing one, or a word for one that JSON cannot write.
-    private func number(_ text: Span<UInt8>) throws(JSONFault) -> Float {
-        if try cursor.takeNull(text) { return .nan }
-        guard cursor.peek(text) == UInt8(ascii: "\"") else {
-            let range = try cursor.number(text)
-            return NumberParser.float(text.extracting(range)) ?? .nan
-        }
-        let begin = cursor.at
-        let range = try cursor.string(text)
-        guard let value = SpecialNumber.value(text.extracting(range)) else {
-            throw JSONFault(begin, "a number, null, \"inf\" or \"-inf\"")
-        }
-        return value
     }
 
     /// A string, or a number as it is written; `null` is none.

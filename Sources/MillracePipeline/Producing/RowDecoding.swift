@@ -62,19 +62,3 @@ final class FloatDecoder: RowDecoder {
         return Float(bitPattern: bits)
     }
 }
-
-/// Numbers in text that have no digits.
-enum SpecialNumber {
-    private static let words: [(word: [UInt8], value: Float)] = [
-        (Array("nan".utf8), .nan), (Array("NaN".utf8), .nan), (Array("inf".utf8), .infinity),
-        (Array("-inf".utf8), -.infinity),
-    ]
-
-    /// What `nan`, `inf` or `-inf` says; nil for any other text.
-    static func value(_ text: Span<UInt8>) -> Float? {
-        guard text.count <= 4 else { return nil }
-        return words.first { word, _ in
-            word.count == text.count && word.indices.allSatisfy { word[$0] == text[$0] }
-        }?.value
-    }
-}

@@ -1,5 +1,6 @@
 internal import MillraceCompute
 internal import MillraceFeatures
+internal import MillraceKafka
 internal import MillraceLog
 internal import MillraceModels
 internal import MillraceRepository
@@ -237,6 +238,7 @@ enum DropReason {
         if let skip = FileSource.Skip(rawValue: code) {
             return skip == .blank ? blankLine : "line-too-long"
         }
+        if let reason = BadRecordReason(rawValue: code) { return reason.name }
         return code == PreprocessTask.unroutedReason ? noRoute : "reason-\(code)"
     }
 }

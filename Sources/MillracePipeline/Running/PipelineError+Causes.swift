@@ -2,6 +2,7 @@ internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceGroups
 internal import MillraceInput
+internal import MillraceKafka
 internal import MillraceLog
 internal import MillraceModels
 internal import MillraceRepository
@@ -46,6 +47,22 @@ extension PipelineError {
         self.init(code, error.description)
     }
 
+    init(_ error: KafkaError) {
+        if let cause = error.cause {
+            self.init(cause)
+            return
+        }
+        let code: Code =
+            switch error.code {
+            case .invalidArgument, .notBuilt: .usage
+            case .noSuchTopic: .noInput
+            case .noBroker, .fenced: .tryLater
+            case .notAuthenticated, .notAuthorised, .client: .inputOutput
+            default: .badData
+            }
+        self.init(code, error.summary, advice: error.advice)
+    }
+
     init(_ error: FeatureError) { self.init(.usage, error.description) }
     init(_ error: ModelError) { self.init(.badData, error.description) }
     init(_ error: SystemError) { self.init(.inputOutput, error.description) }
@@ -69,6 +86,7 @@ extension PipelineError {
         case let error as LogError: PipelineError(error)
         case let error as GroupError: PipelineError(error)
         case let error as InputError: PipelineError(error)
+        case let error as KafkaError: PipelineError(error)
         case let error as FeatureError: PipelineError(error)
         case let error as ModelError: PipelineError(error)
         case let error as RepositoryError: PipelineError(error)

@@ -2,6 +2,7 @@ internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceGroups
 internal import MillraceInput
+internal import MillraceKafka
 internal import MillraceLog
 internal import MillraceRepository
 internal import MillraceSystem
@@ -14,6 +15,8 @@ struct PipelinePlan: Sendable {
     let stages: [StageDefinition]
     /// The sources that take part: all, or none when stages were chosen.
     let sources: [SourceDefinition]
+    /// The Kafka topics that take part, likewise.
+    let kafkaSources: [KafkaSourceDefinition]
     /// The column names of topics of bytes that a source of this run feeds.
     let headers: [String: CSVHeader]
 
@@ -37,9 +40,11 @@ struct PipelinePlan: Sendable {
             }
             stages = definition.stages.filter { chosen.contains($0.name) }
             sources = []
+            kafkaSources = []
         } else {
             stages = definition.stages
             sources = definition.sources
+            kafkaSources = definition.kafkaSources
         }
         var headers: [String: CSVHeader] = [:]
         for source in sources {
@@ -48,6 +53,14 @@ struct PipelinePlan: Sendable {
                 throw PipelineError(
                     .badData, "has other columns than the source before it of the same topic",
                     file: source.file)
+            }
+        }
+        for source in kafkaSources {
+            guard let header = try KafkaSource.header(of: source) else { continue }
+            if let other = headers.updateValue(header, forKey: source.to.name), other != header {
+                throw PipelineError(
+                    .badData, "has other columns than the source before it of the same topic",
+                    file: source.address.description)
             }
         }
         self.headers = headers
@@ -169,7 +182,9 @@ struct PipelinePlan: Sendable {
 
     /// A run of some stages needs what the others have written.
     private func checkInputs(existing: [String]) throws(PipelineError) {
-        let written = sources.map(\.to.name) + stages.flatMap(\.outputs).map(\.name)
+        let written =
+            sources.map(\.to.name) + kafkaSources.map(\.to.name)
+            + stages.flatMap(\.outputs).map(\.name)
         for stage in stages where !(existing + written).contains(stage.input.name) {
             throw PipelineError(
                 .noInput,

@@ -3,6 +3,7 @@ internal import MillraceCompute
 internal import MillraceFeatures
 public import MillraceGroups
 internal import MillraceInput
+internal import MillraceKafka
 internal import MillraceLog
 internal import MillraceRepository
 internal import MillraceSystem
@@ -23,6 +24,7 @@ public final class PipelineRun: Sendable {
     private let rejections: RejectionLog
     private let statuses: [String: StageStatus]
     private let sourceStatuses: [StageStatus]
+    private let kafkaStatuses: [StageStatus]
     private let failure = Lock<PipelineError?>(nil)
     private let wasInterrupted = Atomic<Bool>(false)
 
@@ -40,6 +42,10 @@ public final class PipelineRun: Sendable {
             plan.stages.map { ($0.name, StageStatus(name: $0.name, kind: $0.kind)) }
         ) { first, _ in first }
         sourceStatuses = plan.sources.map { StageStatus(name: $0.file, kind: "source") }
+        kafkaStatuses = plan.kafkaSources.map {
+            StageStatus(name: $0.address.description, kind: "source")
+        }
+        for source in plan.kafkaSources { try KafkaSource.check(source, data: options.data) }
     }
 
     /// Asks every thread to finish its batch, commit and end.
@@ -50,7 +56,9 @@ public final class PipelineRun: Sendable {
 
     /// How far sources and stages are, in the order of the file.
     public func progress() -> [StageProgress] {
-        let sources = sourceStatuses.map { $0.snapshot(total: $0.hasFinished ? $0.rowsDone : nil) }
+        let sources = (sourceStatuses + kafkaStatuses).map {
+            $0.snapshot(total: $0.hasFinished ? $0.rowsDone : nil)
+        }
         return sources
             + plan.stages.compactMap { stage in
                 statuses[stage.name]?.snapshot(total: total(of: stage))
@@ -112,7 +120,9 @@ public final class PipelineRun: Sendable {
         OpenBLAS.prepare()
         let begun = Clock.monotonicNanoseconds()
         let data = try prepare()
-        let threads = try pipelineErrors { try self.startSources(data) + self.startStages(data) }
+        let threads = try pipelineErrors {
+            try self.startSources(data) + self.startKafka(data) + self.startStages(data)
+        }
         for thread in threads { thread.join() }
         if let error = failure.withLock({ $0 }) { throw error }
         let seconds = Double(Clock.monotonicNanoseconds() - begun) / 1e9
@@ -187,6 +197,19 @@ public final class PipelineRun: Sendable {
         }
     }
 
+    private func startKafka(_ data: DataDirectory) throws -> [PinnedThread] {
+        try zip(plan.kafkaSources, kafkaStatuses).map { source, status in
+            try start(status) {
+                guard !self.stopFlag.isSet else { return }
+                status.begin(cores: [])
+                self.board.add(try data.topic(source.to.name))
+                try KafkaSource.run(
+                    source, data: data.path, follow: self.plan.options.follow, status: status,
+                    stop: self.stopFlag)
+            }
+        }
+    }
+
     private func startStages(_ data: DataDirectory) throws -> [PinnedThread] {
         try plan.stages.map { stage in
             guard let status = statuses[stage.name] else {
@@ -236,6 +259,7 @@ public final class PipelineRun: Sendable {
     private func upstream(of stage: StageDefinition) -> Upstream {
         let topic = stage.input.name
         var writers = zip(plan.sources, sourceStatuses).filter { $0.0.to.name == topic }.map(\.1)
+        writers += zip(plan.kafkaSources, kafkaStatuses).filter { $0.0.to.name == topic }.map(\.1)
         for other in plan.stages where other.outputs.contains(where: { $0.name == topic }) {
             if let status = statuses[other.name] { writers.append(status) }
         }

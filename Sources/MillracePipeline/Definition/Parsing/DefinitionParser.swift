@@ -24,8 +24,12 @@ struct DefinitionParser {
             definition.topics.append(try topic(entry))
         }
         if let value = fields[.sources] {
-            for source in try decoder.list(value, "sources", of: "files") {
-                definition.sources.append(try self.source(source))
+            for source in try decoder.list(value, "sources", of: "files or Kafka topics") {
+                if isKafka(source) {
+                    definition.kafkaSources.append(try kafkaSource(source))
+                } else {
+                    definition.sources.append(try self.source(source))
+                }
             }
         }
         try stages(named(fields.required(.stages), "stage"), into: &definition)
