@@ -23,6 +23,8 @@ public struct Scorer: ~Copyable, Sendable {
     public let outputWidth: Int
     /// The version that scored last, or will score next when nothing newer comes.
     public private(set) var current: ServingVersion
+    /// What scores in `current`, by itself: looked up there, it would be counted in each call.
+    private var model: PreparedModel
     private let feed: ModelFeed
     private var workspace: ScoringWorkspace
     private var outputs: FloatBuffer
@@ -32,6 +34,7 @@ public struct Scorer: ~Copyable, Sendable {
         let current = feed.current
         self.feed = feed
         self.current = current
+        model = current.model
         inputWidth = current.model.inputWidth
         outputWidth = current.model.outputWidth
         workspace = ScoringWorkspace(for: current.model)
@@ -47,7 +50,7 @@ public struct Scorer: ~Copyable, Sendable {
     public mutating func predict(_ row: Span<Float>) -> Span<Float> {
         precondition(row.count == inputWidth, "a row has as many numbers as the model takes")
         take()
-        Self.predict(row, current.model, &outputs, &workspace)
+        Self.predict(row, model, &outputs, &workspace)
         return outputs.floats
     }
 
@@ -69,7 +72,7 @@ public struct Scorer: ~Copyable, Sendable {
         _ features: borrowing FeatureMatrix, into output: inout MutableSpan<Float>
     ) -> Int {
         take()
-        current.model.predict(features, into: &output, workspace: &workspace)
+        model.predict(features, into: &output, workspace: &workspace)
         return current.version
     }
 
@@ -82,6 +85,7 @@ public struct Scorer: ~Copyable, Sendable {
     @inline(never)
     private mutating func change(to newer: ServingVersion) {
         current = newer
+        model = newer.model
         if !workspace.fits(newer.model) { workspace = ScoringWorkspace(for: newer.model) }
     }
 }
