@@ -6,27 +6,21 @@ internal import MillraceLog
 /// both, each source row would have two outcomes there. So the first one to begin writes its name into
 /// the output's dictionary, and every other is refused.
 enum OutputOwners {
-    private static func prefix(_ source: Topic) -> String {
-        // The length, so that no reference is the beginning of another.
-        "owner:\(source.reference.utf8.count):\(source.reference):"
+    private static func text(_ target: Topic, _ source: Topic) -> SettledText {
+        SettledText("owner", of: source.reference, in: target)
     }
 
     /// The group that has begun to make rows of `target` from rows of `source`; nil for none.
-    ///
-    /// - Complexity: O(texts of the dictionary).
     static func owner(of target: Topic, from source: Topic) throws(LogError) -> String? {
-        // Of several that began at the same time, the first to be written counts.
-        try target.dictionaryTexts(behind: prefix(source)).first
+        try text(target, source).value()
     }
 
     /// Makes `group` the owner, unless another one is.
     ///
     /// - Throws: `PipelineError` with `usage` where another group is.
     static func claim(_ target: Topic, from source: Topic, for group: String) throws {
-        if try owner(of: target, from: source) == nil {
-            _ = try target.dictionaryID(of: prefix(source) + group)
-        }
-        guard let owner = try owner(of: target, from: source), owner != group else { return }
+        let owner = try text(target, source).settle(group)
+        guard owner != group else { return }
         throw refusal(of: owner, target.name, source.name)
     }
 

@@ -30,14 +30,13 @@ public struct DurationCounts: Sendable, Equatable {
 
 /// Counts durations, from any number of threads, without a lock.
 final class DurationRecorder: Sendable {
-    private static let buckets = 25
     private let counts = InlineArray<25, Atomic<Int>> { _ in Atomic(0) }
     private let nanoseconds = Atomic<Int64>(0)
 
     /// Counts one; two relaxed additions.
     func add(nanoseconds duration: Int64) {
-        var bucket = 0
-        while bucket < Self.buckets - 1, duration > DurationCounts.bounds[bucket] { bucket += 1 }
+        let bounds = DurationCounts.bounds
+        let bucket = bounds.firstIndex { duration <= $0 } ?? bounds.count
         counts[bucket].wrappingAdd(1, ordering: .relaxed)
         nanoseconds.wrappingAdd(duration, ordering: .relaxed)
     }

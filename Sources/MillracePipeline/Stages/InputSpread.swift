@@ -19,9 +19,12 @@ struct InputSpread: Equatable {
     static func of(
         _ name: String, in topic: Topic, rule: String
     ) throws(PipelineError) -> InputSpread {
-        guard let found = try written(name, topic) else {
-            return InputSpread(partitions: topic.partitions, rule: rule)
+        let text: String?
+        do throws(LogError) { text = try settled(name, topic).value() } catch {
+            throw PipelineError(error)
         }
+        guard let text else { return InputSpread(partitions: topic.partitions, rule: rule) }
+        let found = try read(text, name, topic)
         guard (1...topic.partitions).contains(found.partitions) else {
             throw PipelineError(
                 .tryLater, "topic '\(topic.name)' has got more partitions meanwhile",
@@ -41,31 +44,23 @@ struct InputSpread: Equatable {
     ///
     /// - Throws: `PipelineError` with `tryLater` where another process has settled it otherwise.
     func settle(_ name: String, in topic: Topic) throws(PipelineError) {
-        if try Self.written(name, topic) == nil {
-            do throws(LogError) {
-                _ = try topic.dictionaryID(of: "\(Self.prefix(name))\(partitions):\(rule)")
-            } catch { throw PipelineError(error) }
-        }
-        // Of several that began at the same time, the first to be written counts.
-        guard try Self.written(name, topic) != self else { return }
+        let text: String
+        do throws(LogError) {
+            text = try Self.settled(name, topic).settle("\(partitions):\(rule)")
+        } catch { throw PipelineError(error) }
+        guard try Self.read(text, name, topic) != self else { return }
         throw PipelineError(
             .tryLater, "another process has begun to append '\(name)' to topic '\(topic.name)'",
             advice: "Run the same command again when it has ended.")
     }
 
-    private static func prefix(_ name: String) -> String {
-        // The length, so that no name is the beginning of another.
-        "spread:\(name.utf8.count):\(name):"
+    private static func settled(_ name: String, _ topic: Topic) -> SettledText {
+        SettledText("spread", of: name, in: topic)
     }
 
-    private static func written(
-        _ name: String, _ topic: Topic
-    ) throws(PipelineError) -> InputSpread? {
-        let texts: [String]
-        do throws(LogError) { texts = try topic.dictionaryTexts(behind: prefix(name)) } catch {
-            throw PipelineError(error)
-        }
-        guard let text = texts.first else { return nil }
+    private static func read(
+        _ text: String, _ name: String, _ topic: Topic
+    ) throws(PipelineError) -> InputSpread {
         guard let found = InputSpread(text), found.partitions > 0 else {
             throw PipelineError(
                 .badData,
