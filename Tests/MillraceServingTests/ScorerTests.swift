@@ -25,7 +25,7 @@ import Testing
         var stable = Scorer(try fixture.feed("m@stable"))
         var pinned = Scorer(try fixture.feed("m@2"))
         func expect(_ newestVersion: Float, _ stableVersion: Float) -> Bool {
-            ServingFixture.wait {
+            Patience.wait {
                 predict(&newest) == newestVersion && predict(&stable) == stableVersion
             } && predict(&pinned) == 2
         }
@@ -85,15 +85,15 @@ import Testing
         let wide = try fixture.publish(inputs: 3, specification: 7)
         let long = try fixture.publish(outputs: 2, specification: 7)
         let other = try fixture.publish(specification: 8)
-        #expect(ServingFixture.wait { feed.refusals.count == 3 })
+        #expect(Patience.wait { feed.refusals.count == 3 })
         #expect(predict(&scorer) == Float(first))
         #expect(feed.refusals.map(\.version).sorted() == [wide, long, other])
         // What was imported knows of no features, and then of those that are scored.
         let imported = try fixture.publish()
-        #expect(ServingFixture.wait { predict(&scorer) == Float(imported) })
+        #expect(Patience.wait { predict(&scorer) == Float(imported) })
         let again = try fixture.publish(specification: 8)
         let next = try fixture.publish(specification: 7)
-        #expect(ServingFixture.wait { predict(&scorer) == Float(next) })
+        #expect(Patience.wait { predict(&scorer) == Float(next) })
         // It may have been passed over by the one after it.
         #expect(feed.refusals.count == 3 || feed.refusals.last?.version == again)
         #expect(fixture.messages.errors.count == feed.refusals.count)
@@ -108,7 +108,7 @@ import Testing
         #expect(predict(&scorer) == 1)
         #expect(feed.refusals.map(\.version) == [2])
         try fixture.publish()
-        #expect(ServingFixture.wait { predict(&scorer) == 3 })
+        #expect(Patience.wait { predict(&scorer) == 3 })
         #expect(fixture.messages.errors.count == 1)
     }
 
@@ -118,7 +118,7 @@ import Testing
         var scorer = Scorer(feed)
         let path = fixture.directory.file("models/m/.aliases")
         try Files.writeDurably(path, [1, 2, 3])
-        #expect(ServingFixture.wait { !fixture.messages.errors.isEmpty })
+        #expect(Patience.wait { !fixture.messages.errors.isEmpty })
         // It looks again whenever something changes.
         for _ in 0..<3 {
             try fixture.publish()
@@ -127,7 +127,7 @@ import Testing
         #expect(fixture.messages.errors.count == 1, "\(fixture.messages.errors)")
         #expect(predict(&scorer) == 1)
         try Files.remove(path)
-        #expect(ServingFixture.wait { predict(&scorer) == 4 })
+        #expect(Patience.wait { predict(&scorer) == 4 })
     }
 
     @Test func aFeedThatIsClosedStaysAtItsVersion() throws {

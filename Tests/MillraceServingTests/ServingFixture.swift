@@ -35,15 +35,6 @@ struct ServingFixture: Sendable {
     func feed(_ reference: ModelReference = "m") throws -> ModelFeed {
         try ModelFeed(repository, reference, logger: messages.logger)
     }
-
-    /// Waits until something holds; false when it does not for half a minute.
-    static func wait(_ holds: () -> Bool) -> Bool {
-        for _ in 0..<30_000 {
-            if holds() { return true }
-            PinnedThread.sleep(nanoseconds: 1_000_000)
-        }
-        return false
-    }
 }
 
 /// What was logged.

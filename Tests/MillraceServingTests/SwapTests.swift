@@ -40,7 +40,7 @@ import Testing
         for round in 0...Self.swaps {
             // The first is there: a thread that begins late would not see it.
             let version = round == 0 ? 1 : try fixture.publish(inputs: 4, outputs: 3)
-            let isTaken = ServingFixture.wait {
+            let isTaken = Patience.wait {
                 seen.allSatisfy { $0.latest.load(ordering: .relaxed) == version }
             }
             try #require(isTaken, "version \(version)")
@@ -52,7 +52,7 @@ import Testing
             #expect(seen.versions.withLock { $0.count } == Self.swaps + 1)
             // Only the one in use is left, though the feed is open.
             #expect(
-                ServingFixture.wait {
+                Patience.wait {
                     seen.versions.withLock { $0.filter { $0.version != nil }.count } == 1
                 })
         }
@@ -93,11 +93,11 @@ import Testing
         let first = Watched(version: feed.current)
         let row: [Float] = [0, 0]
         try fixture.publish()
-        #expect(ServingFixture.wait { busy.predict(row.span)[0] == 2 })
+        #expect(Patience.wait { busy.predict(row.span)[0] == 2 })
         #expect(try fixture.repository.prune("m", keeping: 1).removed == [])
         #expect(first.version != nil && idle.current.version == 1)
         #expect(idle.predict(row.span)[0] == 2)
-        #expect(ServingFixture.wait { first.version == nil })
+        #expect(Patience.wait { first.version == nil })
         #expect(try fixture.repository.prune("m", keeping: 1).removed == [1])
     }
 
