@@ -3,7 +3,7 @@ internal import MillraceInput
 /// The features of a specification as a list of steps over flat tables.
 struct CompiledFeatures: Sendable {
     private enum Kind {
-        case number, cyclicNumber, time, cyclicTime, oneHot, hash, bucketize
+        case plainNumber, number, cyclicNumber, oneHot, hash, cross, bucketize
     }
 
     private struct Step {
@@ -11,40 +11,53 @@ struct CompiledFeatures: Sendable {
         var column: Int
         /// The column's features.
         var place: Range<Int>
-        var period = 0.0
-        /// Which vocabulary a one-hot step looks in.
-        var vocabulary = 0
+        /// Whether the last of them says that the value is missing.
+        var hasIndicator = false
+        /// Which number, vocabulary or cross is meant.
+        var index = 0
         var edges = 0..<0
     }
 
     private var steps: [Step] = []
+    private var numbers: [CompiledNumber] = []
     private var vocabularies: [Vocabulary] = []
+    /// The columns that are hashed together with a step's own.
+    private var crosses: [[Int]] = []
     private var edges: [Double] = []
     let width: Int
 
     init(_ specification: FeatureSpecification) {
-        var begin = 0
-        for feature in specification.features {
-            guard let column = specification.columns.firstIndex(of: feature.column) else {
+        func position(_ name: String) -> Int {
+            guard let column = specification.columns.firstIndex(of: name) else {
                 preconditionFailure("a specification names only columns that it has")
             }
+            return column
+        }
+        var begin = 0
+        for feature in specification.features {
             let place = begin..<(begin + feature.width)
-            var step = Step(kind: .number, column: column, place: place)
+            var step = Step(
+                kind: .plainNumber, column: position(feature.column), place: place)
             switch feature.encoding {
             case .number(let number):
-                switch (number.format, number.period) {
-                case (.plain, nil): step.kind = .number
-                case (.plain, .some): step.kind = .cyclicNumber
-                case (.hhmm, nil): step.kind = .time
-                case (.hhmm, .some): step.kind = .cyclicTime
+                step.hasIndicator = number.indicator
+                step.index = numbers.count
+                numbers.append(CompiledNumber(number))
+                if number.period != nil {
+                    step.kind = .cyclicNumber
+                } else if !number.isPlain {
+                    step.kind = .number
                 }
-                step.period = number.period ?? 0
             case .oneHot(let vocabulary, _):
                 step.kind = .oneHot
-                step.vocabulary = vocabularies.count
+                step.index = vocabularies.count
                 vocabularies.append(Vocabulary(vocabulary))
             case .hash:
                 step.kind = .hash
+            case .cross(let others, _):
+                step.kind = .cross
+                step.index = crosses.count
+                crosses.append(others.map(position))
             case .bucketize(let listed, _):
                 step.kind = .bucketize
                 step.edges = edges.count..<(edges.count + listed.count)
@@ -58,14 +71,19 @@ struct CompiledFeatures: Sendable {
 
     /// Writes all features of a row; returns the column at fault and why, or nil.
     func encode(
-        _ line: Span<UInt8>, _ fields: borrowing CSVFields, _ missing: borrowing MissingValues,
+        _ line: Span<UInt8>, _ fields: borrowing RowFields, _ missing: borrowing MissingValues,
         into row: inout MutableSpan<Float>
     ) -> (column: Int, reason: RejectReason)? {
         for index in steps.indices {
             let step = steps[index]
-            let text = line.extracting(fields[step.column].range)
-            if missing.contains(text) {
+            guard let range = fields[step.column], !missing.contains(line.extracting(range))
+            else {
                 writeMissing(step, into: &row)
+                continue
+            }
+            let text = line.extracting(range)
+            if step.kind == .cross {
+                writeCross(step, text, line, fields, missing, into: &row)
             } else if let reason = write(step, text, into: &row) {
                 return (step.column, reason)
             }
@@ -75,9 +93,10 @@ struct CompiledFeatures: Sendable {
 
     private func writeMissing(_ step: Step, into row: inout MutableSpan<Float>) {
         switch step.kind {
-        case .number, .time, .cyclicNumber, .cyclicTime:
+        case .plainNumber, .number, .cyclicNumber:
             for index in step.place { row[index] = .nan }
-        case .hash:
+            if step.hasIndicator { row[step.place.upperBound - 1] = 1 }
+        case .hash, .cross:
             clear(step.place, in: &row)
         case .oneHot, .bucketize:
             clear(step.place, in: &row)
@@ -90,27 +109,22 @@ struct CompiledFeatures: Sendable {
     ) -> RejectReason? {
         let first = step.place.lowerBound
         switch step.kind {
-        case .number:
+        case .plainNumber:
             guard let number = NumberParser.float(text) else { return .notANumber }
             if !number.isFinite { return .numberOutOfRange }
             row[first] = number
-        case .time:
-            guard let minutes = TimeOfDay.minutes(text) else { return .notATime }
-            row[first] = Float(minutes)
-        case .cyclicNumber:
-            guard let number = NumberParser.double(text) else { return .notANumber }
-            if !Float(number).isFinite { return .numberOutOfRange }
-            writeTurn(number, step, into: &row)
-        case .cyclicTime:
-            guard let minutes = TimeOfDay.minutes(text) else { return .notATime }
-            writeTurn(Double(minutes), step, into: &row)
+            if step.hasIndicator { row[first + 1] = 0 }
+        case .number, .cyclicNumber:
+            return writeNumber(step, text, into: &row)
         case .oneHot:
             clear(step.place, in: &row)
-            let known = vocabularies[step.vocabulary].index(of: text)
+            let known = vocabularies[step.index].index(of: text)
             row[known.map { first + $0 } ?? step.place.upperBound - 2] = 1
         case .hash:
             clear(step.place, in: &row)
             row[first + Int(StableHash.hash(text) % UInt64(step.place.count))] = 1
+        case .cross:
+            preconditionFailure("written by writeCross")
         case .bucketize:
             guard let number = NumberParser.double(text) else { return .notANumber }
             clear(step.place, in: &row)
@@ -119,12 +133,49 @@ struct CompiledFeatures: Sendable {
         return nil
     }
 
-    private func writeTurn(_ value: Double, _ step: Step, into row: inout MutableSpan<Float>) {
+    private func writeNumber(
+        _ step: Step, _ text: Span<UInt8>, into row: inout MutableSpan<Float>
+    ) -> RejectReason? {
+        let period = numbers[step.index].period
+        switch numbers[step.index].evaluate(text) {
+        case .rejected(let reason): return reason
+        case .number(let number):
+            if period > 0 {
+                writeTurn(number, period, at: step.place.lowerBound, into: &row)
+            } else {
+                row[step.place.lowerBound] = Float(number)
+            }
+            if step.hasIndicator { row[step.place.upperBound - 1] = 0 }
+            return nil
+        }
+    }
+
+    /// Hashes the column's text and those of the others together.
+    private func writeCross(
+        _ step: Step, _ text: Span<UInt8>, _ line: Span<UInt8>, _ fields: borrowing RowFields,
+        _ missing: borrowing MissingValues, into row: inout MutableSpan<Float>
+    ) {
+        clear(step.place, in: &row)
+        var hash = StableHash()
+        hash.add(text)
+        for column in crosses[step.index] {
+            guard let range = fields[column] else { return }
+            let other = line.extracting(range)
+            if missing.contains(other) { return }
+            hash.addSeparator()
+            hash.add(other)
+        }
+        row[step.place.lowerBound + Int(hash.value % UInt64(step.place.count))] = 1
+    }
+
+    private func writeTurn(
+        _ value: Double, _ period: Double, at index: Int, into row: inout MutableSpan<Float>
+    ) {
         // Exact, and it keeps the quotient finite whatever the period.
-        let rest = value.truncatingRemainder(dividingBy: step.period)
-        let (sine, cosine) = Turn.sineAndCosine(rest / step.period)
-        row[step.place.lowerBound] = Float(sine)
-        row[step.place.lowerBound + 1] = Float(cosine)
+        let rest = value.truncatingRemainder(dividingBy: period)
+        let (sine, cosine) = Turn.sineAndCosine(rest / period)
+        row[index] = Float(sine)
+        row[index + 1] = Float(cosine)
     }
 
     /// How many edges `number` is not below.

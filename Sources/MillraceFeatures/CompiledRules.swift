@@ -59,17 +59,17 @@ struct CompiledRules: Sendable {
 
     /// The row's label, NaN where it has none.
     func label(
-        _ line: Span<UInt8>, _ fields: borrowing CSVFields, _ missing: borrowing MissingValues
+        _ line: Span<UInt8>, _ fields: borrowing RowFields, _ missing: borrowing MissingValues
     ) -> Outcome<Float> {
         if labelKind == .none { return .value(.nan) }
-        let text = line.extracting(fields[labelColumn].range)
-        if missing.contains(text) {
+        guard let range = fields[labelColumn], !missing.contains(line.extracting(range)) else {
             switch missingLabel {
             case .unlabelled: return .value(.nan)
             case .negative: return .value(0)
             case .reject: return .rejected(.missingLabel, column: labelColumn)
             }
         }
+        let text = line.extracting(range)
         switch labelKind {
         case .none: return .value(.nan)
         case .value:
@@ -96,7 +96,7 @@ struct CompiledRules: Sendable {
 
     /// The first route that the row takes, -1 where it takes none.
     func route(
-        _ line: Span<UInt8>, _ fields: borrowing CSVFields, _ missing: borrowing MissingValues,
+        _ line: Span<UInt8>, _ fields: borrowing RowFields, _ missing: borrowing MissingValues,
         offset: UInt64
     ) -> Outcome<Int> {
         for index in routes.indices {
@@ -105,10 +105,11 @@ struct CompiledRules: Sendable {
                 return .value(index)
             case .offset(let modulo, let equals):
                 if offset % modulo == equals { return .value(index) }
-            case .column(let column, let range):
-                let text = line.extracting(fields[column].range)
+            case .column(let column, let asked):
+                guard let range = fields[column] else { continue }
+                let text = line.extracting(range)
                 if missing.contains(text) { continue }
-                switch tests.evaluate(range, text) {
+                switch tests.evaluate(asked, text) {
                 case .holds: return .value(index)
                 case .fails: continue
                 case .notANumber: return .rejected(.notANumber, column: column)

@@ -3,8 +3,19 @@ internal import MillraceInput
 /// Finds what makes no sense in a definition or specification before a row is read by it.
 struct DefinitionCheck {
     let columns: [String]
+    private let format: TextFormat
+
+    init(_ schema: RowSchema) {
+        columns = schema.columns
+        format = schema.format
+    }
 
     func columnNames() throws(FeatureError) {
+        if format == .lines, columns.count != 1 {
+            throw FeatureError(
+                .invalidDefinition, at: "columns",
+                "a row that is a line has one column, not \(columns.count)")
+        }
         if columns.isEmpty || columns.contains("") || Set(columns).count != columns.count {
             throw FeatureError(
                 .invalidDefinition, at: "columns",
@@ -32,12 +43,17 @@ struct DefinitionCheck {
         var width = 0
         for (index, feature) in features.enumerated() {
             let location = "features[\(index)]"
-            try position(of: feature.column, at: location)
-            if feature.column == label?.column {
+            let seen = feature.columns
+            for column in seen { try position(of: column, at: location) }
+            if let label, seen.contains(label.column) {
                 throw FeatureError(
                     .invalidDefinition, at: location,
-                    "'\(feature.column)' is what the label is made from: a model that sees it "
+                    "'\(label.column)' is what the label is made from: a model that sees it "
                         + "learns nothing else")
+            }
+            if Set(seen).count != seen.count {
+                throw FeatureError(
+                    .invalidDefinition, at: location, "a column is crossed with itself")
             }
             try encoding(feature.encoding, missingValues, at: location)
             width += feature.width
@@ -72,6 +88,12 @@ struct DefinitionCheck {
             }
         case .hash(let buckets):
             try count(buckets, "hash", at: location)
+        case .cross(let others, let buckets):
+            try count(buckets, "hash", at: location)
+            if others.isEmpty {
+                throw FeatureError(
+                    .invalidDefinition, at: location, "a cross needs at least two columns")
+            }
         case .bucketize(let edges, let count):
             try self.count(count, "bucketize", at: location)
             let isRising = zip(edges, edges.dropFirst()).allSatisfy { $0 < $1 }
@@ -84,10 +106,9 @@ struct DefinitionCheck {
     }
 
     private func number(_ number: NumberEncoding, at location: String) throws(FeatureError) {
-        if let period = number.period, !(period > 0 && period.isFinite) {
-            throw FeatureError(
-                .invalidDefinition, at: location, "a period has to be above 0, not \(period)")
-        }
+        try bounds(number.clip, "clip", at: location)
+        if case .minMax(let found) = number.scale { try bounds(found, "minMax", at: location) }
+        if let period = number.period { try self.period(period, number, at: location) }
         guard case .constant(let value) = number.impute else { return }
         guard Float(value).isFinite else {
             throw FeatureError(
@@ -98,6 +119,30 @@ struct DefinitionCheck {
                 .invalidDefinition, at: location,
                 "a cyclic number has a sine and a cosine, which no one constant can stand for: "
                     + "impute the mean")
+        }
+    }
+
+    private func period(
+        _ period: Double, _ number: NumberEncoding, at location: String
+    ) throws(FeatureError) {
+        guard period > 0, period.isFinite else {
+            throw FeatureError(
+                .invalidDefinition, at: location, "a period has to be above 0, not \(period)")
+        }
+        if case .minMax = number.scale {
+            throw FeatureError(
+                .invalidDefinition, at: location,
+                "a cyclic number has a sine and a cosine, which are between -1 and 1 already")
+        }
+    }
+
+    private func bounds(
+        _ bounds: ClosedRange<Double>?, _ name: String, at location: String
+    ) throws(FeatureError) {
+        guard let bounds else { return }
+        guard Float(bounds.lowerBound).isFinite, Float(bounds.upperBound).isFinite else {
+            throw FeatureError(
+                .invalidDefinition, at: location, "the bounds of \(name) have to be finite")
         }
     }
 

@@ -14,8 +14,8 @@ public struct FeatureSpecification: Sendable, Equatable {
     /// The most features that a row may become.
     public static let maxWidth = 65_536
 
-    /// The names of a row's columns, in order.
-    public let columns: [String]
+    /// How rows are written, and what their columns are called.
+    public let schema: RowSchema
     /// How columns become features, in the features' order.
     public let features: [FrozenFeature]
     /// How labels are made; nil where rows have none.
@@ -33,25 +33,36 @@ public struct FeatureSpecification: Sendable, Equatable {
     ///
     /// - Throws: `FeatureError` with the codes `unknownColumn` or `invalidDefinition`.
     public init(
-        columns: [String], features: [FrozenFeature], label: LabelRule? = nil,
+        schema: RowSchema, features: [FrozenFeature], label: LabelRule? = nil,
         routes: [Condition?] = [nil], missingValues: [String] = [""]
     ) throws(FeatureError) {
-        let check = DefinitionCheck(columns: columns)
+        let check = DefinitionCheck(schema)
         try check.columnNames()
         try check.features(features, missingValues: missingValues, label: label)
         if let label { try check.label(label) }
         try check.routes(routes)
-        self.columns = columns
+        self.schema = schema
         self.features = features
         self.label = label
         self.routes = routes
         self.missingValues = missingValues
         self.document = try SpecificationDocument(
-            columns: columns, features: features, label: label, routes: routes,
+            schema: schema, features: features, label: label, routes: routes,
             missingValues: missingValues
         ).encoded()
         let checksum = CRC32C.checksum(of: [UInt8](document.utf8).span)
         self.identifier = checksum == 0 ? 1 : checksum
+    }
+
+    /// The names of a row's columns, in order.
+    public var columns: [String] { schema.columns }
+
+    /// The names of the columns that features, label or routes are made from.
+    var neededColumns: [String] {
+        features.flatMap(\.columns) + [label?.column].compactMap { $0 }
+            + routes.compactMap { route in
+                if case .column(let column, _)? = route { column } else { nil }
+            }
     }
 
     /// The specification as JSON, keys sorted, without spaces: the form in which it is stored and
@@ -66,26 +77,31 @@ public struct FeatureSpecification: Sendable, Equatable {
 
     /// What a model does with each feature; as many as `width`.
     public var policies: [FeaturePolicy] {
-        features.flatMap { repeatElement($0.policy, count: $0.width) }
+        features.flatMap(\.policies)
     }
 
     /// Says in words what is wrong with a row: the column, the reason and the text at fault.
     public func explain(_ reason: RejectReason, column: Int, line: Span<UInt8>) -> String {
-        var fields = CSVFields()
-        let fault: CSVFault?
-        do throws(CSVFault) {
-            try fields.split(line)
-            fault = nil
-        } catch {
-            fault = error
-        }
-        if reason == .wrongColumnCount, fault == nil {
-            return "expected \(columns.count) fields, found \(fields.count)"
+        var fields = RowFields(schema, needed: neededColumns)
+        let fault = fields.split(line)
+        if reason == .wrongColumnCount {
+            return "expected \(columns.count) fields, found \(Self.fieldCount(line))"
         }
         guard columns.indices.contains(column) else { return reason.description }
-        let place = "column \(column + 1) (\(columns[column]))"
-        guard column < fields.count else { return "\(place): \(reason)" }
-        let text = line.extracting(fields[column].range)
-        return "\(place): \(reason): \(QuotedText.quote(text))"
+        let place =
+            schema.format == .jsonl
+            ? "member '\(columns[column])'" : "column \(column + 1) (\(columns[column]))"
+        guard fault == nil || fault?.reason == .invalidUTF8, let range = fields[column] else {
+            return "\(place): \(reason)"
+        }
+        return "\(place): \(reason): \(QuotedText.quote(line.extracting(range)))"
+    }
+
+    private static func fieldCount(_ line: Span<UInt8>) -> Int {
+        var fields = CSVFields()
+        do throws(CSVFault) {
+            try fields.split(line)
+        } catch {}
+        return fields.count
     }
 }

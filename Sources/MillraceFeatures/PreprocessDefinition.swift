@@ -27,6 +27,21 @@ public struct PreprocessDefinition: Sendable, Equatable {
     }
 }
 
+extension PreprocessDefinition {
+    /// The names and patterns of all columns that it asks for, in the order of their first use.
+    package var columnNames: [String] {
+        var names: [String] = []
+        for feature in features {
+            names.append(feature.column)
+            if case .cross(let others, _) = feature.encoding { names += others }
+        }
+        if let label { names.append(label.column) }
+        for case .column(let column, _)? in routes { names.append(column) }
+        var seen: Set<String> = []
+        return names.filter { seen.insert($0).inserted }
+    }
+}
+
 /// What a stage does with a row that it cannot read.
 public enum BadRowPolicy: String, Sendable, Equatable {
     /// Drops the row, counts it and records the drop.

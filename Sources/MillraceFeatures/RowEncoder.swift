@@ -1,6 +1,6 @@
 internal import MillraceInput
 
-/// Turns lines of CSV into features by a frozen specification.
+/// Turns rows of text into features by a frozen specification.
 ///
 /// The result depends on nothing but the specification, the line and the offset: any encoder gives
 /// the same bits, in any order of rows, in any process, on any host.
@@ -11,18 +11,17 @@ public struct RowEncoder: ~Copyable, Sendable {
     /// How many features a row becomes.
     public let width: Int
 
-    private let columnCount: Int
     private let features: CompiledFeatures
     private let rules: CompiledRules
     private let missing: MissingValues
-    private var fields = CSVFields()
+    private var fields: RowFields
     private var unescaped: [UInt8] = []
 
     /// An encoder by `specification`.
     ///
     /// - Complexity: O(specification).
     public init(_ specification: FeatureSpecification) {
-        columnCount = specification.columns.count
+        fields = RowFields(specification.schema, needed: specification.neededColumns)
         features = CompiledFeatures(specification)
         rules = CompiledRules(specification)
         missing = MissingValues(specification.missingValues)
@@ -41,15 +40,7 @@ public struct RowEncoder: ~Copyable, Sendable {
         _ line: Span<UInt8>, offset: UInt64, into row: inout MutableSpan<Float>
     ) -> RowOutcome {
         precondition(row.count == width, "a row has as many numbers as the specification")
-        do throws(CSVFault) {
-            try fields.split(line)
-        } catch {
-            return .rejected(.malformedQuoting, column: fields.count)
-        }
-        if let position = ValidText.firstFault(in: line) {
-            return .rejected(.invalidUTF8, column: column(at: position))
-        }
-        if fields.count != columnCount { return .rejected(.wrongColumnCount, column: -1) }
+        if let fault = fields.split(line) { return .rejected(fault.reason, column: fault.column) }
         guard fields.needUnescaping else { return encodeFields(line, offset, into: &row) }
         fields.unescape(line, into: &unescaped)
         return encodeFields(unescaped.span, offset, into: &row)
@@ -70,13 +61,5 @@ public struct RowEncoder: ~Copyable, Sendable {
             case .value(let route): return .encoded(label: label, route: route)
             }
         }
-    }
-
-    /// The column that holds the byte at `position`.
-    private func column(at position: Int) -> Int {
-        for index in 0..<fields.count where position <= fields[index].range.upperBound {
-            return index
-        }
-        return fields.count - 1
     }
 }

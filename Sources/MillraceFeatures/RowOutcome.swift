@@ -28,6 +28,16 @@ public enum RejectReason: UInt32, Sendable, Equatable, CaseIterable {
     case missingLabel = 7
     /// The label's value is not one of the classes.
     case unknownClass = 8
+    /// The row is not a JSON object.
+    case malformedJSON = 9
+    /// An object or an array stands where a column's value has to be.
+    case nestedValue = 10
+    /// A field that must be a truth value is not.
+    case notABoolean = 11
+    /// A field that must be a date or a time is not.
+    case notADate = 12
+    /// A number is -1 or below, of which `log1p` does not exist.
+    case outsideLogarithm = 13
 
     /// The reason's name, as users and metrics see it.
     public var name: String {
@@ -40,6 +50,11 @@ public enum RejectReason: UInt32, Sendable, Equatable, CaseIterable {
         case .malformedQuoting: "malformed-quoting"
         case .missingLabel: "missing-label"
         case .unknownClass: "unknown-class"
+        case .malformedJSON: "malformed-json"
+        case .nestedValue: "nested-value"
+        case .notABoolean: "not-a-boolean"
+        case .notADate: "not-a-date"
+        case .outsideLogarithm: "outside-logarithm"
         }
     }
 }
@@ -56,6 +71,11 @@ extension RejectReason: CustomStringConvertible {
         case .malformedQuoting: "a quote is not closed, or text follows a closing quote"
         case .missingLabel: "the label is missing"
         case .unknownClass: "not one of the classes"
+        case .malformedJSON: "not a JSON object"
+        case .nestedValue: "an object or array where a value has to be"
+        case .notABoolean: "not a truth value (true or false, yes or no, 1 or 0)"
+        case .notADate: "not a date or time of ISO 8601"
+        case .outsideLogarithm: "log1p needs a number above -1"
         }
     }
 }

@@ -8,7 +8,7 @@ extension FeatureSpecification {
     public init(json: String) throws(FeatureError) {
         let document = try SpecificationDocument(json: json)
         try self.init(
-            columns: document.columns,
+            schema: document.schema(),
             features: document.features.map { (feature) throws(FeatureError) in
                 try feature.frozen()
             },
@@ -24,6 +24,8 @@ extension FeatureSpecification {
 struct SpecificationDocument: Codable {
     var format = "millrace-features"
     var version = FeatureSpecification.formatVersion
+    /// How rows are written; not there for CSV.
+    var rows: String?
     var columns: [String]
     var features: [FeatureDocument]
     var label: LabelDocument?
@@ -31,10 +33,11 @@ struct SpecificationDocument: Codable {
     var missing: [String]
 
     init(
-        columns: [String], features: [FrozenFeature], label: LabelRule?, routes: [Condition?],
+        schema: RowSchema, features: [FrozenFeature], label: LabelRule?, routes: [Condition?],
         missingValues: [String]
     ) {
-        self.columns = columns
+        rows = schema.format == .csv ? nil : schema.format.rawValue
+        columns = schema.columns
         self.features = features.map(FeatureDocument.init)
         self.label = label.map(LabelDocument.init)
         self.routes = routes.map(RouteDocument.init)
@@ -66,6 +69,14 @@ struct SpecificationDocument: Codable {
         } catch {
             throw Self.malformed("", "not JSON")
         }
+    }
+
+    func schema() throws(FeatureError) -> RowSchema {
+        guard let rows else { return RowSchema(columns: columns) }
+        guard let format = TextFormat(rawValue: rows) else {
+            throw Self.malformed("rows", "there are no rows of the kind '\(rows)'")
+        }
+        return RowSchema(format, columns: columns)
     }
 
     /// The document as text, in the one form that it has.

@@ -1,18 +1,18 @@
-public import MillraceInput
+internal import MillraceInput
 
-/// Fits what a definition leaves open (vocabularies, edges) to the first rows, and freezes it.
+/// Fits what a definition leaves open (vocabularies, edges, bounds) to the first rows, and freezes it.
 ///
 /// The result depends on nothing but the definition, the header and the rows in their order. A row
 /// or value that an encoder would reject counts as looked at and is left out.
 ///
 /// **Memory**: the distinct texts of each fitted vocabulary and the numbers of each fitted bucketing
-/// in the first `fitRows` rows. **Thread-safety**: one owner.
+/// in the first `fitRows` rows; bounds take none. **Thread-safety**: one owner.
 public struct SpecificationFitter: Sendable {
     private let definition: PreprocessDefinition
-    private let header: CSVHeader
+    private let schema: RowSchema
     private let missing: MissingValues
     private var parts: [Part]
-    private var fields = CSVFields()
+    private var fields: RowFields
     private var unescaped: [UInt8] = []
 
     /// How many rows have been looked at.
@@ -20,17 +20,17 @@ public struct SpecificationFitter: Sendable {
     /// How many features a row will become, whatever the rows say.
     public let width: Int
 
-    /// Prepares to fit `definition` to rows below `header`.
+    /// Prepares to fit `definition` to rows of `schema`.
     ///
     /// - Throws: `FeatureError` with the codes `unknownColumn` or `invalidDefinition`: all that can
     ///   be wrong with a definition comes to light here, before a row is read.
-    public init(definition: PreprocessDefinition, header: CSVHeader) throws(FeatureError) {
+    public init(definition: PreprocessDefinition, schema: RowSchema) throws(FeatureError) {
         if definition.fitRows < 1 {
             throw FeatureError(
                 .invalidDefinition, at: "fitRows",
                 "has to be at least 1, not \(definition.fitRows)")
         }
-        let check = DefinitionCheck(columns: header.names)
+        let check = DefinitionCheck(schema)
         try check.columnNames()
         if let label = definition.label { try check.label(label) }
         try check.routes(definition.routes)
@@ -39,14 +39,16 @@ public struct SpecificationFitter: Sendable {
             let location = "features[\(index)]"
             for column in try Self.columns(feature.column, definition, check, at: location) {
                 parts.append(
-                    Part(column: column, name: header.names[column], encoding: feature.encoding))
+                    Part(column: column, name: schema.columns[column], encoding: feature.encoding))
             }
         }
         let empty = parts.map { $0.frozen() }
         try check.features(
             empty, missingValues: definition.missingValues, label: definition.label)
         self.definition = definition
-        self.header = header
+        self.schema = schema
+        fields = RowFields(
+            schema, needed: parts.lazy.filter(\.isFitted).map(\.name))
         self.missing = MissingValues(definition.missingValues)
         self.parts = parts
         self.width = empty.reduce(0) { $0 + $1.width }
@@ -62,19 +64,12 @@ public struct SpecificationFitter: Sendable {
     public mutating func observe(_ line: Span<UInt8>) {
         guard needsRows else { return }
         rowsObserved += 1
-        do throws(CSVFault) {
-            try fields.split(line)
-        } catch {
-            return
-        }
-        guard fields.count == header.names.count, ValidText.firstFault(in: line) == nil else {
-            return
-        }
+        guard fields.split(line) == nil else { return }
         fields.unescape(line, into: &unescaped)
         let values = unescaped
         for index in parts.indices where parts[index].isFitted {
-            let value = fields[parts[index].column].range
-            let text = values.span.extracting(value)
+            guard let range = fields[parts[index].column] else { continue }
+            let text = values.span.extracting(range)
             if !missing.contains(text) { parts[index].observe(text) }
         }
     }
@@ -85,7 +80,7 @@ public struct SpecificationFitter: Sendable {
     /// - Complexity: O(n log n) in the distinct texts and the numbers that were kept.
     public consuming func freeze() throws(FeatureError) -> FeatureSpecification {
         try FeatureSpecification(
-            columns: header.names, features: parts.map { $0.frozen() }, label: definition.label,
+            schema: schema, features: parts.map { $0.frozen() }, label: definition.label,
             routes: definition.routes, missingValues: definition.missingValues)
     }
 
@@ -120,6 +115,8 @@ extension SpecificationFitter {
         /// By bytes: texts that differ in them differ, whatever Unicode says of them.
         private var counts: [[UInt8]: Int] = [:]
         private var numbers: [Double] = []
+        /// The least and the greatest number.
+        private var bounds: ClosedRange<Double>?
 
         init(column: Int, name: String, encoding: FeatureDefinition.Encoding) {
             self.column = column
@@ -131,15 +128,26 @@ extension SpecificationFitter {
         var isFitted: Bool {
             switch encoding {
             case .oneHot(.auto), .bucketize(.auto): true
+            case .number(let number): number.scale == .minMax(nil)
             default: false
             }
         }
 
         /// Takes a value that is not missing into account.
         mutating func observe(_ text: Span<UInt8>) {
-            if case .oneHot = encoding {
+            switch encoding {
+            case .oneHot:
                 counts[text.indices.map { text[$0] }, default: 0] += 1
-            } else if let number = NumberParser.double(text), number.isFinite {
+            case .number(let number):
+                guard case .number(let value) = CompiledNumber(number).evaluate(text) else {
+                    return
+                }
+                bounds =
+                    min(
+                        bounds?.lowerBound ?? value, value)...max(
+                        bounds?.upperBound ?? value, value)
+            default:
+                guard let number = NumberParser.double(text), number.isFinite else { return }
                 numbers.append(number)
             }
         }
@@ -148,7 +156,8 @@ extension SpecificationFitter {
         func frozen() -> FrozenFeature {
             let frozen: FrozenFeature.Encoding
             switch encoding {
-            case .number(let number):
+            case .number(var number):
+                if number.scale == .minMax(nil) { number.scale = .minMax(bounds) }
                 frozen = .number(number)
             case .oneHot(.listed(let values)):
                 frozen = .oneHot(vocabulary: values, limit: values.count)
@@ -156,6 +165,8 @@ extension SpecificationFitter {
                 frozen = .oneHot(vocabulary: mostFrequent(limit), limit: limit)
             case .hash(let buckets):
                 frozen = .hash(buckets: buckets)
+            case .cross(let others, let buckets):
+                frozen = .cross(with: others, buckets: buckets)
             case .bucketize(.listed(let edges)):
                 frozen = .bucketize(edges: edges, count: edges.count + 1)
             case .bucketize(.auto(let count)):

@@ -32,6 +32,18 @@ struct TextTable: Sendable {
         return true
     }
 
+    /// Whether `text` is the text at `index`, which is in lower case, but for the case of letters.
+    func matches(ignoringCase text: Span<UInt8>, at index: Int) -> Bool {
+        let begin = index == 0 ? 0 : ends[index - 1]
+        guard ends[index] - begin == text.count else { return false }
+        for offset in text.indices {
+            let byte = text[offset]
+            let isUpper = byte &- UInt8(ascii: "A") < 26
+            guard bytes[begin + offset] == (isUpper ? byte | 0x20 : byte) else { return false }
+        }
+        return true
+    }
+
     /// The position within `range` of the first text that `text` equals: byte for byte, or, where
     /// there is none, as a number.
     func firstEqual(to text: Span<UInt8>, in range: Range<Int>) -> Int? {

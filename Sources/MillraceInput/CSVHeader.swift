@@ -45,6 +45,33 @@ public struct CSVHeader: Sendable, Equatable {
         try self.init(names: names, path: path)
     }
 
+    /// Takes the names of the members of a JSON object, which is a file's first line.
+    ///
+    /// - Throws: `InputError` with the code `invalidHeader`.
+    package init(firstObject line: Span<UInt8>, path: String) throws(InputError) {
+        var names: [String] = []
+        var cursor = JSONCursor()
+        let fault: JSONFault?
+        do throws(JSONFault) {
+            try cursor.beginObject(line)
+            while let member = try cursor.nextMember(line) {
+                var name: [UInt8] = []
+                JSONCursor.unescape(line, member, into: &name)
+                names.append(String(decoding: name, as: UTF8.self))
+                try cursor.skipValue(line)
+            }
+            try cursor.end(line)
+            fault = nil
+        } catch {
+            fault = error
+        }
+        if let fault {
+            throw Self.invalid(
+                path, "a JSON object", "no \(fault.expected) at byte \(fault.position + 1)")
+        }
+        try self.init(names: names, path: path)
+    }
+
     /// The position of the column called `name`.
     ///
     /// - Complexity: O(columns).

@@ -6,6 +6,7 @@ extension Codec: ExpressibleByArgument {}
 extension Filter: ExpressibleByArgument {}
 extension ElementType: ExpressibleByArgument {}
 extension RowFormat: ExpressibleByArgument {}
+extension TextFormat: ExpressibleByArgument {}
 extension PartitionerKind: ExpressibleByArgument {}
 extension ProduceDurability: ExpressibleByArgument {}
 extension OutOfRangePolicy: ExpressibleByArgument, CaseIterable {

@@ -40,7 +40,8 @@ func features(_ specification: FeatureSpecification, _ line: String) -> [Float]?
 /// Fits `definition` to lines of which the first is the header.
 func fit(_ definition: PreprocessDefinition, _ lines: [String]) throws -> FeatureSpecification {
     let header = try CSVHeader(line: Array(lines[0].utf8).span, path: "test.csv")
-    var fitter = try SpecificationFitter(definition: definition, header: header)
+    var fitter = try SpecificationFitter(
+        definition: definition, schema: RowSchema(columns: header.names))
     for line in lines.dropFirst() { fitter.observe(Array(line.utf8).span) }
     let width = fitter.width
     let specification = try fitter.freeze()
@@ -86,7 +87,8 @@ enum Flights {
     private static let fitted = Result { () throws -> FeatureSpecification in
         let first = lines[0]
         let header = try CSVHeader(line: first.span, path: SharedData.flights)
-        var fitter = try SpecificationFitter(definition: definition, header: header)
+        var fitter = try SpecificationFitter(
+            definition: definition, schema: RowSchema(columns: header.names))
         for line in lines.dropFirst() where fitter.needsRows { fitter.observe(line.span) }
         return try fitter.freeze()
     }

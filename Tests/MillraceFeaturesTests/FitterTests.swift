@@ -68,7 +68,8 @@ struct FitterTests {
             features: [FeatureDefinition(column: "a", encoding: .oneHot(.auto(limit: 2)))],
             fitRows: 4)
         let header = try CSVHeader(names: ["a", "b"])
-        var fitter = try SpecificationFitter(definition: definition, header: header)
+        var fitter = try SpecificationFitter(
+            definition: definition, schema: RowSchema(columns: header.names))
         #expect(fitter.width == 4 && fitter.needsRows)
         for line in ["x,1", "y", "\"z", "x,2", "w,3", "w,4", "w,5"] {
             fitter.observe(Array(line.utf8).span)
@@ -82,7 +83,7 @@ struct FitterTests {
         let definition = PreprocessDefinition(
             features: [FeatureDefinition(column: "a", encoding: .oneHot(.listed(["x"])))])
         let fitter = try SpecificationFitter(
-            definition: definition, header: CSVHeader(names: ["a"]))
+            definition: definition, schema: RowSchema(columns: ["a"]))
         #expect(!fitter.needsRows)
         #expect(try fitter.freeze().width == 3)
     }

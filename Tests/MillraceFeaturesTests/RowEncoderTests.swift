@@ -312,7 +312,7 @@ struct EncodingTests {
     }
 
     @Test func reasonsAreStable() {
-        #expect(RejectReason.allCases.map(\.rawValue) == Array(1...8))
-        #expect(Set(RejectReason.allCases.map(\.name)).count == 8)
+        #expect(RejectReason.allCases.map(\.rawValue) == Array(1...13))
+        #expect(Set(RejectReason.allCases.map(\.name)).count == 13)
     }
 }

@@ -8,7 +8,7 @@ struct RuleTests {
         routes: [Condition?] = [nil]
     ) throws -> FeatureSpecification {
         try FeatureSpecification(
-            columns: ["x", "y", "z"],
+            schema: RowSchema(columns: ["x", "y", "z"]),
             features: [FrozenFeature(column: "x", encoding: .number(NumberEncoding()))],
             label: label.map { LabelRule(column: "y", rule: $0, missing: missing) },
             routes: routes)

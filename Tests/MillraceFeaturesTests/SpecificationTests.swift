@@ -11,6 +11,14 @@ struct SpecificationTests {
             encoding: .number(NumberEncoding(scale: .standard, impute: .constant(-0.1)))),
         FrozenFeature(column: "a", encoding: .number(NumberEncoding(impute: .mean, period: 7))),
         FrozenFeature(column: "b", encoding: .number(NumberEncoding(format: .hhmm))),
+        FrozenFeature(
+            column: "b",
+            encoding: .number(
+                NumberEncoding(
+                    format: .dayOfWeek, clip: -0.5...6, log1p: true, scale: .minMax(0...1e-9),
+                    indicator: true))),
+        FrozenFeature(column: "b", encoding: .number(NumberEncoding(scale: .minMax(nil)))),
+        FrozenFeature(column: "b", encoding: .cross(with: ["c", "a"], buckets: 5)),
         FrozenFeature(column: "b", encoding: .hash(buckets: 3)),
         FrozenFeature(column: "c", encoding: .oneHot(vocabulary: ["é/\"", "x"], limit: 4)),
         FrozenFeature(column: "c", encoding: .bucketize(edges: [-1.5, 1e-300, 1e300], count: 9)),
@@ -21,7 +29,7 @@ struct SpecificationTests {
         routes: [Condition?] = [nil]
     ) throws(FeatureError) -> FeatureSpecification {
         try FeatureSpecification(
-            columns: ["a", "b", "c", "d"], features: features,
+            schema: RowSchema(columns: ["a", "b", "c", "d"]), features: features,
             label: rule.map { LabelRule(column: "d", rule: $0) }, routes: routes,
             missingValues: ["", "NA"])
     }
@@ -49,9 +57,32 @@ struct SpecificationTests {
         #expect(identifiers.count == rules.count * 3)
     }
 
+    @Test(arguments: TextFormat.allCases)
+    func rowsOfEveryFormatComeBack(_ format: TextFormat) throws {
+        let one = try FeatureSpecification(
+            schema: RowSchema(format, columns: ["a"]),
+            features: [FrozenFeature(column: "a", encoding: .hash(buckets: 2))])
+        let other = try FeatureSpecification(json: one.json())
+        #expect(other == one)
+        #expect(other.schema.format == format)
+    }
+
+    @Test(arguments: [
+        ("\"rows\":\"xml\"", "rows"), ("\"rows\":\"jsonl\",\"columns\":[\"a\",\"a\"]", "columns"),
+    ])
+    func rowsOfNoKnownFormatAreRefused(_ part: String, _ location: String) {
+        let text = """
+            {"features":[{"column":"a","kind":"hash","buckets":2}],"format":"millrace-features",
+            "missing":[""],"routes":[{}],"version":1,\(part)
+            \(part.contains("columns") ? "}" : ",\"columns\":[\"a\"]}")
+            """
+        let error = #expect(throws: FeatureError.self) { try FeatureSpecification(json: text) }
+        #expect(error?.location == location)
+    }
+
     @Test func haveOneStoredForm() throws {
         let specification = try FeatureSpecification(
-            columns: ["a", "b"],
+            schema: RowSchema(columns: ["a", "b"]),
             features: [
                 FrozenFeature(column: "a", encoding: .oneHot(vocabulary: ["x/y", "é"], limit: 3)),
                 FrozenFeature(

@@ -68,7 +68,10 @@ import Testing
             features: """
                 [{columns: "p*"}, {column: t, as: hhmm, period: 1440}, {column: x, impute: -1.5},
                  {column: c, oneHot: [AA, "7"]}, {column: b, bucketize: [-1, 0, 2.5]},
-                 {column: e, bucketize: auto, buckets: 8}]
+                 {column: e, bucketize: auto, buckets: 8},
+                 {column: f, as: boolean, clip: [-1, 2], log1p: true, scale: minMax},
+                 {column: g, as: dayOfWeek, scale: {minMax: [0, 6]}, impute: mean, indicator: true},
+                 {cross: [c, b, e], hash: 32}]
                 """)
         let pipeline = try PipelineDefinition.parse(text, file: "p.yaml")
         guard case .preprocess(let work) = pipeline.stages[0].work else {
@@ -85,7 +88,39 @@ import Testing
                 FeatureDefinition(column: "c", encoding: .oneHot(.listed(["AA", "7"]))),
                 FeatureDefinition(column: "b", encoding: .bucketize(.listed([-1, 0, 2.5]))),
                 FeatureDefinition(column: "e", encoding: .bucketize(.auto(count: 8))),
+                FeatureDefinition(
+                    column: "f",
+                    encoding: .number(
+                        NumberEncoding(
+                            format: .boolean, clip: -1...2, log1p: true, scale: .minMax(nil)))),
+                FeatureDefinition(
+                    column: "g",
+                    encoding: .number(
+                        NumberEncoding(
+                            format: .dayOfWeek, scale: .minMax(0...6), impute: .mean,
+                            indicator: true))),
+                FeatureDefinition(column: "c", encoding: .cross(with: ["b", "e"], buckets: 32)),
             ])
+    }
+
+    @Test(arguments: [
+        ("rows: jsonl", RowSchema(.jsonl, columns: ["a", "b", "y"])),
+        ("rows: lines", RowSchema(.lines, columns: ["line"])),
+        ("columns: [y, b, a]", RowSchema(columns: ["y", "b", "a"])),
+        (
+            "rows: jsonl\n    columns: [y, b, a, z]",
+            RowSchema(.jsonl, columns: ["y", "b", "a", "z"])
+        ),
+    ])
+    func readsWhatRowsAre(_ text: String, _ rows: RowSchema) throws {
+        let pipeline = try PipelineDefinition.parse(
+            smallPipeline(features: "[{cross: [a, b], hash: 4}]", preprocess: "    " + text),
+            file: "p.yaml")
+        guard case .preprocess(let work) = pipeline.stages[0].work else {
+            Issue.record("the first stage preprocesses")
+            return
+        }
+        #expect(work.rows == rows)
     }
 
     @Test(arguments: [

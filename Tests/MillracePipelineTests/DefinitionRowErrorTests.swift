@@ -7,7 +7,7 @@ import Testing
         ("[]", "features: the list is empty"),
         ("a", "features: expected a list of features, found \"a\""),
         ("[a]", "a feature: expected a mapping, found \"a\""),
-        ("[{}]", "a feature needs one of the keys \"column\", \"columns\""),
+        ("[{}]", "a feature needs one of the keys \"column\", \"columns\", \"cross\""),
         (
             "[{column: a, onehot: auto}]",
             "unknown key \"onehot\" in a feature\n  Did you mean \"oneHot\"?"
@@ -28,8 +28,35 @@ import Testing
         ),
         ("[{column: a, hash: 0}]", "hash: expected a whole number from 1 to 65536, found \"0\""),
         ("[{column: a, impute: median}]", "impute: expected mean or a number, found \"median\""),
-        ("[{column: a, scale: minmax}]", "scale: expected standard, found \"minmax\""),
-        ("[{column: a, as: date}]", "as: expected plain or hhmm, found \"date\""),
+        (
+            "[{column: a, clip: 3}]",
+            "clip: expected two numbers, the lower bound and the upper, found \"3\""
+        ),
+        ("[{column: a, clip: [3, 1]}]", "clip: the upper bound \"1\" is below the lower"),
+        (
+            "[{column: a, scale: robust}]",
+            "scale: expected standard, minMax or {minMax: [LOW, HIGH]}, found \"robust\""
+        ),
+        (
+            "[{column: a, scale: {minmax: [0, 1]}}]",
+            "unknown key \"minmax\" in scale\n  Did you mean \"minMax\"?"
+        ),
+        (
+            "[{column: a, as: date}]",
+            "as: expected plain, hhmm, boolean, minuteOfDay, dayOfWeek, dayOfYear, monthOfYear, year "
+                + "or daysSinceEpoch, found \"date\""
+        ),
+        ("[{cross: [a], hash: 4}]", "cross: at least two columns are needed"),
+        (
+            "[{cross: [a, b]}]",
+            "\"cross\" needs a \"hash\"\n  "
+                + "It says how many features the pairs of values are spread over."
+        ),
+        ("[{cross: [a, b], hash: 4, impute: 0}]", "\"impute\" means nothing beside \"cross\""),
+        (
+            "[{column: a, cross: [a, b]}]",
+            "a feature takes only one of the keys \"column\", \"columns\", \"cross\""
+        ),
         ("[{column: a, period: 0}]", "period: expected a number above 0, found \"0\""),
         ("[{column: a, bucketize: [2, 1]}]", "bucketize: edges must rise, and \"1\" does not"),
         ("[{column: a, bucketize: auto}]", "\"bucketize: auto\" needs a number of \"buckets\""),

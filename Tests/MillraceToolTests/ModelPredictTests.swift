@@ -153,7 +153,7 @@ import Testing
     /// Rows as they are before they become features: encoded as the stream's were.
     @Test func rawRowsAreEncodedAsTheStreamWas() throws {
         let specification = try FeatureSpecification(
-            columns: ["y", "carrier", "when"],
+            schema: RowSchema(columns: ["y", "carrier", "when"]),
             features: [
                 FrozenFeature(
                     column: "carrier", encoding: .oneHot(vocabulary: ["AA", "UA"], limit: 2)),

@@ -9,7 +9,8 @@ extension PipelineDefinition {
     /// as a topic of predictions with as many partitions as the input.
     ///
     /// - Parameters:
-    ///   - input: A feature topic, which has to be there.
+    ///   - input: A topic of features, or of raw rows for a model that was trained behind a preprocess
+    ///     stage; it has to be there.
     ///   - output: The predictions topic.
     ///   - model: The model, which `PipelineRun` looks for.
     ///   - group: The consumer group; its outputs say where it goes on.

@@ -182,7 +182,7 @@ extension PipelineDefinition {
                     advice: "Declare the topic with \"label: true\".")
             }
         case .score:
-            try expect(stage, reads: input, "features")
+            if input.content != .bytes { try expect(stage, reads: input, "features") }
             for (topic, reference) in zip(outputs, stage.outputs)
             where topic.content != .predictions {
                 throw error(

@@ -1,9 +1,10 @@
 public import MillraceCompute
 public import MillraceRepository
 
-/// Rows of a feature topic become rows of a predictions topic.
+/// Rows of a feature topic, or raw rows, become rows of a predictions topic.
 public struct ScoreStage: Sendable, Equatable {
-    /// The feature topic to read.
+    /// The topic to read: of features, or of bytes, whose rows become features by the specification
+    /// that the model was trained on.
     public var from: Reference
     /// The predictions topic to write.
     public var to: Reference

@@ -2,17 +2,12 @@ public import MillraceFeatures
 
 /// A file whose lines go to a topic.
 public struct SourceDefinition: Sendable, Equatable {
-    /// How the file is written.
-    public enum Format: String, Sendable, CaseIterable {
-        /// Comma-separated values as in RFC 4180, one row a line.
-        case csv
-    }
-
     /// Where the names of the columns come from.
     public enum Header: Sendable, Equatable {
-        /// The first line of the file.
+        /// The first line of the file: the names of CSV, or the members of a JSON object, which is a
+        /// row as well. Lines have one column, called "line".
         case firstLine
-        /// The definition; the file starts with data.
+        /// The definition; the first line is a row.
         case columns([String])
     }
 
@@ -21,7 +16,7 @@ public struct SourceDefinition: Sendable, Equatable {
     /// The file to open: `file`, resolved against the directory of the pipeline file.
     public var path: String
     /// How the file is written.
-    public var format: Format
+    public var format: TextFormat
     /// Where the names of its columns come from.
     public var header: Header
     /// The byte topic that receives the lines.
@@ -38,7 +33,7 @@ public struct SourceDefinition: Sendable, Equatable {
 
     /// Creates a definition.
     public init(
-        file: String, path: String? = nil, format: Format = .csv, header: Header = .firstLine,
+        file: String, path: String? = nil, format: TextFormat = .csv, header: Header = .firstLine,
         to: Reference, badRows: BadRowPolicy = .skip, maxLineBytes: Int = Self.defaultMaxLineBytes,
         position: SourcePosition? = nil
     ) {
@@ -51,6 +46,9 @@ public struct SourceDefinition: Sendable, Equatable {
         self.maxLineBytes = maxLineBytes
         self.position = position
     }
+
+    /// Whether the first line names the columns and is no row.
+    var hasHeaderLine: Bool { format == .csv && header == .firstLine }
 
     /// Whether two sources read alike, wherever they were declared.
     public static func == (left: Self, right: Self) -> Bool {

@@ -1,9 +1,10 @@
-internal import MillraceFeatures
+public import MillraceFeatures
 internal import MillraceInput
 internal import MillraceModels
 public import MillraceRepository
 
-/// Predicts the rows of a CSV file with a header, plain or compressed, or of standard input.
+/// Predicts the rows of a file, plain or compressed, or of standard input: CSV with a header, or JSON
+/// Lines, where the members of the first object are the columns.
 ///
 /// Columns are found by name. Where the model keeps the specification by which its features were
 /// made and the file has the columns that it needs, rows are raw and are encoded by it; otherwise
@@ -20,17 +21,25 @@ public struct FilePredictor: ~Copyable {
     private var encoder: RowEncoder
     private var reader: LineReader
     private var row = 0
+    /// The first line, where it is a row as well as a header; its text is still the reader's.
+    private var pending: InputLine?
     /// Keeps the version from being pruned.
     private let hold: VersionHold
 
     /// Opens the file, `-` for standard input, and reads its header.
     ///
+    /// - Parameter format: CSV or JSON Lines; nil for what the file's name ends with, else CSV.
     /// - Throws: `PipelineError` with `noInput`, `inputOutput` or `badData`.
-    public init(_ loaded: LoadedModel, path: String) throws(PipelineError) {
+    public init(
+        _ loaded: LoadedModel, path: String, format: TextFormat? = nil
+    ) throws(PipelineError) {
+        let format = format ?? (RowFormat.named(path) == .jsonl ? .jsonl : .csv)
         var reader = try Self.open(path)
-        let header = try Self.header(&reader)
-        let specification = try Columns(header, path).specification(for: loaded)
+        let (header, line) = try Self.header(&reader, format)
+        let schema = RowSchema(format, columns: header.names)
+        let specification = try Columns(schema, path).specification(for: loaded)
         self.reader = reader
+        pending = format == .csv ? nil : line
         self.specification = specification
         encoder = RowEncoder(specification)
         model = loaded.model
@@ -45,14 +54,22 @@ public struct FilePredictor: ~Copyable {
         }
     }
 
-    private static func header(_ reader: inout LineReader) throws(PipelineError) -> CSVHeader {
+    private static func header(
+        _ reader: inout LineReader, _ format: TextFormat
+    ) throws(PipelineError) -> (CSVHeader, InputLine) {
         do throws(InputError) {
             guard let line = try reader.next(), !line.isTooLong else {
                 throw InputError(
                     .invalidHeader, path: reader.path, line: 1,
-                    expected: "a line with the names of the columns", found: "none")
+                    expected: format == .csv
+                        ? "a line with the names of the columns" : "a JSON object",
+                    found: "none")
             }
-            return try CSVHeader(line: reader.text, path: reader.path)
+            let header =
+                format == .csv
+                ? try CSVHeader(line: reader.text, path: reader.path)
+                : try CSVHeader(firstObject: reader.text, path: reader.path)
+            return (header, line)
         } catch { throw PipelineError(error) }
     }
 
@@ -79,8 +96,12 @@ public struct FilePredictor: ~Copyable {
         var features = [Float](repeating: 0, count: specification.width)
         let line: InputLine
         do throws(InputError) {
-            guard let next = try reader.next() else { return nil }
-            line = next
+            if let first = pending.take() {
+                line = first
+            } else {
+                guard let next = try reader.next() else { return nil }
+                line = next
+            }
         } catch { throw PipelineError(error) }
         guard !line.isTooLong else {
             throw bad("more than \(reader.maxLineBytes) bytes in one line", line)
@@ -105,11 +126,12 @@ public struct FilePredictor: ~Copyable {
 
 /// The columns of a file that a model is to predict.
 private struct Columns {
-    let names: [String]
+    let schema: RowSchema
     let path: String
+    var names: [String] { schema.columns }
 
-    init(_ header: CSVHeader, _ path: String) {
-        names = header.names
+    init(_ schema: RowSchema, _ path: String) {
+        self.schema = schema
         self.path = path
     }
 
@@ -125,9 +147,9 @@ private struct Columns {
                 let found = try FeatureSpecification(json: text)
                 missing = found.missingValues
                 if isRaw(found, model) {
-                    try check(needed: found.features.map(\.column), known: found.columns)
+                    try check(needed: found.features.flatMap(\.columns), known: found.columns)
                     return try FeatureSpecification(
-                        columns: names, features: found.features, missingValues: missing)
+                        schema: schema, features: found.features, missingValues: missing)
                 }
             }
             var features = model.featureNames
@@ -142,7 +164,7 @@ private struct Columns {
             }
             try check(needed: features, known: features)
             return try FeatureSpecification(
-                columns: names,
+                schema: schema,
                 features: features.map {
                     FrozenFeature(column: $0, encoding: .number(NumberEncoding()))
                 }, missingValues: missing)

@@ -1,3 +1,4 @@
+internal import MillraceFeatures
 internal import MillraceGroups
 internal import MillraceInput
 internal import MillraceLog
@@ -96,7 +97,7 @@ extension ProduceLoop {
         let known: [String]
         do throws(LogError) {
             guard let found = try topic.csvColumns() else {
-                return try topic.declareColumns(header.names)
+                return try topic.declare(RowSchema(columns: header.names))
             }
             known = found
         } catch { throw PipelineError(error) }

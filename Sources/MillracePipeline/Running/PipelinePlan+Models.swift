@@ -24,6 +24,7 @@ extension PipelinePlan {
                 continue
             }
             let topic = try data.topic(work.from.name)
+            guard topic.configuration.kind == .features else { continue }
             let architecture = manifest.architecture
             let width = architecture.selection?.rowWidth ?? architecture.layers.first?.first
             guard let width, width != topic.configuration.features else { continue }

@@ -18,7 +18,7 @@ struct PipelinePlan: Sendable {
     /// The Kafka topics that take part, likewise.
     let kafkaSources: [KafkaSourceDefinition]
     /// The column names of topics of bytes that a source of this run feeds.
-    let headers: [String: CSVHeader]
+    let schemas: [String: RowSchema]
 
     init(_ definition: PipelineDefinition, _ options: RunOptions) throws(PipelineError) {
         self.definition = definition
@@ -46,24 +46,24 @@ struct PipelinePlan: Sendable {
             sources = definition.sources
             kafkaSources = definition.kafkaSources
         }
-        var headers: [String: CSVHeader] = [:]
+        var schemas: [String: RowSchema] = [:]
         for source in sources {
-            let header = try FileSource.header(of: source)
-            if let other = headers.updateValue(header, forKey: source.to.name), other != header {
+            let schema = try FileSource.schema(of: source)
+            if let other = schemas.updateValue(schema, forKey: source.to.name), other != schema {
                 throw PipelineError(
                     .badData, "has other columns than the source before it of the same topic",
                     file: source.file)
             }
         }
         for source in kafkaSources {
-            guard let header = try KafkaSource.header(of: source) else { continue }
-            if let other = headers.updateValue(header, forKey: source.to.name), other != header {
+            guard let schema = try KafkaSource.schema(of: source) else { continue }
+            if let other = schemas.updateValue(schema, forKey: source.to.name), other != schema {
                 throw PipelineError(
                     .badData, "has other columns than the source before it of the same topic",
                     file: source.address.description)
             }
         }
-        self.headers = headers
+        self.schemas = schemas
         try checkColumns()
         try checkPartitions()
         try checkCores()
@@ -73,16 +73,21 @@ struct PipelinePlan: Sendable {
     /// Finds definitions that do not fit the columns, before a row is read.
     private func checkColumns() throws(PipelineError) {
         for stage in stages {
-            guard case .preprocess(let work) = stage.work, let header = headers[work.from.name]
+            guard case .preprocess(let work) = stage.work, let schema = schema(for: work)
             else { continue }
             do throws(FeatureError) {
-                _ = try SpecificationFitter(definition: work.definition, header: header)
+                _ = try SpecificationFitter(definition: work.definition, schema: schema)
             } catch {
                 throw PipelineError(
                     .usage, "stage \"\(stage.name)\": \(error.description)",
                     file: definition.file, position: stage.position)
             }
         }
+    }
+
+    /// What the rows of a preprocess stage are, as far as it is known before anything is read.
+    private func schema(for work: PreprocessStage) -> RowSchema? {
+        schemas[work.from.name] ?? work.rows
     }
 
     private func checkPartitions() throws(PipelineError) {
@@ -198,10 +203,10 @@ struct PipelinePlan: Sendable {
     /// Refuses other features than those that rows were encoded by.
     private func checkFrozen() throws {
         for stage in stages {
-            guard case .preprocess(let work) = stage.work, let header = headers[work.from.name],
+            guard case .preprocess(let work) = stage.work, let schema = schema(for: work),
                 let frozen = try FrozenSpecification.load(data: options.data, group: stage.group)
             else { continue }
-            try frozen.check(against: work.definition, header: header, stage: stage.name)
+            try frozen.check(against: work.definition, schema: schema, stage: stage.name)
         }
     }
 
@@ -211,10 +216,10 @@ struct PipelinePlan: Sendable {
         case .features(.fixed(let count), _, _): return count
         case .features(.stage, _, _):
             guard let (_, work) = definition.encoder(of: topic),
-                let header = headers[work.from.name]
+                let schema = schema(for: work)
             else { return nil }
             do throws(FeatureError) {
-                return try SpecificationFitter(definition: work.definition, header: header).width
+                return try SpecificationFitter(definition: work.definition, schema: schema).width
             } catch { return nil }
         default: return 0
         }

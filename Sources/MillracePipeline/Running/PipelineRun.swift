@@ -158,8 +158,8 @@ public final class PipelineRun: Sendable {
                     continue
                 }
                 let topic = try data.topic(definition.name, creating: wanted)
-                if let header = plan.headers[definition.name] {
-                    try topic.declareColumns(header.names)
+                if let schema = plan.schemas[definition.name] {
+                    try topic.declare(schema)
                 } else {
                     board.add(topic)
                 }

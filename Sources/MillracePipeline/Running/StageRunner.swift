@@ -2,7 +2,6 @@ internal import Logging
 internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceGroups
-internal import MillraceInput
 internal import MillraceLog
 internal import MillraceRepository
 internal import MillraceServing
@@ -150,26 +149,34 @@ struct StageRunner {
     private func freeze(
         _ work: PreprocessStage, _ source: Topic
     ) throws -> FrozenSpecification? {
-        let header = try header(of: source)
+        let schema = try schema(of: source, work)
         if let frozen = try FrozenSpecification.load(data: data.path, group: stage.group) {
-            try frozen.check(against: work.definition, header: header, stage: stage.name)
+            try frozen.check(against: work.definition, schema: schema, stage: stage.name)
             return frozen
         }
         let pass = FitPass(source: source, upstream: upstream, stop: stop)
-        let frozen = try pass.run(work.definition, header: header)
+        let frozen = try pass.run(work.definition, schema: schema)
         try frozen?.save(data: data.path, group: stage.group, models: plan.options.models)
         return frozen
     }
 
-    /// The columns of a topic of lines: what the source found, kept in the topic's dictionary.
-    private func header(of source: Topic) throws -> CSVHeader {
-        if let header = plan.headers[source.name] { return header }
-        if let names = try source.csvColumns() {
-            return try CSVHeader(names: names, path: source.name)
+    /// What the rows of a topic are: what its source found, kept in its dictionary, or what the
+    /// stage says.
+    private func schema(of source: Topic, _ work: PreprocessStage) throws -> RowSchema {
+        let said = try plan.schemas[source.name] ?? source.rowSchema()
+        guard let schema = said ?? work.rows else {
+            throw PipelineError(
+                .noInput, "topic '\(source.name)' does not say what its columns are called",
+                advice: "Run the pipeline with its source first, or give the stage \"columns\".")
         }
-        throw PipelineError(
-            .noInput, "topic '\(source.name)' does not say what its columns are called",
-            advice: "Run the pipeline with its source first.")
+        if let asked = work.rows, asked != schema {
+            throw PipelineError(
+                .badData,
+                "stage \"\(stage.name)\" reads rows of \(asked.text), topic '\(source.name)' has "
+                    + "\(schema.text)",
+                advice: "Leave \"rows\" and \"columns\" out: the topic says what it has.")
+        }
+        return schema
     }
 
     // MARK: Train
@@ -235,7 +242,7 @@ struct StageRunner {
                 return try ScoreTask(
                     claim: claim, consumer: consumer, group: group.name, source: source,
                     output: output, modelName: work.model.name, models: models, first: first,
-                    status: self.status)
+                    status: self.status, rejections: self.rejections)
             }
         }
         try group.sync()

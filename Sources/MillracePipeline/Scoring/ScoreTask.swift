@@ -8,7 +8,8 @@ internal import MillraceServing
 /// Scores the rows of one source partition into the same partition of the predictions topic.
 ///
 /// Each output batch names the model version and the kernel set that made it and the source rows
-/// that it covers. A row whose outputs are not finite is marked null.
+/// that it covers. A row whose outputs are not finite is marked null, and so is one of a raw topic
+/// that cannot be read.
 final class ScoreTask: PartitionTask {
     /// Mark of a row whose outputs are not finite numbers.
     static let notFiniteMark: UInt8 = 1
@@ -29,6 +30,8 @@ final class ScoreTask: PartitionTask {
     private var workspace: ScoringWorkspace
     /// How the source stores features.
     private let element: MatrixElement
+    /// What makes features of the source's rows, where it holds bytes.
+    private let raw: RawRows?
     private var template = BatchOrigin()
     /// Dictionary id of the specification that the model was checked against.
     private var checkedSpecification: UInt32 = 0
@@ -42,7 +45,7 @@ final class ScoreTask: PartitionTask {
     init(
         claim: GroupConsumer.Claim, consumer: GroupConsumer, group: String, source: Topic,
         output: Topic, modelName: String, models: ModelFeed, first: ServingVersion,
-        status: StageStatus
+        status: StageStatus, rejections: RejectionLog
     ) throws {
         self.source = source
         self.output = output
@@ -57,6 +60,11 @@ final class ScoreTask: PartitionTask {
         features = first.specification
         workspace = ScoringWorkspace(for: first.model)
         let partition = claim.partition.partition
+        raw =
+            source.configuration.kind == .bytes
+            ? try RawRows(
+                source, partition: partition, for: first, model: modelName,
+                rejections: rejections) : nil
         let writer = try output.writer(
             partition: partition,
             claim: OutputClaim(
@@ -107,11 +115,12 @@ final class ScoreTask: PartitionTask {
         guard let batch = try reader.next() else { return false }
         let rows = batch.rows - batch.skippedRows
         guard rows > 0 else { return true }
-        try check(batch)
+        if raw == nil { try check(batch) }
         let prepared = serving.model
         builder.reset()
         builder.columns = prepared.outputWidth
         let nulls = predict(batch)
+        try raw?.reportUnreadable(in: batch)
         var origin = template
         origin.begin = batch.baseOffset + UInt64(batch.skippedRows)
         origin.end = batch.endOffset
@@ -126,28 +135,47 @@ final class ScoreTask: PartitionTask {
         return true
     }
 
-    /// Scores the rows of a batch as they are stored into the builder; returns how many are null.
+    /// Scores the rows of a batch into the builder; returns how many are null.
     private func predict(_ batch: borrowing RecordBatch) -> Int {
         let rows = batch.rows - batch.skippedRows
         let width = serving.model.outputWidth
         var unfit: [Int] = []
         do {
             var outputs = builder.addRows(rows)
-            let counts = serving.model.predict(
-                batch.features(element), into: &outputs, workspace: &workspace)
-            guard counts.rejected + counts.notFinite > 0 else { return 0 }
+            if let raw {
+                raw.predict(
+                    batch, by: serving.model, into: &outputs, workspace: &workspace)
+            } else {
+                let counts = serving.model.predict(
+                    batch.features(element), into: &outputs, workspace: &workspace)
+                guard counts.rejected + counts.notFinite > 0 else { return 0 }
+            }
             for row in 0..<rows
             where !FloatScan.areFinite(outputs.span.extracting(row * width..<(row + 1) * width)) {
                 unfit.append(row)
             }
         }
-        var next = 0
-        for row in 0..<rows {
-            let isNull = next < unfit.count && unfit[next] == row
-            builder.addMark(isNull ? Self.notFiniteMark : 0)
-            if isNull { next += 1 }
-        }
+        mark(unfit, of: rows)
         return unfit.count
+    }
+
+    /// Marks the rows that have no outputs, by why they have none.
+    private func mark(_ unfit: [Int], of rows: Int) {
+        guard !unfit.isEmpty else { return }
+        var next = 0
+        var nextUnreadable = 0
+        let unreadable = raw?.unreadable ?? []
+        for row in 0..<rows {
+            guard next < unfit.count, unfit[next] == row else {
+                builder.addMark(0)
+                continue
+            }
+            next += 1
+            let isUnreadable =
+                nextUnreadable < unreadable.count && unreadable[nextUnreadable] == row
+            if isUnreadable { nextUnreadable += 1 }
+            builder.addMark(isUnreadable ? RawRows.unreadableMark : Self.notFiniteMark)
+        }
     }
 
     /// Refuses features that the model was not trained on.

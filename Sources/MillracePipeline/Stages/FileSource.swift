@@ -1,3 +1,4 @@
+internal import MillraceFeatures
 internal import MillraceInput
 internal import MillraceLog
 internal import MillraceSystem
@@ -12,8 +13,6 @@ struct FileSource {
     static let chunkLines = 4096
     /// A chunk also ends with the line that brings its text to this many bytes.
     static let chunkBytes = 4 << 20
-    /// In the topic's dictionary, the text that begins with this names the columns of its rows.
-    static let columnsPrefix = "columns:"
     /// In the dictionary, texts that begin with this name the files that rows came from.
     static let filePrefix = "file:"
 
@@ -79,8 +78,8 @@ struct FileSource {
         }
     }
 
-    /// The column names of a CSV file: those given, or its first line.
-    static func header(of definition: SourceDefinition) throws(PipelineError) -> CSVHeader {
+    /// What the rows of a file are: its columns are those given, or what its first line says.
+    static func schema(of definition: SourceDefinition) throws(PipelineError) -> RowSchema {
         guard !Files.exists(definition.path) || Files.isRegular(definition.path) else {
             throw notAFile(definition)
         }
@@ -89,17 +88,28 @@ struct FileSource {
             var reader = try LineReader(
                 path: definition.path, maxLineBytes: definition.maxLineBytes)
             if case .columns(let names) = definition.header {
-                return try CSVHeader(names: names, path: definition.file)
+                return RowSchema(
+                    definition.format,
+                    columns: try CSVHeader(names: names, path: definition.file).names)
+            }
+            if definition.format == .lines {
+                return RowSchema(.lines, columns: [RowSchema.lineColumn])
             }
             if let line = try reader.next(), !line.isTooLong {
-                return try CSVHeader(line: reader.text, path: definition.file)
+                let header =
+                    definition.format == .csv
+                    ? try CSVHeader(line: reader.text, path: definition.file)
+                    : try CSVHeader(firstObject: reader.text, path: definition.file)
+                return RowSchema(definition.format, columns: header.names)
             }
         } catch {
             throw PipelineError(error)
         }
         throw PipelineError(
-            .badData, "expected a line with the names of the columns", file: definition.file,
-            position: SourcePosition(line: 1, column: 1))
+            .badData,
+            definition.format == .csv
+                ? "expected a line with the names of the columns" : "expected a JSON object",
+            file: definition.file, position: SourcePosition(line: 1, column: 1))
     }
 
     private static func notAFile(_ definition: SourceDefinition) -> PipelineError {
@@ -120,7 +130,7 @@ struct FileSource {
 
     private mutating func read() throws {
         var reader = try LineReader(path: definition.path, maxLineBytes: definition.maxLineBytes)
-        if definition.header == .firstLine { _ = try reader.next() }
+        if definition.hasHeaderLine { _ = try reader.next() }
         var chunk = SourceChunk()
         chunk.start(0, firstByte: tails[0].firstMissingByte(of: 0))
         while !stop.isSet {

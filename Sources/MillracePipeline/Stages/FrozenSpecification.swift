@@ -1,5 +1,4 @@
 internal import MillraceFeatures
-internal import MillraceInput
 internal import MillraceLog
 internal import MillraceSystem
 
@@ -50,9 +49,9 @@ struct FrozenSpecification: Sendable {
 
     /// Throws unless the definition asks for what was frozen.
     func check(
-        against definition: PreprocessDefinition, header: CSVHeader, stage: String
+        against definition: PreprocessDefinition, schema: RowSchema, stage: String
     ) throws {
-        let unfitted = try SpecificationFitter(definition: definition, header: header).freeze()
+        let unfitted = try SpecificationFitter(definition: definition, schema: schema).freeze()
         guard Self.isFit(value, of: unfitted) else {
             throw PipelineError(
                 .usage,
@@ -69,7 +68,7 @@ extension FrozenSpecification {
     private static func isFit(
         _ fitted: FeatureSpecification, of unfitted: FeatureSpecification
     ) -> Bool {
-        guard fitted.columns == unfitted.columns, fitted.label == unfitted.label,
+        guard fitted.schema == unfitted.schema, fitted.label == unfitted.label,
             fitted.routes == unfitted.routes, fitted.missingValues == unfitted.missingValues,
             fitted.features.count == unfitted.features.count
         else { return false }
@@ -81,9 +80,18 @@ extension FrozenSpecification {
                 limit == asked
             case (.bucketize(_, let count), .bucketize(let edges, let asked)) where edges.isEmpty:
                 count == asked
+            case (.number(let found), .number(let asked)) where asked.scale == .minMax(nil):
+                Self.isFit(found, of: asked)
             default: fitted.encoding == unfitted.encoding
             }
         }
+    }
+
+    private static func isFit(_ fitted: NumberEncoding, of unfitted: NumberEncoding) -> Bool {
+        guard case .minMax = fitted.scale else { return false }
+        var open = fitted
+        open.scale = unfitted.scale
+        return open == unfitted
     }
 }
 
@@ -96,9 +104,9 @@ struct FitPass {
     /// Freezes the definition: its first `fitRows` rows are the first of each partition in turn, so
     /// that they depend on offsets alone.
     func run(
-        _ definition: PreprocessDefinition, header: CSVHeader
+        _ definition: PreprocessDefinition, schema: RowSchema
     ) throws -> FrozenSpecification? {
-        var fitter = try SpecificationFitter(definition: definition, header: header)
+        var fitter = try SpecificationFitter(definition: definition, schema: schema)
         let share = (definition.fitRows + source.partitions - 1) / source.partitions
         for partition in 0..<source.partitions where fitter.needsRows {
             var reader = try source.reader(partition: partition)

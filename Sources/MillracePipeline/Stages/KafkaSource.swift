@@ -1,13 +1,15 @@
+internal import MillraceFeatures
 internal import MillraceInput
 internal import MillraceKafka
 
 /// Reads a Kafka topic into a topic of the pipeline, as `millrace mirror` does.
 enum KafkaSource {
-    /// The columns of its rows, where they are lines of CSV.
-    static func header(of source: KafkaSourceDefinition) throws(PipelineError) -> CSVHeader? {
+    /// What its rows are, where they are lines of CSV.
+    static func schema(of source: KafkaSourceDefinition) throws(PipelineError) -> RowSchema? {
         guard let columns = source.columns else { return nil }
         do throws(InputError) {
-            return try CSVHeader(names: columns, path: source.address.description)
+            return RowSchema(
+                columns: try CSVHeader(names: columns, path: source.address.description).names)
         } catch { throw PipelineError(error) }
     }
 

@@ -107,20 +107,9 @@ final class PreprocessTask: PartitionTask {
     /// Reports a rejected row by the file and line that it came from, or by its offset.
     private func reject(_ batch: borrowing RecordBatch, _ index: Int, _ text: String) throws {
         status.add(rejected: 1)
-        var file = "topic \(source.name), partition \(partition.partition)"
-        var line = Int(batch.baseOffset) + index
-        if let origin = batch.origin, let name = try source.dictionaryText(origin.source),
-            name.hasPrefix(FileSource.filePrefix)
-        {
-            file = String(name.dropFirst(FileSource.filePrefix.count))
-            line = Int(origin.beginLine) + index
-            // Lines that the source left out stand between the rows.
-            for skipped in 0..<batch.dropCount
-            where Int(origin.beginLine) + Int(batch.drop(skipped).sourceDelta) <= line {
-                line += 1
-            }
-        }
-        try rejections.reject(file: file, line: line, text, policy: policy)
+        let place = try RowPlace(
+            index, of: batch, in: source, partition: partition.partition)
+        try rejections.reject(file: place.file, line: place.line, text, policy: policy)
     }
 
     func close() throws {

@@ -6,9 +6,9 @@ extension ModelCommand {
     /// `millrace model predict`.
     struct Predict: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Predicts the rows of a CSV file.",
+            abstract: "Predicts the rows of a CSV or JSON Lines file.",
             discussion: """
-                The file has a header. Columns are those that the model's features were made from,
+                CSV has a header; of JSON the members of the first object say the same. Columns are those that the model's features were made from,
                 or the features themselves; without names, all of them in order. Empty fields are
                 missing values. What is printed is CSV, with --json one JSON document a line; the
                 outputs of a classifier are the probabilities of all its classes.
@@ -18,8 +18,10 @@ extension ModelCommand {
                 """)
 
         @Argument(help: ArgumentHelp(ModelCommand.referenceHelp)) var model: String
-        @Option(help: "The CSV file, plain or compressed by LZ4; - is standard input.")
+        @Option(help: "The file, plain or compressed by LZ4; - is standard input.")
         var from: String
+        @Option(help: "csv or jsonl; what the file's name ends with says it, too.")
+        var format: TextFormat?
         @OptionGroup var places: DataOptions
         @Flag(help: "Print JSON Lines.") var json = false
 
@@ -30,7 +32,7 @@ extension ModelCommand {
             try ExitStatus.coded {
                 let found = try places.find(model)
                 let loaded = try places.repository.load(found.name, version: found.version)
-                var predictor = try FilePredictor(loaded, path: from)
+                var predictor = try FilePredictor(loaded, path: from, format: format)
                 if !json { print(Self.header(loaded.model)) }
                 while true {
                     let rows = try predictor.next(Self.chunk)

@@ -2,9 +2,9 @@ internal import MillraceFeatures
 
 extension DefinitionParser {
     private enum FeatureKey: String, CaseIterable {
-        case column, columns
+        case column, columns, cross
         case format = "as"
-        case impute, scale, period, oneHot, limit, hash, bucketize, buckets
+        case clip, log1p, scale, impute, indicator, period, oneHot, limit, hash, bucketize, buckets
     }
 
     private static let maxVocabulary = 65_536
@@ -22,6 +22,9 @@ extension DefinitionParser {
 
     private func feature(_ value: YAMLValue) throws(PipelineError) -> FeatureDefinition {
         let fields = try Fields<FeatureKey>(value, of: "a feature", decoder)
+        guard try fields.oneOf([.column, .columns, .cross]) != .cross else {
+            return try cross(fields)
+        }
         let column = try fields.text(try fields.oneOf([.column, .columns]))
         let given = [FeatureKey.oneHot, .hash, .bucketize].filter { fields[$0] != nil }
         let key: FeatureKey? = given.isEmpty ? nil : try fields.oneOf(given)
@@ -50,6 +53,26 @@ extension DefinitionParser {
         return FeatureDefinition(column: column, encoding: encoding)
     }
 
+    /// Columns whose texts are hashed together.
+    private func cross(_ fields: Fields<FeatureKey>) throws(PipelineError) -> FeatureDefinition {
+        try allow([.hash], with: .cross, fields)
+        let value = try fields.required(.cross)
+        let columns = try decoder.texts(value, "cross", of: "columns")
+        guard let first = columns.first, columns.count > 1 else {
+            throw decoder.error("cross: at least two columns are needed", at: value.position)
+        }
+        guard let hash = fields[.hash] else {
+            throw decoder.error(
+                "\"cross\" needs a \"hash\"", at: fields.keyPosition(.cross),
+                advice: "It says how many features the pairs of values are spread over.")
+        }
+        return FeatureDefinition(
+            column: first,
+            encoding: .cross(
+                with: Array(columns.dropFirst()),
+                buckets: try decoder.integer(hash, "hash", in: 1...TopicDefinition.maxFeatures)))
+    }
+
     /// Refuses keys that mean nothing beside an encoding.
     private func allow(
         _ keys: [FeatureKey], with encoding: FeatureKey, _ fields: Fields<FeatureKey>
@@ -65,10 +88,11 @@ extension DefinitionParser {
     private func number(_ fields: Fields<FeatureKey>) throws(PipelineError) -> NumberEncoding {
         var encoding = NumberEncoding()
         encoding.format = try fields.choice(
-            .format, default: NumberFormat.plain, among: [.plain, .hhmm])
-        if let value = fields[.scale] {
-            encoding.scale = try decoder.choice(value, "scale", among: [Scale.standard])
-        }
+            .format, default: NumberFormat.plain, among: NumberFormat.allCases)
+        if let value = fields[.clip] { encoding.clip = try bounds(value, "clip") }
+        encoding.log1p = try fields.boolean(.log1p, default: false)
+        if let value = fields[.scale] { encoding.scale = try scale(value) }
+        encoding.indicator = try fields.boolean(.indicator, default: false)
         if let value = fields[.impute] { encoding.impute = try impute(value) }
         if fields[.period] != nil {
             encoding.period = try fields.number(
@@ -76,6 +100,37 @@ extension DefinitionParser {
             ) { $0 > 0 }
         }
         return encoding
+    }
+
+    private enum ScaleKey: String, CaseIterable {
+        case minMax
+    }
+
+    private func scale(_ value: YAMLValue) throws(PipelineError) -> Scale {
+        if case .scalar("standard", quoted: false) = value.content { return .standard }
+        if case .scalar("minMax", quoted: false) = value.content { return .minMax(nil) }
+        guard case .map = value.content else {
+            throw decoder.mismatch(
+                "scale", "standard, minMax or {minMax: [LOW, HIGH]}", value)
+        }
+        let fields = try Fields<ScaleKey>(value, of: "scale", decoder)
+        return .minMax(try bounds(fields.required(.minMax), "minMax"))
+    }
+
+    /// Two numbers, of which the second is not below the first.
+    private func bounds(
+        _ value: YAMLValue, _ key: String
+    ) throws(PipelineError) -> ClosedRange<Double> {
+        guard case .list(let list) = value.content, list.count == 2 else {
+            throw decoder.mismatch(key, "two numbers, the lower bound and the upper", value)
+        }
+        let low = try decoder.number(list[0], key)
+        let high = try decoder.number(list[1], key)
+        guard low <= high else {
+            throw decoder.error(
+                "\(key): the upper bound \(list[1].found) is below the lower", at: list[1].position)
+        }
+        return low...high
     }
 
     private func impute(_ value: YAMLValue) throws(PipelineError) -> Impute {

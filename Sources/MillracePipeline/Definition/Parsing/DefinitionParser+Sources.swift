@@ -15,7 +15,7 @@ extension DefinitionParser {
         return SourceDefinition(
             file: path, path: resolve(path),
             format: try fields.choice(
-                .format, default: .csv, among: SourceDefinition.Format.allCases),
+                .format, default: .csv, among: TextFormat.allCases),
             header: try header(fields), to: try fields.reference(.to),
             badRows: try fields.choice(
                 .badRows, default: BadRowPolicy.skip, among: [.skip, .fail]),

@@ -14,7 +14,7 @@ extension DefinitionParser {
     }
 
     enum PreprocessKey: String, CaseIterable {
-        case kind, from, to, label, features, fitRows, badRows, missingValues
+        case kind, from, rows, columns, to, label, features, fitRows, badRows, missingValues
         case group, cores, assignor, after
     }
 
@@ -127,7 +127,35 @@ extension DefinitionParser {
             definition.missingValues = try missingValues(value)
         }
         return PreprocessStage(
-            from: try fields.reference(.from), to: to, definition: definition)
+            from: try fields.reference(.from), to: to, definition: definition,
+            rows: try rows(fields, definition))
+    }
+
+    /// What the rows are, where the stage says so; columns of JSON may follow from what is asked of
+    /// them.
+    private func rows(
+        _ fields: Fields<PreprocessKey>, _ definition: PreprocessDefinition
+    ) throws(PipelineError) -> RowSchema? {
+        guard fields[.rows] != nil || fields[.columns] != nil else { return nil }
+        let format = try fields.choice(.rows, default: TextFormat.csv, among: TextFormat.allCases)
+        if let value = fields[.columns] {
+            let names = try decoder.texts(value, "columns", of: "column names")
+            return RowSchema(format, columns: names)
+        }
+        switch format {
+        case .csv:
+            throw decoder.error(
+                "\"rows: csv\" needs the names of the \"columns\"", at: fields.keyPosition(.rows))
+        case .lines: return RowSchema(.lines, columns: [RowSchema.lineColumn])
+        case .jsonl:
+            let names = definition.columnNames
+            if let pattern = names.first(where: { $0.contains("*") }) {
+                throw decoder.error(
+                    "the pattern \(quote(pattern)) needs the names of the \"columns\"",
+                    at: fields.keyPosition(.rows))
+            }
+            return RowSchema(.jsonl, columns: names)
+        }
     }
 
     /// Texts that mean a missing value; unlike other texts they may be empty.
