@@ -62,10 +62,11 @@ let package = Package(
 
         // Text to numbers.
         .target(
-            name: "MillraceInput", dependencies: ["MillraceSystem", "CLZ4"],
+            name: "MillraceInput", dependencies: ["MillraceSystem", "CLZ4", "CMillraceKernels"],
             swiftSettings: strict),
         .target(
-            name: "MillraceFeatures", dependencies: ["MillraceInput", "MillraceSystem"],
+            name: "MillraceFeatures",
+            dependencies: ["CMillraceKernels", "MillraceInput", "MillraceSystem"],
             swiftSettings: strict),
 
         // Numbers to predictions.

@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "training-record", targets: ["TrainingRecord"]),
         .executable(name: "model-record", targets: ["ModelRecord"]),
         .executable(name: "scoring-record", targets: ["ScoringRecord"]),
+        .executable(name: "text-record", targets: ["TextRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -107,6 +108,13 @@ let package = Package(
             name: "ScoringRecord",
             dependencies: [
                 "BenchmarkSupport", "CBareMetal", "CInferencePeers", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "TextRecord",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),

@@ -24,15 +24,19 @@ struct CompiledFeatures: Sendable {
     /// The columns that are hashed together with a step's own.
     private var crosses: [[Int]] = []
     private var edges: [Double] = []
+    /// The steps that are common, for rows of plain CSV.
+    private let program: RowProgram?
     let width: Int
 
-    init(_ specification: FeatureSpecification) {
+    init(_ specification: FeatureSpecification, _ missing: MissingValues) {
+        program = RowProgram(specification, missing)
         func position(_ name: String) -> Int {
             guard let column = specification.columns.firstIndex(of: name) else {
                 preconditionFailure("a specification names only columns that it has")
             }
             return column
         }
+        width = specification.width
         var begin = 0
         for feature in specification.features {
             let place = begin..<(begin + feature.width)
@@ -66,7 +70,6 @@ struct CompiledFeatures: Sendable {
             steps.append(step)
             begin = place.upperBound
         }
-        width = begin
     }
 
     /// Writes all features of a row; returns the column at fault and why, or nil.
@@ -74,19 +77,31 @@ struct CompiledFeatures: Sendable {
         _ line: Span<UInt8>, _ fields: borrowing RowFields, _ missing: borrowing MissingValues,
         into row: inout MutableSpan<Float>
     ) -> (column: Int, reason: RejectReason)? {
-        for index in steps.indices {
-            let step = steps[index]
-            guard let range = fields[step.column], !missing.contains(line.extracting(range))
-            else {
-                writeMissing(step, into: &row)
-                continue
+        var index = 0
+        while true {
+            if let program {
+                index = program.encode(line, fields.plainPlaces, from: index, into: &row)
             }
-            let text = line.extracting(range)
-            if step.kind == .cross {
-                writeCross(step, text, line, fields, missing, into: &row)
-            } else if let reason = write(step, text, into: &row) {
-                return (step.column, reason)
-            }
+            guard index < steps.count else { return nil }
+            if let fault = encode(steps[index], line, fields, missing, into: &row) { return fault }
+            index += 1
+        }
+    }
+
+    /// Writes the features of one step.
+    private func encode(
+        _ step: Step, _ line: Span<UInt8>, _ fields: borrowing RowFields,
+        _ missing: borrowing MissingValues, into row: inout MutableSpan<Float>
+    ) -> (column: Int, reason: RejectReason)? {
+        guard let range = fields[step.column], !missing.contains(line.extracting(range)) else {
+            writeMissing(step, into: &row)
+            return nil
+        }
+        let text = line.extracting(range)
+        if step.kind == .cross {
+            writeCross(step, text, line, fields, missing, into: &row)
+        } else if let reason = write(step, text, into: &row) {
+            return (step.column, reason)
         }
         return nil
     }
@@ -190,6 +205,7 @@ struct CompiledFeatures: Sendable {
     }
 
     private func clear(_ place: Range<Int>, in row: inout MutableSpan<Float>) {
-        for index in place { row[index] = 0 }
+        var part = row._mutatingExtracting(place)
+        part.update(repeating: 0)
     }
 }

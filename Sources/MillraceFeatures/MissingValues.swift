@@ -1,11 +1,16 @@
+internal import MillraceInput
+
 /// Tells missing values from others.
 struct MissingValues: Sendable {
-    private let isEmptyMissing: Bool
-    private let others: TextTable
+    let isEmptyMissing: Bool
+    let others: TextTable
+    /// Whether one of the texts is a number.
+    let includeNumbers: Bool
 
     init(_ texts: [String]) {
         isEmptyMissing = texts.contains("")
         others = TextTable(texts.filter { !$0.isEmpty })
+        includeNumbers = texts.contains { NumberParser.double(Array($0.utf8).span) != nil }
     }
 
     /// Whether `text` is one of the texts that mean that a value is missing.

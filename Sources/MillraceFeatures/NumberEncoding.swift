@@ -41,8 +41,11 @@ public struct NumberEncoding: Sendable, Equatable {
     public var width: Int { (period == nil ? 1 : 2) + (indicator ? 1 : 0) }
 
     /// Whether the feature is the number as its text says it.
-    var isPlain: Bool {
-        guard format == .plain, clip == nil, !log1p, period == nil else { return false }
+    var isPlain: Bool { format == .plain && isUnchanged }
+
+    /// Whether the feature is the number that the text says, alone.
+    var isUnchanged: Bool {
+        guard clip == nil, !log1p, period == nil else { return false }
         if case .minMax = scale { return false }
         return true
     }

@@ -22,9 +22,9 @@ public struct RowEncoder: ~Copyable, Sendable {
     /// - Complexity: O(specification).
     public init(_ specification: FeatureSpecification) {
         fields = RowFields(specification.schema, needed: specification.neededColumns)
-        features = CompiledFeatures(specification)
-        rules = CompiledRules(specification)
         missing = MissingValues(specification.missingValues)
+        features = CompiledFeatures(specification, missing)
+        rules = CompiledRules(specification)
         width = features.width
     }
 

@@ -58,7 +58,7 @@ struct RowFields: Sendable {
         } catch {
             return Fault(reason: .malformedQuoting, column: csv.count)
         }
-        if let position = ValidText.firstFault(in: line) {
+        if !csv.isASCII, let position = ValidText.firstFault(in: line) {
             return Fault(reason: .invalidUTF8, column: column(at: position))
         }
         guard csv.count == columns else { return Fault(reason: .wrongColumnCount, column: -1) }
@@ -84,6 +84,12 @@ struct RowFields: Sendable {
         case .jsonl: json[column]
         case .lines: 0..<lineEnd
         }
+    }
+
+    /// Where the fields of a row of plain CSV stand, as `CSVFields.plainPlaces`; none for others.
+    var plainPlaces: Span<Int32> {
+        @_lifetime(borrow self)
+        borrowing get { csv.plainPlaces }
     }
 
     /// Copies the values of the row into `text`, escapes resolved; from then on ranges refer to it.

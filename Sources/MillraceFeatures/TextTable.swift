@@ -3,8 +3,8 @@ internal import MillraceInput
 /// Texts one after the other in one block of memory, to which a value is compared without making a
 /// string of it.
 struct TextTable: Sendable {
-    private var bytes: [UInt8] = []
-    private var ends: [Int] = []
+    private(set) var bytes: [UInt8] = []
+    private(set) var ends: [Int] = []
     /// The number that a text says; NaN where it says none.
     private var numbers: [Double] = []
 

@@ -1,8 +1,8 @@
 /// Finds a text's place in a frozen list by open addressing over the texts' bytes.
 struct Vocabulary: Sendable {
-    private let texts: TextTable
+    let texts: TextTable
     /// A power of two of slots, at most half of them taken: a text's position, or -1.
-    private var slots: [Int32]
+    private(set) var slots: [Int32]
 
     init(_ texts: [String]) {
         self.texts = TextTable(texts)

@@ -39,13 +39,21 @@ public enum CSVFault: Error, Sendable, Equatable {
 ///
 /// - Source: RFC 4180, section 2, but for rule 6's line breaks.
 public struct CSVFields: Sendable {
-    /// The last line's fields, and room for more.
+    /// Of a line without quotes, -1, the places of the separators, and the end.
     @usableFromInline
-    var fields = [CSVField](repeating: CSVField(range: 0..<0, hasDoubledQuotes: false), count: 16)
+    var places = [Int32](repeating: -1, count: 18)
+    /// The fields of a line with quotes, and room for more.
+    @usableFromInline
+    var fields: [CSVField] = []
+    /// Whether `places` tell about the last line, not `fields`.
+    @usableFromInline
+    var isPlain = true
     /// How many fields the last line has.
     public private(set) var count = 0
     /// Whether a field of the last line has to be unescaped before its bytes are its value.
     public private(set) var needUnescaping = false
+    /// Whether all bytes of the last line are below 0x80.
+    package private(set) var isASCII = true
     private let separator: UInt8
 
     /// A splitter for fields between separators, an ASCII character.
@@ -60,7 +68,9 @@ public struct CSVFields: Sendable {
     @inlinable
     public subscript(index: Int) -> CSVField {
         precondition(index < count, "the line has no such field")
-        return fields[index]
+        guard isPlain else { return fields[index] }
+        return CSVField(
+            range: Int(places[index]) + 1..<Int(places[index + 1]), hasDoubledQuotes: false)
     }
 
     /// Splits `line`.
@@ -68,12 +78,56 @@ public struct CSVFields: Sendable {
     /// - Throws: `CSVFault`; the fields before the fault, `count` of them, can still be read.
     /// - Complexity: O(line).
     public mutating func split(_ line: Span<UInt8>) throws(CSVFault) {
-        count = 0
         needUnescaping = false
-        var at = 0
-        while try !splitAsRoomAllows(line, from: &at) {
-            fields.append(contentsOf: fields)
+        isPlain = false
+        if line.count <= Int32.max {
+            isPlain = findPlaces(in: line)
+            if isPlain { return }
+        } else {
+            isASCII = false
         }
+        count = 0
+        var at = 0
+        if fields.isEmpty { reserve(16) }
+        while try !splitAsRoomAllows(line, from: &at) {
+            reserve(fields.count)
+        }
+    }
+
+    private mutating func reserve(_ more: Int) {
+        fields += repeatElement(CSVField(range: 0..<0, hasDoubledQuotes: false), count: more)
+    }
+
+    /// Takes all fields of a line without quotes; false for other lines.
+    private mutating func findPlaces(in line: Span<UInt8>) -> Bool {
+        while true {
+            var contents = FieldScanner.Contents(hasQuotes: false, hasHighBytes: false)
+            let room = places.count - 2
+            let separator = self.separator
+            let found: Int
+            do {
+                var all = places.mutableSpan
+                var separators = all._mutatingExtracting(1..<1 + room)
+                found = FieldScanner.find(separator, in: line, into: &separators, &contents)
+            }
+            isASCII = !contents.hasHighBytes
+            if contents.hasQuotes { return false }
+            guard found <= room else {
+                places += [Int32](repeating: -1, count: found)
+                continue
+            }
+            places[found + 1] = Int32(line.count)
+            count = found + 1
+            return true
+        }
+    }
+
+    /// Where the fields of the last line stand: field `c` behind place `c` and before the next.
+    ///
+    /// None where the line has quotes.
+    package var plainPlaces: Span<Int32> {
+        @_lifetime(borrow self)
+        borrowing get { places.span.extracting(0..<(isPlain ? count + 1 : 0)) }
     }
 
     /// Takes fields from `at` on; false where the room for them ran out before the line did.
@@ -149,11 +203,13 @@ public struct CSVFields: Sendable {
     /// - Complexity: O(line).
     public mutating func unescape(_ line: Span<UInt8>, into text: inout [UInt8]) {
         text.removeAll(keepingCapacity: true)
+        if fields.count < count { reserve(count - fields.count) }
         for index in 0..<count {
             let begin = text.count
-            fields[index].append(from: line, to: &text)
+            self[index].append(from: line, to: &text)
             fields[index] = CSVField(range: begin..<text.count, hasDoubledQuotes: false)
         }
+        isPlain = false
         needUnescaping = false
     }
 }

@@ -38,6 +38,6 @@ public struct Digits: Sendable {
     }
 
     /// The top of the checkout, four levels above this file.
-    private static let checkout: String =
+    public static let checkout: String =
         "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
 }
