@@ -107,6 +107,16 @@ package enum Files {
         try syncDirectory(parent(of: path))
     }
 
+    /// Puts a file of these bytes in the place of what is there, so that readers see one or the
+    /// other; it is not synced, and after a loss of power may be neither.
+    package static func replace(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
+        let new = path + ".new"
+        let handle = try FileHandle(new, .openOrCreate)
+        try handle.write(bytes, at: 0)
+        try handle.truncate(to: bytes.count)
+        try Syscalls.rename(new, path)
+    }
+
     /// Makes a file, unless there is one of that name; returns whether it did.
     ///
     /// It is whole and on the disk when it is there at all; its name is not synced.

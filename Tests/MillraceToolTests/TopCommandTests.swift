@@ -44,8 +44,9 @@ import Testing
         #expect(
             groups[0].names == [
                 "group", "state", "members", "cores", "topics", "partitions", "committed", "lag",
-                "rowsPerSecond",
+                "rowsPerSecond", "modelVersions",
             ])
+        #expect(groups[0]["modelVersions"] == .array([]))
         #expect(groups[0]["topics"] == .array([.text("rows")]))
         #expect(groups[0]["committed"]?.number == 25 && groups[0]["lag"]?.number == 5)
         let rate = try #require(groups[0]["rowsPerSecond"]?.number)

@@ -34,7 +34,7 @@ final class RowProgram: @unchecked Sendable {
         columnCount = specification.columns.count
     }
 
-    deinit { for unsafeblock in unsafe memory { unsafe block.deallocate() } }
+    deinit { unsafe memory.forEach { unsafe $0.deallocate() } }
 
     /// Carries out the steps from `step` on; returns the first that is left to the caller, or the
     /// number of steps after the last.

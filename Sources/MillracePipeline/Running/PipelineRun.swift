@@ -123,7 +123,13 @@ public final class PipelineRun: Sendable {
         let threads = try pipelineErrors {
             try self.startSources(data) + self.startKafka(data) + self.startStages(data)
         }
+        // Who cannot tell others about itself works all the same.
+        let reporter = try? StageReporter(
+            plan.stages.compactMap { stage in
+                self.statuses[stage.name].map { (stage.group, $0) }
+            }, data: data.path)
         for thread in threads { thread.join() }
+        reporter?.end()
         if let error = failure.withLock({ $0 }) { throw error }
         let seconds = Double(Clock.monotonicNanoseconds() - begun) / 1e9
         if wasInterrupted.load(ordering: .relaxed), !plan.options.follow {

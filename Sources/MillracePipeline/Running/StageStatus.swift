@@ -14,6 +14,8 @@ final class StageStatus: Sendable {
     private let version = Atomic<Int>(0)
     private let finished = Atomic<Bool>(false)
     private let batches = DurationRecorder()
+    /// How long batches took, finely.
+    let latencies = LatencyRecorder()
     private let detail = Lock(Detail())
 
     struct Detail {
@@ -44,8 +46,16 @@ final class StageStatus: Sendable {
     /// Rows that had their outcome have come with a partition, or gone with it.
     func take(over count: Int) { rows.wrappingAdd(count, ordering: .relaxed) }
     func add(rejected count: Int) { rejected.wrappingAdd(count, ordering: .relaxed) }
-    func add(batchNanoseconds duration: Int64) { batches.add(nanoseconds: duration) }
+    func add(batchNanoseconds duration: Int64) {
+        batches.add(nanoseconds: duration)
+        latencies.add(nanoseconds: duration)
+    }
     func use(version number: Int) { version.store(number, ordering: .relaxed) }
+    /// The model version in use; nil for none.
+    var versionInUse: Int? {
+        let number = version.load(ordering: .relaxed)
+        return number > 0 ? number : nil
+    }
     var rowsDone: Int { rows.load(ordering: .relaxed) }
     var rowsRejected: Int { rejected.load(ordering: .relaxed) }
 
@@ -93,12 +103,11 @@ final class StageStatus: Sendable {
             if detail.begun > 0, elapsed > 0.2 {
                 detail.sample = (done, now, Double(done - detail.sample.rows) / elapsed)
             }
-            let used = version.load(ordering: .relaxed)
             return StageProgress(
                 name: name, kind: kind, state: detail.state, rowsDone: done, rowsTotal: total,
                 rowsPerSecond: detail.sample.rate, lagRows: total.map { max(0, $0 - done) },
                 loss: detail.loss, auc: detail.auc, accuracy: detail.accuracy,
-                modelVersion: used > 0 ? used : nil, cores: detail.cores,
+                modelVersion: versionInUse, cores: detail.cores,
                 rejectedRows: rowsRejected,
                 refusedVersions: detail.models?.refusals.count ?? detail.refusedVersions,
                 rowsProcessed: processed.load(ordering: .relaxed),
