@@ -20,6 +20,7 @@ extension ModelCommand {
         @Argument(help: ArgumentHelp(ModelCommand.referenceHelp)) var model: String
         @Option(help: "The CSV file, plain or compressed by LZ4; - is standard input.")
         var from: String
+        @Option(help: ArgumentHelp(PrecisionArgument.help)) var precision = "float32"
         @OptionGroup var places: DataOptions
         @Flag(help: "Print JSON Lines.") var json = false
 
@@ -28,8 +29,14 @@ extension ModelCommand {
         func run() throws {
             Signals.ignoreBrokenPipesAndFileSizes()
             try ExitStatus.coded {
+                let precision = try PrecisionArgument.parse(precision)
                 let found = try places.find(model)
-                let loaded = try places.repository.load(found.name, version: found.version)
+                let loaded = try places.repository.load(
+                    found.name, version: found.version, precision: precision)
+                if let fallback = loaded.fallback {
+                    ExitStatus.write(
+                        "note: predicted in float32, not \(precision.rawValue): \(fallback)")
+                }
                 var predictor = try FilePredictor(loaded, path: from)
                 if !json { print(Self.header(loaded.model)) }
                 while true {
