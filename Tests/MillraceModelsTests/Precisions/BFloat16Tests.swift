@@ -1,5 +1,6 @@
 import MillraceCompute
 import MillraceModels
+import MillraceSystem
 import Testing
 
 /// Layers in bfloat16: the bits of their definition, whatever the shape.
@@ -106,7 +107,7 @@ import Testing
             if shape.count > 2 {
                 let outputs = predict(
                     PreparedModel(model, tiles: tiles), [row], stride: shape[0])
-                #expect(outputs.allSatisfy(\.isFinite))
+                #expect(outputs.allSatisfy { $0.isFinite })
             }
         }
     }

@@ -213,7 +213,7 @@ import Testing
     @Test func goldenRowsAreHeldToTheBound() throws {
         try calibrate()
         for name in ["bound", "maximumError", "meanError", "goldenError"] {
-            let value = try #require(number(name))
+            let value = try #require(try number(name))
             try replace("\"\(name)\" : \(value)", "\"\(name)\" : 1e-9")
         }
         #expect(code { _ = try load(.software) } == .wrongPredictions)
@@ -254,7 +254,7 @@ import Testing
         field: String, value: String, expected: RepositoryError.Code
     ) throws {
         try calibrate()
-        let old = try #require(number(field))
+        let old = try #require(try number(field))
         try replace("\"\(field)\" : \(old)", "\"\(field)\" : \(value)")
         #expect(code { _ = try repository.precisions(of: "m", version: 1) } == expected)
         #expect(code { _ = try load(.software) } == expected)
