@@ -56,7 +56,9 @@ internal import CMillraceKernels
     private let description: UnsafeMutablePointer<cm_network>
 
     /// Packs the layers; `conditioning.scale` goes into the first one's weights, in double, unless
-    /// rows are divided by a norm after it. With `tiles`, layers are in bfloat16.
+    /// rows are divided by a norm after it.
+    ///
+    /// With `tiles`, layers are in bfloat16.
     package init(
         conditioning: Conditioning, layers: [Layer], head: NetworkHead, kernels: KernelSet,
         tiles: TileKernels? = nil

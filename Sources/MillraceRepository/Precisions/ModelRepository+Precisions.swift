@@ -48,7 +48,8 @@ extension ModelRepository {
         }
         guard found.weights == manifest.weights else {
             throw RepositoryError(
-                .checksumMismatch, path: file, "it was measured with other weights: calibrate again")
+                .checksumMismatch, path: file,
+                "it was measured with other weights: calibrate again")
         }
         guard found.precisions.allSatisfy(\.isSound),
             Set(found.precisions.map(\.precision)).count == found.precisions.count
