@@ -25,6 +25,8 @@
 
 #include "cm_rows.h"
 
+#include "cm_batch.h"
+
 #include "cm_forward.h"
 
 #include "cm_product.h"

@@ -6,11 +6,13 @@ public struct ComputeError: Error, Sendable, Equatable, CustomStringConvertible 
         case unknownKernels
         /// The processor lacks the instructions of that kernel set.
         case unavailableKernels
+        /// No precision has that name.
+        case unknownPrecision
     }
 
     /// Why it failed.
     public let code: Code
-    /// The kernel set asked for.
+    /// The kernel set or precision asked for.
     public let requested: String
     /// Whether the environment variable `MILLRACE_KERNELS` asked for it.
     public let fromEnvironment: Bool
@@ -25,6 +27,10 @@ public struct ComputeError: Error, Sendable, Equatable, CustomStringConvertible 
         case .unavailableKernels:
             return "this processor cannot run the '\(requested)' kernels\(origin); "
                 + "choose one of \(usable)"
+        case .unknownPrecision:
+            let offered = Precision.allCases.map(\.rawValue).joined(separator: " or ")
+            let whyNot = requested == "int8" ? ": it is not offered" : ""
+            return "there is no precision '\(requested)'\(whyNot); choose \(offered)"
         }
     }
 }

@@ -4,8 +4,10 @@ public import MillraceCompute
 ///
 /// **Thread-safety**: constant; any number of threads, each with a workspace of its own.
 public final class PreparedModel: Sendable {
-    /// The kernels that score, to be recorded with the predictions.
+    /// The kernels that score; what is recorded with the predictions is `kernelName`.
     public let kernels: KernelSet
+    /// The arithmetic of the layers.
+    public let precision: Precision
     /// How many numbers a row has; see `Model.inputWidth`.
     public let inputWidth: Int
     /// How many numbers a prediction has; see `Model.outputWidth`.
@@ -16,14 +18,25 @@ public final class PreparedModel: Sendable {
     ///
     /// - Complexity: O(weights).
     /// - Precondition: the processor can run `kernels`; see `KernelSet.choose`.
-    public init(_ model: Model, kernels: KernelSet = .best) {
+    public convenience init(_ model: Model, kernels: KernelSet = .best) {
+        self.init(model, kernels: kernels, tiles: nil)
+    }
+
+    /// Packs the weights of `model`, for layers in bfloat16 where there are `tiles`.
+    package init(_ model: Model, kernels: KernelSet = .best, tiles: TileKernels?) {
         self.kernels = kernels
+        precision = tiles == nil ? .float32 : .bfloat16
         inputWidth = model.inputWidth
         outputWidth = model.outputWidth
         network = PackedNetwork(
             conditioning: model.input.conditioning, layers: model.packed, head: model.head.last,
-            kernels: kernels)
+            kernels: kernels, tiles: tiles)
     }
+
+    /// What scores, to be recorded with the predictions: the kernel set, or `amx-bfloat16`.
+    ///
+    /// Predictions under one name have the same bits.
+    public var kernelName: String { network.tiles?.name ?? kernels.rawValue }
 
     /// Scores rows of raw features; the outputs are those after the head.
     ///

@@ -15,7 +15,8 @@ public struct VersionCheck: Sendable, Equatable {
 }
 
 extension ModelRepository {
-    /// Checks a version: manifest, length and checksum of the weights, tensors, golden rows.
+    /// Checks a version: manifest, length and checksum of the weights, tensors, golden rows, and
+    /// what it was calibrated for.
     ///
     /// Goes on after a fault as far as there is something to check; `load` stops at the first.
     ///
@@ -43,6 +44,7 @@ extension ModelRepository {
             }
             let model = try Model(Safetensors(bytes, path: file), manifest, path: file)
             check.goldenError = manifest.golden.error(of: PreparedModel(model))
+            check.faults += try precisionFaults(manifest, model)
             try Self.compareGolden(manifest, error: check.goldenError ?? 0, path: file)
         } catch {
             check.faults.append(try fault(error))

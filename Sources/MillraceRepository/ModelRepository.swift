@@ -11,6 +11,8 @@ public struct LoadedModel: Sendable {
     /// The same packed for the kernels that were asked for: those that the golden rows were
     /// predicted with.
     public let prepared: PreparedModel
+    /// The precision that was asked for; that of `prepared` where this machine has it.
+    public let requested: Precision
     /// What is known about it.
     public let manifest: Manifest
     /// Keeps the version from being pruned while any copy of this value, or the hold alone, lives.
@@ -18,6 +20,12 @@ public struct LoadedModel: Sendable {
 
     /// Its version.
     public var version: Int { manifest.version }
+
+    /// Why it is scored in float32 where another precision was asked for; nil where it is not.
+    public var fallback: String? {
+        guard prepared.precision != requested else { return nil }
+        return requested.unavailability ?? "it was loaded without"
+    }
 }
 
 /// Versions of models below a directory: `NAME/VERSION/model.safetensors` and `manifest.json`.
@@ -113,12 +121,25 @@ public struct ModelRepository: Sendable {
     /// A version with its weights: checksum, shapes and numbers checked, and the golden rows
     /// predicted with `kernels` as they were when it was published.
     ///
-    /// It is not pruned while the result's `hold` lives.
+    /// It is not pruned while the result's `hold` lives. In another precision than float32 the
+    /// golden rows are held to the bound that was recorded when the version was calibrated for it;
+    /// where this machine lacks the precision, the model is prepared in float32, and `fallback`
+    /// of the result says why.
     ///
     /// - Throws: `RepositoryError` with `invalidName`, `notFound`, `malformedFile`,
-    ///   `unsupportedVersion`, `checksumMismatch`, `invalidModel`, `wrongPredictions` or `storage`.
+    ///   `unsupportedVersion`, `checksumMismatch`, `invalidModel`, `wrongPredictions`,
+    ///   `notCalibrated` or `storage`.
     public func load(
-        _ name: String, version: Int, kernels: KernelSet = .best
+        _ name: String, version: Int, kernels: KernelSet = .best, precision: Precision = .float32
+    ) throws(RepositoryError) -> LoadedModel {
+        try load(
+            name, version: version, kernels: kernels, precision: precision, tiles: .processor)
+    }
+
+    /// `load` with what there is for reduced precision; nil for nothing.
+    package func load(
+        _ name: String, version: Int, kernels: KernelSet = .best, precision: Precision,
+        tiles: TileKernels?
     ) throws(RepositoryError) -> LoadedModel {
         let directory = try directory(of: name) + "/\(version)"
         guard let hold = try hold("\(directory)/\(Self.manifestName)") else {
@@ -130,10 +151,16 @@ public struct ModelRepository: Sendable {
         let bytes = try read(file, maxBytes: Self.maxWeightsBytes)
         try Self.compare(bytes, with: manifest, path: file)
         let model = try Model(Safetensors(bytes, path: file), manifest, path: file)
-        let prepared = PreparedModel(model, kernels: kernels)
-        try Self.compareGolden(
-            manifest, error: manifest.golden.error(of: prepared), path: file)
-        return LoadedModel(model: model, prepared: prepared, manifest: manifest, hold: hold)
+        let measured = precision == .float32 ? nil : try calibrated(manifest, precision)
+        let prepared = PreparedModel(model, kernels: kernels, tiles: measured == nil ? nil : tiles)
+        if let measured, prepared.precision == precision {
+            try Self.compareGolden(manifest, measured, prepared, path: file)
+        } else {
+            try Self.compareGolden(
+                manifest, error: manifest.golden.error(of: prepared), path: file)
+        }
+        return LoadedModel(
+            model: model, prepared: prepared, requested: precision, manifest: manifest, hold: hold)
     }
 
     private func hold(_ manifest: String) throws(RepositoryError) -> VersionHold? {

@@ -18,6 +18,10 @@ public struct RepositoryError: Error, Sendable, Equatable, CustomStringConvertib
         case invalidModel
         /// A model that does not predict what it predicted when it was published.
         case wrongPredictions
+        /// A version that was not calibrated for the precision that is asked for.
+        case notCalibrated
+        /// A precision in which predictions differ by more than is allowed.
+        case boundExceeded
         /// Somebody else has been publishing the same model for too long.
         case busy
         /// The file system refused.

@@ -33,6 +33,9 @@ public final class ModelFeed: Sendable {
     ///
     /// - Parameters:
     ///   - kernels: What scores; a precondition is that the processor can run them.
+    ///   - precision: The arithmetic of the layers. A version that was not calibrated for it is
+    ///     refused. Where this machine lacks it, versions are scored in float32, which is logged
+    ///     once and which `ServingVersion.fallback` says.
     ///   - core: The processor core of the thread that loads; nil for any that the calling thread
     ///     may use. Name one where scoring threads are bound to cores of their own.
     ///   - logger: Where refusals are told.
@@ -41,20 +44,25 @@ public final class ModelFeed: Sendable {
     ///   be made.
     public convenience init(
         _ repository: ModelRepository, _ reference: ModelReference, kernels: KernelSet = .best,
-        core: Int? = nil, logger: Logger = Logger(label: "millrace.models")
+        precision: Precision = .float32, core: Int? = nil,
+        logger: Logger = Logger(label: "millrace.models")
     ) throws(RepositoryError) {
-        self.init(idle: repository, reference, kernels: kernels, logger: logger)
+        self.init(
+            idle: repository, reference, kernels: kernels, precision: precision, logger: logger)
         guard try refresh() else { throw loader.lastFailure() }
         do throws(SystemError) { try watch(core: core) } catch { throw RepositoryError(error) }
     }
 
     /// A feed that has no version yet and looks for one only when it is told to.
+    ///
+    /// `tiles` is what there is for reduced precision; nil for nothing.
     package init(
         idle repository: ModelRepository, _ reference: ModelReference, kernels: KernelSet,
-        logger: Logger
+        precision: Precision, tiles: TileKernels? = .processor, logger: Logger
     ) {
         loader = VersionLoader(
-            repository: repository, reference: reference, kernels: kernels, logger: logger)
+            repository: repository, reference: reference, kernels: kernels, precision: precision,
+            tiles: tiles, logger: logger)
     }
 
     deinit { close() }

@@ -11,6 +11,8 @@ public final class ServingVersion: Sendable {
     public let manifest: Manifest
     /// What scores.
     public let model: PreparedModel
+    /// Why it scores in float32 where another precision was asked for; nil where it does not.
+    public let fallback: String?
     /// The feature specification that it was trained on; 0 for none, as after an import.
     package var specification: UInt32 { manifest.publication.specificationID }
     private let hold: VersionHold
@@ -19,6 +21,7 @@ public final class ServingVersion: Sendable {
         version = loaded.version
         manifest = loaded.manifest
         model = loaded.prepared
+        fallback = loaded.fallback
         hold = loaded.hold
     }
 }

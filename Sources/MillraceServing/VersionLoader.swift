@@ -19,6 +19,8 @@ final class VersionLoader: Sendable {
     private let repository: ModelRepository
     private let reference: ModelReference
     private let kernels: KernelSet
+    private let precision: Precision
+    private let tiles: TileKernels?
     private let logger: Logger
     /// The version in use, which scorers look at; 0 for none.
     private let newest = Atomic<Int>(0)
@@ -38,11 +40,14 @@ final class VersionLoader: Sendable {
     }
 
     init(
-        repository: ModelRepository, reference: ModelReference, kernels: KernelSet, logger: Logger
+        repository: ModelRepository, reference: ModelReference, kernels: KernelSet,
+        precision: Precision, tiles: TileKernels?, logger: Logger
     ) {
         self.repository = repository
         self.reference = reference
         self.kernels = kernels
+        self.precision = precision
+        self.tiles = tiles
         self.logger = logger
         do throws(SystemError) { directories = try DirectoryWatch() } catch {
             logger.notice("new versions are looked for every 20 ms: \(error)")
@@ -120,7 +125,7 @@ final class VersionLoader: Sendable {
         let current = newest.load(ordering: .relaxed)
         let name = reference.name
         if let pinned = reference.version {
-            if current == 0 { use(try repository.load(name, version: pinned, kernels: kernels)) }
+            if current == 0 { use(try load(name, pinned)) }
             return true
         }
         for version in try repository.candidates(for: reference) {
@@ -128,7 +133,7 @@ final class VersionLoader: Sendable {
             if version == current { return true }
             guard !refusals.contains(where: { $0.version == version }) else { continue }
             do throws(RepositoryError) {
-                let loaded = try repository.load(name, version: version, kernels: kernels)
+                let loaded = try load(name, version)
                 if let difference = difference(of: loaded) {
                     refuse(version, difference)
                 } else {
@@ -142,6 +147,11 @@ final class VersionLoader: Sendable {
             }
         }
         return current > 0
+    }
+
+    private func load(_ name: String, _ version: Int) throws(RepositoryError) -> LoadedModel {
+        try repository.load(
+            name, version: version, kernels: kernels, precision: precision, tiles: tiles)
     }
 
     /// How a version differs from the one in use so that it cannot take its place.
@@ -166,6 +176,10 @@ final class VersionLoader: Sendable {
 
     private func use(_ loaded: LoadedModel) {
         let ready = ServingVersion(loaded)
+        if newest.load(ordering: .relaxed) == 0, let fallback = ready.fallback {
+            logger.warning(
+                "'\(reference)' is scored in float32, not \(precision.rawValue): \(fallback)")
+        }
         state.withLock { state in
             if let before = state.current { state.retired.append(before) }
             state.current = ready

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import MillraceCompute
 internal import MillracePipeline
 internal import MillraceReport
 
@@ -15,6 +16,10 @@ enum SummaryText {
         for stage in summary.stages {
             if let line = training(stage) { facts.append(("\(stage.name) learnt", line)) }
             if let line = quality(stage) { facts.append(("\(stage.name) scored", line)) }
+            if let precision = stage.precision {
+                let reason = stage.precisionFallback.map { ", not as asked for: \($0)" } ?? ""
+                facts.append(("\(stage.name) precision", precision.rawValue + reason))
+            }
         }
         let stored = summary.topics.reduce(0) { $0 + $1.storedBytes }
         let decoded = summary.topics.reduce(0) { $0 + $1.decodedBytes }

@@ -5,14 +5,14 @@ import Testing
 
 /// What a prediction does besides arithmetic: nothing.
 @Suite struct PredictionCostTests {
-    private static let own = KernelSet.available.filter { $0 != .blas }
+    private static let own = Scoring.all.filter { $0.kernels != .blas }
 
     /// Reference counts are those of code that is optimised: `swift test -c release`.
     @Test(arguments: own)
-    func allocatesLocksAndCountsNothing(kernels: KernelSet) throws {
+    func allocatesLocksAndCountsNothing(scoring: Scoring) throws {
         var draw = Draw(9)
         let model = try draw.model([64, 128, 64, 10], .relu, .softmax)
-        let prepared = PreparedModel(model, kernels: kernels)
+        let prepared = scoring.prepare(model)
         let features = draw.features(100 * 64)
         let halves = [UInt16](repeating: 0x3C00, count: 100 * 64)
         var output = [Float](repeating: 0, count: 100 * 10)
@@ -46,11 +46,11 @@ import Testing
     }
 
     @Test(arguments: own)
-    func makesNoSystemCall(kernels: KernelSet) throws {
+    func makesNoSystemCall(scoring: Scoring) throws {
         guard Counts.seesAllocations else { return }
         var draw = Draw(9)
         let model = try draw.model([64, 128, 64, 10], .tanh, .softmax)
-        let prepared = PreparedModel(model, kernels: kernels)
+        let prepared = scoring.prepare(model)
         let features = draw.features(100 * 64)
         var output = [Float](repeating: 0, count: 100 * 10)
         var workspace = ScoringWorkspace(for: prepared)

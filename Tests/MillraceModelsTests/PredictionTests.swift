@@ -45,15 +45,15 @@ import Testing
         }
     }
 
-    @Test(arguments: KernelSet.available, MissingPolicy.allCases)
-    func missingFeaturesAreCounted(kernels: KernelSet, policy: MissingPolicy) throws {
+    @Test(arguments: Scoring.all, MissingPolicy.allCases)
+    func missingFeaturesAreCounted(scoring: Scoring, policy: MissingPolicy) throws {
         var input = InputStage(identity: 3)
         input.impute = [1, 2, 3]
         input.missing = policy
         let layer = DenseLayer(
             inputs: 3, outputs: 2, weights: [1, 10, 1, 10, 1, 10], bias: [0, 0])
-        let prepared = PreparedModel(
-            try Model(input: input, layers: [layer], head: .identity), kernels: kernels)
+        let prepared = scoring.prepare(
+            try Model(input: input, layers: [layer], head: .identity))
         let rows: [Float] = [
             1, 1, 1, .nan, 1, .nan, 1, .infinity, 1, 1, 1, .nan, 2, 2, 2,
         ]
@@ -104,8 +104,8 @@ import Testing
         #expect(refusal({ _ in }, .scores) == nil)
     }
 
-    @Test(arguments: KernelSet.available)
-    func nothingOutsideTheBuffersIsTouched(kernels: KernelSet) throws {
+    @Test(arguments: Scoring.all)
+    func nothingOutsideTheBuffersIsTouched(scoring: Scoring) throws {
         var draw = Draw(77)
         for round in 0..<40 {
             let widths = [draw.integer(1...70), draw.integer(1...40), draw.integer(1...19)]
@@ -115,7 +115,7 @@ import Testing
                 input: input,
                 layers: draw.layers(round % 3 == 0 ? [widths[0], widths[2]] : widths),
                 head: .identity)
-            let prepared = PreparedModel(model, kernels: kernels)
+            let prepared = scoring.prepare(model)
             var workspace = ScoringWorkspace(for: prepared)
             for rows in [1, 2, 3, 7, 65] {
                 let features = draw.numbers(rows * widths[0])

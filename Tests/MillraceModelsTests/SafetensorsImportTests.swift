@@ -203,7 +203,7 @@ import Testing
 }
 
 /// Damage to bytes: bits, bytes, pieces lost, pieces twice.
-private enum Damage {
+enum Damage {
     static func strike(_ bytes: inout [UInt8], _ generator: inout SplitMix64) {
         guard !bytes.isEmpty else { return }
         let at = Int(generator.next() % UInt64(bytes.count))

@@ -34,12 +34,12 @@ import Testing
         return try Model(input: input, layers: layers, activation: activation, head: head)
     }
 
-    @Test(arguments: KernelSet.available)
-    func inEveryBatchAtEveryPlace(kernels: KernelSet) throws {
+    @Test(arguments: Scoring.all)
+    func inEveryBatchAtEveryPlace(scoring: Scoring) throws {
         var draw = Draw(Self.seed)
         for round in 0..<16 {
             let model = try Self.model(round, &draw)
-            let prepared = PreparedModel(model, kernels: kernels)
+            let prepared = scoring.prepare(model)
             let rows = 150
             let features = draw.features(rows * model.inputWidth)
             let whole = prepared.predict(features)
@@ -93,12 +93,12 @@ import Testing
         private static let roundings: [Int32] = [0x800000, 0x400000, 0xC00000]
     #endif
 
-    @Test(arguments: KernelSet.available)
-    func inAnyFloatingPointModeOfTheCaller(kernels: KernelSet) throws {
+    @Test(arguments: Scoring.all)
+    func inAnyFloatingPointModeOfTheCaller(scoring: Scoring) throws {
         var draw = Draw(5)
         for head in Head.allCases {
             let model = try draw.model([33, 20, head == .sigmoid ? 1 : 7], .tanh, head)
-            let prepared = PreparedModel(model, kernels: kernels)
+            let prepared = scoring.prepare(model)
             let features = draw.features(9 * 33)
             let expected = prepared.predict(features)
             for mode in Self.roundings {
@@ -112,8 +112,8 @@ import Testing
         }
     }
 
-    @Test(arguments: KernelSet.available)
-    func fromEveryElementType(kernels: KernelSet) throws {
+    @Test(arguments: Scoring.all)
+    func fromEveryElementType(scoring: Scoring) throws {
         var draw = Draw(31)
         let kinds: [MatrixElement] = [
             .float16, .bfloat16, .uint8(scale: 0.25, zeroPoint: 3),
@@ -136,7 +136,7 @@ import Testing
             let model = try Model(
                 input: input, layers: draw.layers([input.width, 18, 5]), activation: .gelu,
                 head: .softmax)
-            let prepared = PreparedModel(model, kernels: kernels)
+            let prepared = scoring.prepare(model)
             let (rows, width) = (71, model.inputWidth)
             let stride = (width + gap) * element.byteCount
             let stored = (0..<rows * stride).map { _ in

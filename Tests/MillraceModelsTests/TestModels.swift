@@ -1,5 +1,27 @@
+import MillraceCompute
 import MillraceModels
 import MillraceSystem
+import Testing
+
+/// What scores: the kernels of a set, or matrix registers.
+struct Scoring: Sendable, CustomTestStringConvertible {
+    let kernels: KernelSet
+    let tiles: TileKernels?
+
+    /// Everything that this machine has.
+    static let all =
+        KernelSet.available.map { Scoring(kernels: $0, tiles: nil) }
+        + tiles.map { Scoring(kernels: .best, tiles: $0) }
+
+    /// The model of matrix registers, and the processor's where it has them.
+    static let tiles = [TileKernels.software] + (TileKernels.processor.map { [$0] } ?? [])
+
+    var testDescription: String { tiles.map { "\($0) tiles" } ?? "\(kernels)" }
+
+    func prepare(_ model: Model) -> PreparedModel {
+        PreparedModel(model, kernels: kernels, tiles: tiles)
+    }
+}
 
 /// Models, rows and noise drawn from a seed.
 struct Draw {

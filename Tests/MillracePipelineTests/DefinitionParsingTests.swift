@@ -192,7 +192,7 @@ import Testing
             train:
                 "softmax: {classes: 3}\n    batch: 64\n    epochs: 30\n    seed: 7\n    l2: 1e-4\n    schedule: {cosine: {steps: 900}}\n"
                 + "    checkpoint: {everyRows: 1_000}\n    group: trainers\n    assignor: hash",
-            score: "    kernels: portable\n",
+            score: "    kernels: portable\n    precision: bfloat16\n",
             preprocess: "    badRows: fail\n    fitRows: 10\n"
                 + "    missingValues: [\"\", NA]\n",
             sources: "  - {file: /b.csv, header: [a, y], to: raw, badRows: fail, maxLineBytes: 64}"
@@ -222,7 +222,8 @@ import Testing
                 == StageDefinition(
                     name: "learn", work: .train(train), group: "trainers", assignor: .hash))
         let score = ScoreStage(
-            from: "rows", to: "scores", model: "m@12", kernels: .portable)
+            from: "rows", to: "scores", model: "m@12", kernels: .portable,
+            precision: .bfloat16)
         #expect(pipeline.stages[2] == StageDefinition(name: "predict", work: .score(score)))
     }
 

@@ -167,6 +167,10 @@ import Testing
             "kernels: expected avx512, avx2, portable or blas, found \"sse\""
         ),
         (
+            "to: scores", "to: scores\n    precision: int8",
+            "precision: expected float32 or bfloat16, found \"int8\""
+        ),
+        (
             "label: true}", "label: false}",
             "stage \"learn\" learns from topic \"rows\", which has no labels\n"
                 + "  Declare the topic with \"label: true\"."

@@ -39,9 +39,14 @@ struct ServingFixture: Sendable {
 
 /// What was logged.
 final class Messages: Sendable {
-    private let texts = Lock<[String]>([])
+    private let texts = Lock<[(level: Logger.Level, text: String)]>([])
 
-    var errors: [String] { texts.withLock { $0 } }
+    var errors: [String] { all { $0 >= .error } }
+    var warnings: [String] { all { $0 == .warning } }
+
+    private func all(_ isMeant: (Logger.Level) -> Bool) -> [String] {
+        texts.withLock { $0.filter { isMeant($0.level) }.map(\.text) }
+    }
 
     var logger: Logger { Logger(label: "test") { _ in Handler(messages: self) } }
 
@@ -58,8 +63,7 @@ final class Messages: Sendable {
         }
 
         func log(event: LogEvent) {
-            guard event.level >= .error else { return }
-            messages.texts.withLock { $0.append("\(event.message)") }
+            messages.texts.withLock { $0.append((event.level, "\(event.message)")) }
         }
     }
 }

@@ -30,7 +30,8 @@ import Testing
             ["consume", "--help"], ["top", "--help"], ["model", "list", "--help"],
             ["model", "show", "--help"], ["model", "promote", "--help"],
             ["model", "rollback", "--help"], ["model", "prune", "--help"],
-            ["model", "verify", "--help"], ["model", "predict", "--help"], ["doctor", "--help"],
+            ["model", "verify", "--help"], ["model", "predict", "--help"],
+            ["model", "quantize", "--help"], ["doctor", "--help"],
         ] {
             let help = try ToolProcess.run(command)
             #expect(help.code == 0)
@@ -51,6 +52,7 @@ import Testing
         ["consume"], ["consume", "rows", "--max", "many"], ["model", "show"], ["doctor", "x"],
         ["model", "prune", "m"], ["model", "prune", "m", "--keep", "0"], ["model", "promote"],
         ["model", "rollback"], ["model", "predict", "m"], ["model", "verify"],
+        ["model", "quantize", "m"], ["model", "quantize", "m", "--precision", "bf16"],
     ])
     func usage(_ arguments: [String]) throws {
         let outcome = try ToolProcess.run(arguments)
@@ -211,9 +213,9 @@ import Testing
         #expect(outcome.code == 0)
         let found = try JSONValue(outcome.output)
         #expect(
-            found.names == [
+            found.names.subtracting(["bfloat16Fallback"]) == [
                 "cores", "kernels", "availableKernels", "openBLASCore", "openBLASCorrected",
-                "openBLASSlow", "openBLASConfiguration",
+                "openBLASSlow", "openBLASConfiguration", "precisions",
             ])
         #expect(try #require(found["cores"]).elements.isEmpty == false)
         #expect(try tool("doctor").output.contains("OpenBLAS"))

@@ -42,12 +42,14 @@ internal import CMillraceKernels
     }
 
     package let kernels: KernelSet
+    /// The matrix registers of layers in bfloat16; nil for float32.
+    package let tiles: TileKernels?
     /// Columns of the source's rows.
     package let rowWidth: Int
     package let outputs: Int
     /// How many floats of scratch memory `forward` needs.
     package let scratchCount: Int
-    private let table: KernelTable
+    private let predict: NetworkFunction
     private let storage: FloatBuffer
     private let layers: UnsafeMutablePointer<cm_layer>
     private let select: UnsafeMutablePointer<UInt32>?
@@ -55,19 +57,30 @@ internal import CMillraceKernels
 
     /// Packs the layers; `conditioning.scale` goes into the first one's weights, in double, unless
     /// rows are divided by a norm after it.
+    ///
+    /// With `tiles`, layers are in bfloat16.
     package init(
-        conditioning: Conditioning, layers: [Layer], head: NetworkHead, kernels: KernelSet
+        conditioning: Conditioning, layers: [Layer], head: NetworkHead, kernels: KernelSet,
+        tiles: TileKernels? = nil
     ) {
         guard let first = layers.first, let last = layers.last else {
             preconditionFailure("a network needs a layer")
         }
         precondition(first.inputs == conditioning.width, "the first layer takes every feature")
-        if kernels == .blas { OpenBLAS.prepare() }
+        let isForeign = kernels == .blas && tiles == nil
+        if isForeign { OpenBLAS.prepare() }
         self.kernels = kernels
+        self.tiles = tiles
         rowWidth = conditioning.rowWidth
         outputs = last.outputs
-        table = KernelTable(kernels)
-        let packing = Packing(table, isForeign: kernels == .blas)
+        let table = KernelTable(kernels)
+        if let tiles {
+            unsafe predict = tiles.predict
+        } else {
+            unsafe predict = table.functions.pointee.predict
+        }
+        let packing = Packing(
+            table, form: tiles != nil ? .tiles : isForeign ? .foreign : .panels)
         let plan = packing.plan(conditioning, layers)
         let folds = conditioning.norm == .none
         storage = packing.pack(conditioning, layers, plan, folds: folds)
@@ -103,7 +116,7 @@ internal import CMillraceKernels
                 layer_count: layers.count, outputs: outputs, head: head.rawValue,
                 tile_rows: plan.tileRows, scratch_stride: plan.scratchStride,
                 widen: cm_widen_best().pointee.widen,
-                multiply: kernels == .blas ? multiplyWithOpenBLAS : nil))
+                multiply: isForeign ? multiplyWithOpenBLAS : nil))
     }
 
     deinit {
@@ -138,7 +151,7 @@ internal import CMillraceKernels
                     cells: x, rows: source.rows, stride: source.stride,
                     type: source.element.code, scale: source.element.scale,
                     zero_point: source.element.zeroPoint)
-                unsafe table.functions.pointee.predict(description, &matrix, y, memory, &counts)
+                unsafe predict(description, &matrix, y, memory, &counts)
             }
         }
         return PredictionCounts(

@@ -2,6 +2,16 @@ internal import CMillraceKernels
 
 /// Where the numbers of a network stand in its memory, in the form that the kernels read.
 struct Packing {
+    /// How a layer's weights stand.
+    enum Form {
+        /// As `cm_layer` describes it for the kernels of a set.
+        case panels
+        /// `[inputs, outputs]`, for a foreign product.
+        case foreign
+        /// As `cm_tile_set` describes it.
+        case tiles
+    }
+
     /// A layer's place in the memory, in floats.
     struct Place {
         var weights: Int
@@ -25,15 +35,16 @@ struct Packing {
     private let panel: Int
     private let fewOutputs: Int
     private let tileBytes: Int
-    private let isForeign: Bool
+    private let form: Form
+    private var isForeign: Bool { form == .foreign }
 
-    /// For the kernels of `table`; `isForeign` keeps weights as a foreign product takes them.
-    init(_ table: KernelTable, isForeign: Bool) {
+    /// For the kernels of `table`.
+    init(_ table: KernelTable, form: Form) {
         lanes = unsafe table.functions.pointee.lanes
         panel = unsafe table.functions.pointee.panel
         fewOutputs = unsafe table.functions.pointee.few_outputs
         tileBytes = unsafe table.functions.pointee.tile_bytes
-        self.isForeign = isForeign
+        self.form = form
     }
 
     static func padded(_ count: Int, to multiple: Int) -> Int {
@@ -44,20 +55,25 @@ struct Packing {
     func plan(_ conditioning: Conditioning, _ layers: [PackedNetwork.Layer]) -> Plan {
         let inputStride = Self.padded(conditioning.width, to: 16)
         var end = 4 * inputStride
-        var widest = inputStride
+        var widest = max(inputStride, activations(conditioning.width))
         let places = layers.map { layer in
             let size = packedSize(layer)
             let stride = Self.padded(layer.outputs, to: 16)
             let bias = end + Self.padded(size, to: 16)
             let place = Place(weights: end, bias: bias, stride: stride, size: size)
             end = bias + stride
-            widest = max(widest, stride)
+            widest = max(widest, activations(layer.outputs))
             return place
         }
         // Two layers of activations within the caches, in whole register blocks.
         let fitting = tileBytes / (2 * widest * MemoryLayout<Float>.stride)
-        let rows = min(Int(CM_TILE_ROWS_MAX), max(24, fitting)) / 6 * 6
-        let tileRows = isForeign ? ForeignTile.rows(for: layers) : rows
+        let tileRows =
+            switch form {
+            case .panels: min(Int(CM_TILE_ROWS_MAX), max(24, fitting)) / 6 * 6
+            case .foreign: ForeignTile.rows(for: layers)
+            // Pairs of registers.
+            case .tiles: min(Int(CM_TILE_ROWS_MAX), max(32, fitting)) / 32 * 32
+            }
         // While rows are taken in, a raw row and its selection stand where activations will.
         let rawRow = conditioning.width + conditioning.rowWidth
         let scratchStride = max(widest, Self.padded((rawRow + tileRows - 1) / tileRows, to: 16))
@@ -66,11 +82,23 @@ struct Packing {
             scratchStride: scratchStride)
     }
 
+    /// How many floats a row of so many activations takes in a tile.
+    private func activations(_ count: Int) -> Int {
+        form == .tiles
+            ? Self.padded(count, to: Int(CM_TILE_INPUTS)) / 2 : Self.padded(count, to: 16)
+    }
+
     private func packedSize(_ layer: PackedNetwork.Layer) -> Int {
-        if isForeign { return layer.inputs * layer.outputs }
-        return layer.outputs <= fewOutputs
-            ? layer.outputs * Self.padded(layer.inputs, to: lanes)
-            : layer.inputs * Self.padded(layer.outputs, to: lanes)
+        switch form {
+        case .foreign: layer.inputs * layer.outputs
+        case .tiles:
+            Self.padded(layer.inputs, to: Int(CM_TILE_INPUTS))
+                * Self.padded(layer.outputs, to: Int(CM_TILE_OUTPUTS)) / 2
+        case .panels:
+            layer.outputs <= fewOutputs
+                ? layer.outputs * Self.padded(layer.inputs, to: lanes)
+                : layer.inputs * Self.padded(layer.outputs, to: lanes)
+        }
     }
 
     /// The memory as planned; with `folds`, the scales are in the first layer's weights.
@@ -90,7 +118,9 @@ struct Packing {
             let weights =
                 index == 0 && folds ? layer.foldedWeights(conditioning.scale) : layer.weights
             for i in 0..<layer.outputs { floats[place.bias + i] = layer.bias[i] }
-            if !isForeign, layer.outputs <= fewOutputs {
+            if form == .tiles {
+                packTiles(weights, columns: layer.outputs, at: place.weights, &floats)
+            } else if !isForeign, layer.outputs <= fewOutputs {
                 packColumns(weights, columns: layer.outputs, at: place.weights, &floats)
             } else {
                 packPanels(weights, columns: layer.outputs, at: place.weights, &floats)
@@ -126,6 +156,25 @@ struct Packing {
                 for j in 0..<used {
                     packed[begin + k * width + j] = weights[k * columns + first + j]
                 }
+            }
+        }
+    }
+
+    /// Tiles as `cm_tile_set` describes them; what has no weight stays zero.
+    private func packTiles(
+        _ weights: [Float], columns: Int, at start: Int, _ packed: inout MutableSpan<Float>
+    ) {
+        let (wide, high) = (Int(CM_TILE_OUTPUTS), Int(CM_TILE_INPUTS))
+        let inputs = weights.count / columns
+        let steps = Self.padded(inputs, to: high) / high
+        for column in 0..<columns {
+            for k in stride(from: 0, to: inputs, by: 2) {
+                let even = cm_to_bfloat16(weights[k * columns + column])
+                let odd = k + 1 < inputs ? cm_to_bfloat16(weights[(k + 1) * columns + column]) : 0
+                let tile = column / wide * steps + k / high
+                // Two neighbours have the place of one float.
+                packed[start + (tile * high + k % high) / 2 * wide + column % wide] = Float(
+                    bitPattern: UInt32(odd) << 16 | UInt32(even))
             }
         }
     }

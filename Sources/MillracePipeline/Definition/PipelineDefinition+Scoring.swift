@@ -15,13 +15,14 @@ extension PipelineDefinition {
     ///   - model: The model, which `PipelineRun` looks for.
     ///   - group: The consumer group; its outputs say where it goes on.
     ///   - kernels: The kernels to compute with; nil is the best that the processor has.
+    ///   - precision: The arithmetic of the model's layers.
     ///   - data: The data directory.
     /// - Throws: `PipelineError` with `noInput` when there is no such input, `usage` when input and
     ///   output are one topic, or when the output has predictions that another group made of the
     ///   input: with a second group's among them rows would have two outcomes there.
     public static func scoring(
         from input: String, to output: String, model: ModelReference, group: String,
-        kernels: KernelSet? = nil, data: String
+        kernels: KernelSet? = nil, precision: Precision = .float32, data: String
     ) throws(PipelineError) -> PipelineDefinition {
         guard input != output else {
             throw PipelineError(
@@ -54,7 +55,7 @@ extension PipelineDefinition {
                     work: .score(
                         ScoreStage(
                             from: Reference(input), to: Reference(output), model: model,
-                            kernels: kernels)))
+                            kernels: kernels, precision: precision)))
             ])
     }
 }

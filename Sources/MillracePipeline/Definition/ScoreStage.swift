@@ -13,14 +13,19 @@ public struct ScoreStage: Sendable, Equatable {
     public var model: ModelReference
     /// The kernels to compute with; nil is the best that the processor has.
     public var kernels: KernelSet?
+    /// The arithmetic of the model's layers; versions that were not calibrated for another than
+    /// float32 are refused.
+    public var precision: Precision
 
     /// Creates a stage.
     public init(
-        from: Reference, to: Reference, model: ModelReference, kernels: KernelSet? = nil
+        from: Reference, to: Reference, model: ModelReference, kernels: KernelSet? = nil,
+        precision: Precision = .float32
     ) {
         self.from = from
         self.to = to
         self.model = model
         self.kernels = kernels
+        self.precision = precision
     }
 }

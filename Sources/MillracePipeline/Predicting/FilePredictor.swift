@@ -43,7 +43,7 @@ public struct FilePredictor: ~Copyable {
         self.specification = specification
         encoder = RowEncoder(specification)
         model = loaded.model
-        prepared = PreparedModel(loaded.model)
+        prepared = loaded.prepared
         hold = loaded.hold
         self.path = path
     }
@@ -77,18 +77,25 @@ public struct FilePredictor: ~Copyable {
     ///
     /// - Throws: `PipelineError` with `badData` and the line, or `inputOutput`.
     public mutating func next(_ count: Int) throws(PipelineError) -> [RowPrediction] {
-        var rows: [Float] = []
-        var read = 0
-        while read < count, let features = try nextRow() {
-            rows += features
-            read += 1
-        }
+        let rows = try nextFeatures(count)
+        let read = rows.count / prepared.inputWidth
         let outputs = prepared.predict(rows)
         let width = prepared.outputWidth
         defer { row += read }
         return (0..<read).map {
             RowPrediction(row + $0, Array(outputs[$0 * width..<($0 + 1) * width]), of: model)
         }
+    }
+
+    /// The numbers of at most `count` more rows as the model takes them; none at the end.
+    mutating func nextFeatures(_ count: Int) throws(PipelineError) -> [Float] {
+        var rows: [Float] = []
+        var read = 0
+        while read < count, let features = try nextRow() {
+            rows += features
+            read += 1
+        }
+        return rows
     }
 
     /// The numbers of the next row as the model takes them; nil at the end.

@@ -33,6 +33,10 @@ struct RunReading {
             case .preprocess(let work): preprocess(work, stage, &summary, &findings)
             case .train: try train(stage, names, &summary, &findings)
             case .score(let work):
+                if work.precision != .float32 {
+                    summary.precision = work.precision.isAvailable ? work.precision : .float32
+                    summary.precisionFallback = work.precision.unavailability
+                }
                 if names.contains(work.to.name) {
                     try score(work, stage, &summary, &findings)
                 }
@@ -54,17 +58,17 @@ struct RunReading {
 
     /// The kernel sets that the stages of the run compute with, each once.
     private var kernels: String {
-        var sets: [KernelSet] = []
+        var names: [String] = []
         for stage in plan.stages {
-            let set: KernelSet? =
+            let name: String? =
                 switch stage.work {
                 case .preprocess: nil
-                case .train(let work): work.kernels ?? .best
-                case .score(let work): work.kernels ?? .best
+                case .train(let work): (work.kernels ?? .best).rawValue
+                case .score(let work): work.precision.kernelName(work.kernels ?? .best)
                 }
-            if let set, !sets.contains(set) { sets.append(set) }
+            if let name, !names.contains(name) { names.append(name) }
         }
-        return (sets.isEmpty ? [.best] : sets).map(\.rawValue).joined(separator: ", ")
+        return (names.isEmpty ? [KernelSet.best.rawValue] : names).joined(separator: ", ")
     }
 
     // MARK: Topics

@@ -1,3 +1,5 @@
+public import MillraceCompute
+
 /// What is in the topics after a run, and how the stages did: all of it read back from the topics.
 public struct RunSummary: Sendable, Codable, Equatable {
     /// Wall time of this run in seconds, reading back not included.
@@ -67,6 +69,10 @@ public struct StageSummary: Sendable, Codable, Equatable {
     public var rowsPerSecondPerCore = 0.0
     /// Rows scored by each model version.
     public var modelVersions: [Int: Int] = [:]
+    /// The precision that a score stage scored in, where it was asked for another than float32.
+    public var precision: Precision?
+    /// Why it scored in float32 all the same.
+    public var precisionFallback: String?
     /// Test-then-train quality of a trainer: at the end of its first pass, since later passes see
     /// rows that were learnt from before.
     public var training: MetricsRecord?

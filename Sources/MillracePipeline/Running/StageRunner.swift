@@ -222,7 +222,9 @@ struct StageRunner {
     private func score(_ work: ScoreStage, _ source: Topic) throws {
         guard let output = board.wait(for: work.to.name) else { return }
         let kernels = work.kernels ?? KernelSet.best
-        let models = ModelFeed(idle: repository, work.model, kernels: kernels, logger: logger)
+        let models = ModelFeed(
+            idle: repository, work.model, kernels: kernels, precision: work.precision,
+            logger: logger)
         status.watch(models)
         defer { status.endWatch() }
         try OutputOwners.claim(output, from: source, for: stage.group)

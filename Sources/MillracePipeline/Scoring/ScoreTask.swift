@@ -77,7 +77,7 @@ final class ScoreTask: PartitionTask {
         template.generation = claim.generation
         template.model = try output.dictionaryID(of: "model:" + modelName)
         template.kernelSet = try output.dictionaryID(
-            of: "kernels:" + first.model.kernels.rawValue)
+            of: "kernels:" + first.model.kernelName)
         // The output is the truth; what the group committed is a copy of it.
         let tail = writer.claimedEnd ?? 0
         self.writer = consume writer

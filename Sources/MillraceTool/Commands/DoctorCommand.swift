@@ -20,6 +20,10 @@ struct DoctorCommand: ParsableCommand {
         let openBLASCorrected: Bool
         let openBLASSlow: Bool
         let openBLASConfiguration: String
+        /// Precisions that a version may be scored in, once it is calibrated for them.
+        let precisions: [String]
+        /// Why versions that are to be scored in bfloat16 are scored in float32; null where not.
+        let bfloat16Fallback: String?
     }
 
     func run() throws {
@@ -28,7 +32,9 @@ struct DoctorCommand: ParsableCommand {
             cores: CoreList(automaticOn: .current()).cores, kernels: KernelSet.best.rawValue,
             availableKernels: KernelSet.available.map(\.rawValue), openBLASCore: blas.core,
             openBLASCorrected: blas.wasCorrected, openBLASSlow: blas.isSlow,
-            openBLASConfiguration: blas.configuration)
+            openBLASConfiguration: blas.configuration,
+            precisions: Precision.allCases.filter(\.isAvailable).map(\.rawValue),
+            bfloat16Fallback: Precision.bfloat16.unavailability)
         if json { return try JSONText.print(found) }
         print("cores        \(found.cores.map(String.init).joined(separator: ", "))")
         print(
@@ -39,5 +45,10 @@ struct DoctorCommand: ParsableCommand {
             : found.openBLASCorrected ? " - corrected: it had not known this processor" : ""
         print("OpenBLAS     \(found.openBLASCore)\(note)")
         print("             \(found.openBLASConfiguration)")
+        let fallback =
+            found.bfloat16Fallback.map {
+                " (bfloat16, where it is asked for, is scored in float32: \($0))"
+            } ?? ""
+        print("precisions   \(found.precisions.joined(separator: ", "))\(fallback)")
     }
 }

@@ -5,10 +5,10 @@ internal import Millrace
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
-        abstract: "Lists, shows, names, checks, tries, imports and exports models.",
+        abstract: "Lists, shows, names, checks, tries, calibrates, imports and exports models.",
         subcommands: [
             List.self, Show.self, Import.self, Export.self, Promote.self, Rollback.self, Prune.self,
-            Verify.self, Predict.self,
+            Verify.self, Predict.self, Quantize.self,
         ])
 
     /// A model in the list.
@@ -66,23 +66,41 @@ struct ModelCommand: ParsableCommand {
         }
     }
 
-    /// A manifest with the names that its version has now.
+    /// A manifest with the names that its version has now, and what it was calibrated for.
     struct Shown: Encodable {
+        /// A calibration, and what comes of it here.
+        struct Calibrated: Encodable {
+            let calibrated: CalibratedPrecision
+
+            private enum CodingKeys: String, CodingKey { case scoredHereIn, fallback }
+
+            func encode(to encoder: any Encoder) throws {
+                try calibrated.encode(to: encoder)
+                let precision = calibrated.precision
+                var container = encoder.container(keyedBy: CodingKeys.self)
+                try container.encode(
+                    precision.isAvailable ? precision : .float32, forKey: .scoredHereIn)
+                try container.encodeIfPresent(precision.unavailability, forKey: .fallback)
+            }
+        }
+
         let manifest: Manifest
         let aliases: [String]
+        let precisions: [Calibrated]
 
-        private enum CodingKeys: String, CodingKey { case aliases }
+        private enum CodingKeys: String, CodingKey { case aliases, precisions }
 
         func encode(to encoder: any Encoder) throws {
             try manifest.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(aliases, forKey: .aliases)
+            try container.encode(precisions, forKey: .precisions)
         }
     }
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Prints a version's manifest and aliases as JSON.",
+            abstract: "Prints a version's manifest, aliases and calibrations as JSON.",
             discussion: "Example: millrace model show flights-delay@3")
 
         @Argument(help: ArgumentHelp(ModelCommand.referenceHelp)) var model: String
@@ -94,7 +112,9 @@ struct ModelCommand: ParsableCommand {
                 let (name, version) = try places.find(model)
                 return Shown(
                     manifest: try places.repository.manifest(name, version: version),
-                    aliases: try places.repository.aliases(of: name).names(of: version))
+                    aliases: try places.repository.aliases(of: name).names(of: version),
+                    precisions: try places.repository.precisions(of: name, version: version)
+                        .map(Shown.Calibrated.init))
             }
             try JSONText.print(shown)
         }

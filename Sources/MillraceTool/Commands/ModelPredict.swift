@@ -22,6 +22,7 @@ extension ModelCommand {
         var from: String
         @Option(help: "csv or jsonl; what the file's name ends with says it, too.")
         var format: TextFormat?
+        @Option(help: ArgumentHelp(PrecisionArgument.help)) var precision = "float32"
         @OptionGroup var places: DataOptions
         @Flag(help: "Print JSON Lines.") var json = false
 
@@ -30,8 +31,14 @@ extension ModelCommand {
         func run() throws {
             Signals.ignoreBrokenPipesAndFileSizes()
             try ExitStatus.coded {
+                let precision = try PrecisionArgument.parse(precision)
                 let found = try places.find(model)
-                let loaded = try places.repository.load(found.name, version: found.version)
+                let loaded = try places.repository.load(
+                    found.name, version: found.version, precision: precision)
+                if let fallback = loaded.fallback {
+                    ExitStatus.write(
+                        "note: predicted in float32, not \(precision.rawValue): \(fallback)")
+                }
                 var predictor = try FilePredictor(loaded, path: from, format: format)
                 if !json { print(Self.header(loaded.model)) }
                 while true {

@@ -17,6 +17,7 @@ struct ScoreCommand: ParsableCommand {
 
             Example: millrace score flights.live delay.scores --model delay --report scores.html
             Example: millrace score flights.live delay.scores --model delay@stable --follow
+            Example: millrace score flights.live delay.scores --model delay --precision bfloat16
             """)
 
     @Argument(help: ArgumentHelp("The feature topic to read.", valueName: "in"))
@@ -48,6 +49,7 @@ struct ScoreCommand: ParsableCommand {
             MILLRACE_KERNELS or the best here.
             """)
     var kernels = "auto"
+    @Option(help: ArgumentHelp(PrecisionArgument.help)) var precision = "float32"
     @Option(help: "Write a report to this HTML file.") var report: String?
     @Flag(help: "Print the summary as one JSON document.") var json = false
     @OptionGroup var metrics: MetricsOptions
@@ -66,7 +68,8 @@ struct ScoreCommand: ParsableCommand {
         }
         return try PipelineDefinition.scoring(
             from: input, to: output, model: ModelReference(parsing: model),
-            group: group ?? "score-\(output)", kernels: set, data: places.data)
+            group: group ?? "score-\(output)", kernels: set,
+            precision: PrecisionArgument.parse(precision), data: places.data)
     }
 
     func run() throws {

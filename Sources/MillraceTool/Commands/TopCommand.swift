@@ -165,7 +165,8 @@ struct GroupView {
                     $0.secondsLeft.map { NumberText.duration(seconds: $0) } ?? "-",
                     $0.modelVersions.map { "\($0)" }.joined(separator: ","),
                     Self.text($0.latency?.p50), Self.text($0.latency?.p99),
-                    Self.text($0.latency?.p999), "\($0.members)", CoreList.text($0.cores), "\($0.partitions)",
+                    Self.text($0.latency?.p999), "\($0.members)", CoreList.text($0.cores),
+                    "\($0.partitions)",
                     NumberText.count(Int($0.committed)), $0.topics.joined(separator: ", "),
                 ]
             })

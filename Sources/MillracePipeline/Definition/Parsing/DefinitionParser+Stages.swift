@@ -19,7 +19,7 @@ extension DefinitionParser {
     }
 
     enum ScoreKey: String, CaseIterable {
-        case kind, from, to, model, kernels, group, cores, assignor, after
+        case kind, from, to, model, kernels, precision, group, cores, assignor, after
     }
 
     private static let maxFitRows = 100_000_000
@@ -174,7 +174,9 @@ extension DefinitionParser {
         ScoreStage(
             from: try fields.reference(.from), to: try fields.reference(.to),
             model: try modelReference(fields.required(.model)),
-            kernels: try kernels(fields[.kernels]))
+            kernels: try kernels(fields[.kernels]),
+            precision: try fields.choice(
+                .precision, default: .float32, among: Precision.allCases))
     }
 
     private func modelReference(_ value: YAMLValue) throws(PipelineError) -> ModelReference {

@@ -1,0 +1,154 @@
+internal import FoundationEssentials
+internal import MillraceCompute
+internal import MillraceModels
+internal import MillraceSystem
+
+/// What a version was calibrated for.
+///
+/// A version's manifest and weights never change, and calibrating makes no other version: one would
+/// be taken up by whoever follows `latest`, for weights that are not new. It adds a file to the
+/// version, which is replaced as a whole, durably, and goes when the version does.
+extension ModelRepository {
+    static let precisionsName = "precisions.json"
+    private static let maxPrecisionsBytes = 1 << 20
+
+    /// The precisions that a version was calibrated for; none where it never was.
+    ///
+    /// - Throws: `RepositoryError` with `malformedFile`, `unsupportedVersion`, `checksumMismatch`
+    ///   for a file of other weights, or what `manifest` throws.
+    public func precisions(
+        of name: String, version: Int
+    ) throws(RepositoryError) -> [CalibratedPrecision] {
+        try precisions(manifest(name, version: version))
+    }
+
+    func precisions(_ manifest: Manifest) throws(RepositoryError) -> [CalibratedPrecision] {
+        let file = try precisionsFile(manifest)
+        let bytes: [UInt8]
+        do { bytes = try Files.read(file, maxBytes: Self.maxPrecisionsBytes) } catch {
+            if error.isNotFound { return [] }
+            throw RepositoryError(error)
+        }
+        struct Format: Decodable { let formatVersion: Int }
+        let found: PrecisionsFile
+        do {
+            let format = try JSONDecoder().decode(Format.self, from: Data(bytes)).formatVersion
+            guard format == PrecisionsFile.currentFormatVersion else {
+                throw RepositoryError(
+                    .unsupportedVersion, path: file,
+                    "format version \(format), where \(PrecisionsFile.currentFormatVersion) can "
+                        + "be read")
+            }
+            found = try JSONDecoder().decode(PrecisionsFile.self, from: Data(bytes))
+        } catch let error as RepositoryError {
+            throw error
+        } catch {
+            throw RepositoryError(
+                .malformedFile, path: file, "no calibrations: \(error); calibrate again")
+        }
+        guard found.weights == manifest.weights else {
+            throw RepositoryError(
+                .checksumMismatch, path: file,
+                "it was measured with other weights: calibrate again")
+        }
+        guard found.precisions.allSatisfy(\.isSound),
+            Set(found.precisions.map(\.precision)).count == found.precisions.count
+        else {
+            throw RepositoryError(
+                .malformedFile, path: file,
+                "no calibration measures such numbers, or one precision twice; calibrate again")
+        }
+        return found.precisions
+    }
+
+    /// What a version was measured to be in a precision.
+    ///
+    /// - Throws: `RepositoryError` with `notCalibrated`, or as `precisions`.
+    func calibrated(
+        _ manifest: Manifest, _ precision: Precision
+    ) throws(RepositoryError) -> CalibratedPrecision {
+        let all = try precisions(manifest)
+        if let found = all.first(where: { $0.precision == precision }) { return found }
+        throw RepositoryError.notCalibrated(manifest.name, manifest.version, precision, path: path)
+    }
+
+    /// Sets what a version was measured to be in a precision.
+    ///
+    /// A file that cannot be read is replaced: calibrating is what its errors ask for.
+    func record(
+        _ calibrated: CalibratedPrecision, _ manifest: Manifest
+    ) throws(RepositoryError) {
+        let lock = try lock(directory(of: manifest.name))
+        var all: [CalibratedPrecision]
+        do { all = try precisions(manifest) } catch {
+            guard error.code != .storage else { throw error }
+            all = []
+        }
+        all.removeAll { $0.precision == calibrated.precision }
+        all.append(calibrated)
+        let file = try precisionsFile(manifest)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        let json: Data
+        do {
+            json = try encoder.encode(
+                PrecisionsFile(
+                    formatVersion: PrecisionsFile.currentFormatVersion, weights: manifest.weights,
+                    precisions: all))
+        } catch {
+            throw RepositoryError(
+                .malformedFile, path: file, "the calibration cannot be written: \(error)")
+        }
+        do { try Files.writeDurably(file, Array(json)) } catch { throw RepositoryError(error) }
+        _ = consume lock
+    }
+
+    /// What is wrong with a version's calibrations: that they cannot be read, or that the golden rows
+    /// are not predicted within their bounds.
+    func precisionFaults(
+        _ manifest: Manifest, _ model: Model
+    ) throws(RepositoryError) -> [RepositoryError] {
+        let all: [CalibratedPrecision]
+        do { all = try precisions(manifest) } catch {
+            guard error.code != .storage else { throw error }
+            return [error]
+        }
+        let file = try precisionsFile(manifest)
+        return all.compactMap { calibrated -> RepositoryError? in
+            let prepared = PreparedModel(model, tiles: .software)
+            do throws(RepositoryError) {
+                try Self.compareGolden(manifest, calibrated, prepared, path: file)
+                return nil
+            } catch { return error }
+        }
+    }
+
+    static func compareGolden(
+        _ manifest: Manifest, _ calibrated: CalibratedPrecision, _ prepared: PreparedModel,
+        path: String
+    ) throws(RepositoryError) {
+        let error = manifest.golden.error(of: prepared)
+        guard error <= calibrated.bound else {
+            throw RepositoryError(
+                .wrongPredictions, path: path,
+                "the golden rows are predicted in \(calibrated.precision.rawValue) with an error "
+                    + "of \(error), where \(calibrated.bound) is allowed")
+        }
+    }
+
+    private func precisionsFile(_ manifest: Manifest) throws(RepositoryError) -> String {
+        try directory(of: manifest.name) + "/\(manifest.version)/\(Self.precisionsName)"
+    }
+}
+
+extension RepositoryError {
+    static func notCalibrated(
+        _ name: String, _ version: Int, _ precision: Precision, path: String
+    ) -> RepositoryError {
+        RepositoryError(
+            .notCalibrated, path: path,
+            "\(name)@\(version) is not calibrated for \(precision.rawValue): run millrace model "
+                + "quantize \(name)@\(version) --precision \(precision.rawValue) on rows that it "
+                + "is to score")
+    }
+}

@@ -1,0 +1,208 @@
+import MillraceCompute
+import MillraceModels
+import MillraceSystem
+import Testing
+
+/// Layers in bfloat16: the bits of their definition, whatever the shape.
+@Suite struct BFloat16Tests {
+    private func same(_ a: Float, _ b: Float) -> Bool {
+        a.bitPattern == b.bitPattern || a.isNaN && b.isNaN
+    }
+
+    /// Scores rows `stride` floats apart, with infinities between them.
+    private func predict(
+        _ prepared: PreparedModel, _ rows: [[Float]], stride: Int
+    ) -> [Float] {
+        var features = [Float](repeating: .infinity, count: rows.count * stride)
+        for (row, values) in rows.enumerated() {
+            for (i, value) in values.enumerated() { features[row * stride + i] = value }
+        }
+        var workspace = ScoringWorkspace(for: prepared)
+        var output = [Float](repeating: -1, count: rows.count * prepared.outputWidth)
+        var target = output.mutableSpan
+        prepared.predict(
+            features.span, rows: rows.count, stride: stride, into: &target,
+            workspace: &workspace)
+        return output
+    }
+
+    private func expectDefinition(
+        _ model: Model, _ rows: [[Float]], stride: Int, _ tiles: TileKernels
+    ) {
+        let found = predict(PreparedModel(model, tiles: tiles), rows, stride: stride)
+        let definition = RoundedModel(model: model)
+        let expected = rows.flatMap(definition.predict)
+        let wrong = expected.indices.first { !same(expected[$0], found[$0]) }
+        #expect(
+            wrong == nil,
+            "\(model.layers.map(\.inputs)) of \(rows.count) rows, output \(wrong ?? 0)")
+    }
+
+    /// Widths around those of a register, one layer and more, rows in part of a register and more
+    /// than go through together.
+    @Test(arguments: Scoring.tiles)
+    func aRowIsScoredByTheDefinition(tiles: TileKernels) throws {
+        var draw = Draw(61)
+        let shapes = [
+            [1, 1], [2, 5], [15, 16], [16, 17], [31, 32], [32, 33], [33, 31], [63, 1], [64, 48],
+            [65, 96, 3], [7, 33, 15], [40, 17, 49, 5], [64, 128, 64, 10], [129, 1, 1],
+        ]
+        for (round, shape) in shapes.enumerated() {
+            let model = try draw.model(shape, .relu, round % 2 == 0 ? .identity : .scores)
+            for count in [1, 2, 15, 16, 17, 32, 33, 49] {
+                let rows = (0..<count).map { _ in draw.features(shape[0]) }
+                expectDefinition(
+                    model, rows, stride: shape[0] + draw.integer(0...3), tiles)
+            }
+        }
+        let model = try draw.model([3, 20, 2])
+        for count in [96, 97, 113, 200] {
+            expectDefinition(model, (0..<count).map { _ in draw.features(3) }, stride: 3, tiles)
+        }
+    }
+
+    @Test(arguments: Scoring.tiles)
+    func randomShapes(tiles: TileKernels) throws {
+        var draw = Draw(62)
+        for _ in 0..<25 {
+            var shape = [draw.integer(1...100)]
+            for _ in 0...draw.integer(0...2) { shape.append(draw.integer(1...70)) }
+            let model = try draw.model(shape)
+            let rows = (0..<draw.integer(1...40)).map { _ in draw.features(shape[0]) }
+            expectDefinition(model, rows, stride: shape[0] + draw.integer(0...9), tiles)
+        }
+    }
+
+    /// A row that is infinite, or no number, or too small, is so by itself: nothing that pads a
+    /// register reaches an output, nor another row's.
+    @Test(arguments: Scoring.tiles)
+    func numbersThatAreNone(tiles: TileKernels) throws {
+        var draw = Draw(63)
+        let special: [Float] = [
+            .infinity, -.infinity, .nan, .greatestFiniteMagnitude, 0x1.FF7p127, -0.0, 1e-39,
+            -.leastNonzeroMagnitude, .leastNormalMagnitude, 0x1p-80, 0x1.01p0, 0x1.03p0,
+        ]
+        for shape in [[9, 3], [40, 17, 3], [33, 18, 5, 2], [70, 1]] {
+            var input = InputStage(identity: shape[0])
+            input.missing = .propagate
+            var layers = draw.layers(shape)
+            // Infinity times these is infinite, and ReLU lets nothing of it through.
+            for j in 0..<layers[0].outputs { layers[0].weights[j] = -1 }
+            layers[0].weights[layers[0].outputs] = 0x1p-60
+            layers[0].weights[layers[0].weights.count - 1] = 0x1p-100
+            let model = try Model(input: input, layers: layers, head: .identity)
+            var rows: [[Float]] = []
+            for value in special {
+                for place in [0, 1, shape[0] - 1] {
+                    var row = draw.numbers(shape[0])
+                    row[place] = value
+                    rows.append(row)
+                    rows.append([Float](repeating: value, count: shape[0]))
+                }
+            }
+            expectDefinition(model, rows, stride: shape[0], tiles)
+            // Beyond what ReLU lets through, a single infinite feature leaves finite outputs.
+            var row = draw.numbers(shape[0])
+            row[0] = .infinity
+            if shape.count > 2 {
+                let outputs = predict(
+                    PreparedModel(model, tiles: tiles), [row], stride: shape[0])
+                #expect(outputs.allSatisfy { $0.isFinite })
+            }
+        }
+    }
+
+    /// Weights and features alone, of every kind of number.
+    @Test(arguments: Scoring.tiles)
+    func numbersAreRoundedToNearest(tiles: TileKernels) throws {
+        var draw = Draw(64)
+        var input = InputStage(identity: 1)
+        input.missing = .propagate
+        let count = 5000
+        let ties: [Float] = [0x1.01p0, 0x1.03p0, 0x1.010002p0, 0x1.FEFFFEp3, 0x1.FFp4, -0x1.01p-9]
+        let patterns = (0..<count).map { i in
+            i < ties.count
+                ? ties[i] : Float(bitPattern: UInt32(truncatingIfNeeded: draw.generator.next()))
+        }
+        let weights = patterns.map { $0.isFinite ? $0 : 0 }
+        let wide = try Model(
+            input: input,
+            layers: [
+                DenseLayer(
+                    inputs: 1, outputs: count, weights: weights,
+                    bias: [Float](repeating: 0, count: count))
+            ], head: .identity)
+        let byWeights = PreparedModel(wide, tiles: tiles).predict([1])
+        let narrow = try Model(
+            input: input,
+            layers: [DenseLayer(inputs: 1, outputs: 1, weights: [1], bias: [0])],
+            head: .identity)
+        let byFeatures = PreparedModel(narrow, tiles: tiles).predict(patterns)
+        for i in 0..<count {
+            // A sum that begins with zero has no negative one.
+            let weight = RoundedModel.rounded(weights[i]) + 0
+            let feature = RoundedModel.rounded(patterns[i]) + 0
+            #expect(same(byWeights[i], weight), "\(weights[i]): \(byWeights[i])")
+            #expect(same(byFeatures[i], feature), "\(patterns[i]): \(byFeatures[i])")
+        }
+    }
+
+    /// Every activation and head, near what the model predicts by definition in double: 8 bits of
+    /// each number, of a few layers.
+    @Test(arguments: Scoring.tiles, Activation.allCases)
+    func activationsAndHeads(tiles: TileKernels, activation: Activation) throws {
+        var draw = Draw(65)
+        for head in Head.allCases {
+            let model = try draw.model([37, 50, 20, head == .sigmoid ? 1 : 6], activation, head)
+            let features = draw.features(40 * 37)
+            let found = PreparedModel(model, tiles: tiles).predict(features)
+            let exact = PreparedModel(model).predict(features)
+            let reference = ReferenceModel(model)
+            var largest = 0.0
+            for row in 0..<40 {
+                let expected = reference.predict(Array(features[row * 37..<(row + 1) * 37]))
+                for (i, value) in expected.enumerated() {
+                    largest = max(
+                        largest, abs(Double(found[row * expected.count + i]) - value))
+                }
+            }
+            #expect(largest < 0.05, "\(head): \(largest)")
+            #expect(found != exact, "bfloat16 has other bits")
+        }
+    }
+
+    /// The processor's registers and the model of them.
+    @Test func registersAgree() throws {
+        guard TileKernels.processor != nil else { return }
+        var draw = Draw(66)
+        for activation in Activation.allCases {
+            let model = try draw.model([64, 128, 64, 10], activation, .softmax)
+            let features = draw.features(200 * 64)
+            let bits = Scoring.tiles.map {
+                PreparedModel(model, tiles: $0).predict(features).map(\.bitPattern)
+            }
+            #expect(bits.allSatisfy { $0 == bits[0] })
+        }
+    }
+
+    @Test func whatIsRecorded() throws {
+        var draw = Draw(67)
+        let model = try draw.model([3, 2])
+        let rounded = PreparedModel(model, kernels: .portable, tiles: .software)
+        #expect(rounded.precision == .bfloat16 && rounded.kernelName == "software-bfloat16")
+        let exact = PreparedModel(model, kernels: .portable)
+        #expect(exact.precision == .float32 && exact.kernelName == "portable")
+        #expect(TileKernels.amx.name == "amx-bfloat16")
+    }
+
+    @Test func precisionsHaveNames() throws {
+        #expect(try Precision(parsing: "bf16") == .bfloat16)
+        #expect(try Precision(parsing: "bfloat16") == .bfloat16)
+        #expect(try Precision(parsing: "float32") == .float32)
+        let error = #expect(throws: ComputeError.self) { try Precision(parsing: "int8") }
+        #expect(error?.code == .unknownPrecision)
+        #expect(error?.description.contains("not offered") == true)
+        #expect(Precision.float32.isAvailable)
+        #expect(Precision.bfloat16.isAvailable == (TileKernels.processor != nil))
+    }
+}
