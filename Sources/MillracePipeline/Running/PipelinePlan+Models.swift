@@ -12,7 +12,7 @@ extension PipelinePlan {
         for stage in stages {
             guard case .score(let work) = stage.work,
                 !stages.contains(where: { $0.trains(work.model.name) }),
-                existing.contains(work.from.name)
+                isLocal(work.from.name, existing)
             else { continue }
             if options.follow, try repository.resolve(work.model) == nil { continue }
             let version = try repository.version(of: work.model)
