@@ -63,7 +63,8 @@
             from input: KafkaAddress, to output: KafkaAddress, follow: Bool = false,
             group: String = Self.group, _ change: (inout KafkaTopicDefinition) -> Void = { _ in }
         ) throws -> PipelineRun {
-            var source = KafkaTopicDefinition(address: input, patienceMilliseconds: 30_000)
+            var source = KafkaTopicDefinition(
+                address: input, properties: .shortSessions, patienceMilliseconds: 30_000)
             change(&source)
             let target = KafkaTopicDefinition(
                 address: output, predictionFormat: source.predictionFormat,
@@ -104,7 +105,7 @@
             var offset: Int
         }
 
-        var prediction: Int?
+        var prediction: String?
         var outputs: [Float]?
         var null: Int?
         var model: String
@@ -145,6 +146,13 @@
             }
             return try result.get()
         }
+    }
+
+    extension KafkaProperties {
+        /// The mock lets a member that comes after another has left wait for a session's length.
+        static let shortSessions = try! KafkaProperties([
+            ("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "200"),
+        ])
     }
 
     extension MockCluster {
