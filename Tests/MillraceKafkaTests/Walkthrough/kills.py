@@ -92,7 +92,7 @@ def wait_for(done, member):
     while not done():
         assert member.poll() is None, member.stderr.read().decode()
         assert time.monotonic() < deadline, "nothing happens"
-        time.sleep(0.05)
+        time.sleep(0.3)
 
 
 sender = threading.Thread(target=send)
