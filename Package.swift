@@ -247,6 +247,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .target(name: "CRdKafka", condition: .when(traits: ["Kafka"])),
             ],
+            exclude: ["Walkthrough"],
             swiftSettings: strict),
         .testTarget(
             name: "MillracePipelineTests",

@@ -62,6 +62,16 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
     static let oneAtATime =
         "One mirror of a topic runs at a time; the other one goes on where this one was."
 
+    /// Throws unless this program was built with the trait `Kafka`.
+    package static func checkBuilt() throws(KafkaError) {
+        #if !Kafka
+            throw KafkaError(
+                .notBuilt,
+                "this program was built without Kafka; build it with "
+                    + "'swift build -c release --traits Kafka' and librdkafka-dev installed")
+        #endif
+    }
+
     /// The place and what happened there, without the advice.
     public var summary: String { (place.map { $0 + ": " } ?? "") + message }
 

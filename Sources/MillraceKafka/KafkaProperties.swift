@@ -21,6 +21,7 @@ public struct KafkaProperties: Sendable, Equatable, CustomStringConvertible, Cus
         "bootstrap.servers", "metadata.broker.list", "transactional.id", "group.id",
         "enable.partition.eof", "isolation.level", "auto.offset.reset", "enable.auto.commit",
         "enable.auto.offset.store", "enable.idempotence", "allow.auto.create.topics",
+        "group.instance.id", "partition.assignment.strategy",
     ]
     private static let maxFileBytes = 1 << 20
     private static let secretParts = ["password", "secret", "token", "jaas", "oauthbearer.config"]

@@ -17,6 +17,9 @@ extension ConsumeFormat: ExpressibleByArgument {}
 extension KafkaFormat: ExpressibleByArgument {}
 extension BadRecordPolicy: ExpressibleByArgument {}
 extension LostRecordPolicy: ExpressibleByArgument {}
+extension KafkaRowFormat: ExpressibleByArgument {}
+extension KafkaPredictionFormat: ExpressibleByArgument {}
+extension BadRecordAction: ExpressibleByArgument {}
 
 /// The value of `--flush`: `none`, `batch`, or milliseconds.
 struct FlushArgument: ExpressibleByArgument {

@@ -1,11 +1,11 @@
 #if Kafka
     internal import CRdKafka
-    internal import MillraceLog
+    package import MillraceLog
 
     /// A record as a broker gave it, given back with the value.
     ///
     /// **Thread-safety**: one owner.
-    @safe struct FetchedRecord: ~Copyable {
+    @safe package struct FetchedRecord: ~Copyable {
         private let message: UnsafeMutablePointer<rd_kafka_message_t>
 
         /// Takes `message` over.
@@ -17,8 +17,10 @@
         deinit { unsafe rd_kafka_message_destroy(message) }
 
         var code: rd_kafka_resp_err_t { unsafe message.pointee.err }
-        var partition: Int { Int(unsafe message.pointee.partition) }
-        var offset: Int64 { unsafe message.pointee.offset }
+        /// The partition that it is of.
+        package var partition: Int { Int(unsafe message.pointee.partition) }
+        /// Its offset; of an end that of the next record.
+        package var offset: Int64 { unsafe message.pointee.offset }
 
         /// What librdkafka says of an error.
         var errorText: String {
@@ -26,13 +28,13 @@
         }
 
         /// Milliseconds since 1970; nil when the record has no time.
-        var milliseconds: Int64? {
+        package var milliseconds: Int64? {
             let time = unsafe rd_kafka_message_timestamp(message, nil)
             return time < 0 ? nil : time
         }
 
         /// The value; nil where there is none.
-        var value: Span<UInt8>? {
+        package var value: Span<UInt8>? {
             @_lifetime(borrow self)
             get {
                 unsafe span(message.pointee.payload, message.pointee.len)
@@ -40,7 +42,7 @@
         }
 
         /// The key; nil where there is none.
-        var key: Span<UInt8>? {
+        package var key: Span<UInt8>? {
             @_lifetime(borrow self)
             get {
                 unsafe span(message.pointee.key, message.pointee.key_len)
@@ -60,7 +62,7 @@
         /// The headers in their order; one without a value has an empty one.
         ///
         /// - Throws: `RecordFault` for what is no text in UTF-8.
-        func headers() throws(RecordFault) -> [RowHeader] {
+        package func headers() throws(RecordFault) -> [RowHeader] {
             var list: OpaquePointer?
             let code = unsafe rd_kafka_message_headers(message, &list)
             if code == RD_KAFKA_RESP_ERR__NOENT { return [] }

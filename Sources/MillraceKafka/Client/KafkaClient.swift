@@ -22,12 +22,13 @@
 
         /// Makes a client; nothing is sent yet.
         ///
-        /// `fixed` are set after the user's properties.
+        /// `fixed` are set after the user's properties; `events` are those that a queue hands over,
+        /// by librdkafka's numbers.
         ///
         /// - Throws: `KafkaError` with `invalidArgument` for a property that librdkafka refuses.
         init(
             _ role: Role, _ address: KafkaAddress, _ properties: KafkaProperties,
-            fixed: [(name: String, value: String)]
+            fixed: [(name: String, value: String)], events: Int32 = 0
         ) throws(KafkaError) {
             self.address = address
             self.properties = properties
@@ -47,6 +48,7 @@
             maxRecordBytes =
                 unsafe Self.number(made, "message.max.bytes") ?? Self.defaultMaxRecordBytes
             unsafe notes.listen(made)
+            if events != 0 { unsafe rd_kafka_conf_set_events(made, events) }
             var text = [CChar](repeating: 0, count: Self.errorBytes)
             let type = role == .consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER
             // SAFETY: here and below texts have their true lengths, and what is given is copied.
@@ -317,7 +319,8 @@
                 RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
                 .tooLarge
             case RD_KAFKA_RESP_ERR__FENCED, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
-                RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+                RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,
+                RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
                 .fenced
             default: .client
             }

@@ -3,7 +3,7 @@
     internal import MillraceLog
     internal import MillraceSystem
 
-    /// Writes records in transactions, each whole or not at all.
+    /// Writes records: in transactions, each whole or not at all, or one by one.
     ///
     /// **Thread-safety**: one owner.
     @safe final class KafkaProducer {
@@ -13,13 +13,15 @@
         /// A transaction that came to nothing, and may be tried again.
         struct Aborted: Error { let reason: KafkaError }
 
+        /// A producer; one without an id knows of no transactions.
         init(
-            _ address: KafkaAddress, _ properties: KafkaProperties, transactionalID: String
+            _ address: KafkaAddress, _ properties: KafkaProperties, transactionalID: String?
         ) throws(KafkaError) {
             client = try KafkaClient(
                 .producer, address, properties,
                 fixed: [
-                    ("transactional.id", transactionalID),
+                    transactionalID.map { ("transactional.id", $0) }
+                        ?? ("enable.idempotence", "true"),
                     // For the end of a topic as it is, transactions that are open included.
                     ("isolation.level", "read_uncommitted"),
                 ])
@@ -58,6 +60,33 @@
                         + error.message, at: error.place,
                     advice: "Run the same command again: it goes on where the cluster says.")
             }
+        }
+
+        /// Makes offsets that a member of a group has consumed part of the transaction.
+        func send(
+            offsets: [(topic: String, partition: Int, offset: Int64)], of member: GroupIdentity,
+            _ patience: Patience
+        ) throws(KafkaError) -> Aborted? {
+            let entries = offsets.map { ($0.topic, Int?($0.partition), Int64?($0.offset)) }
+            guard let list = unsafe PartitionList.make(entries) else {
+                throw client.error(rd_kafka_last_error())
+            }
+            defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+            return try unsafe insist(patience) {
+                unsafe rd_kafka_send_offsets_to_transaction(
+                    self.client.pointer, list, member.pointer, $0)
+            }
+        }
+
+        /// Waits until everything that was added has been written; without transactions.
+        func flush(_ patience: Patience) throws(KafkaError) {
+            while unsafe rd_kafka_flush(client.pointer, patience.sliceMilliseconds)
+                != RD_KAFKA_RESP_ERR_NO_ERROR
+            {
+                if let hopeless = client.hopeless { throw hopeless }
+                try patience.check(client.error(RD_KAFKA_RESP_ERR__TIMED_OUT))
+            }
+            if let delivery { throw delivery }
         }
 
         /// Takes everything back since `begin`.

@@ -70,12 +70,7 @@ public final class KafkaMirror: Sendable {
                     advice: "Leave --transactional-id out.")
             }
         }
-        guard Self.isBuilt else {
-            throw KafkaError(
-                .notBuilt,
-                "this program was built without Kafka; build it with "
-                    + "'swift build -c release --traits Kafka' and librdkafka-dev installed")
-        }
+        try KafkaError.checkBuilt()
         self.from = from
         self.to = to
         self.data = data

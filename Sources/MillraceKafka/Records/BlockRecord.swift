@@ -149,6 +149,26 @@ struct BlockReader: ~Copyable {
     mutating func add(
         _ bytes: Span<UInt8>, _ context: RecordContext, to builder: inout BatchBuilder
     ) throws(RecordFault) -> Int {
+        let configuration = configuration
+        // Out of the way of `read`, which has the rest of the reader to itself.
+        var memory: [Float] = []
+        swap(&memory, &widened)
+        defer { swap(&memory, &widened) }
+        return try read(bytes) { (batch) throws(RecordFault) in
+            try Self.check(batch)
+            if configuration.kind == .bytes {
+                Self.copyValues(batch, context, to: &builder)
+            } else {
+                try Self.copyFeatures(batch, configuration, &memory, context, to: &builder)
+            }
+            return batch.rows
+        }
+    }
+
+    /// Gives the batch that a block is to `body`.
+    mutating func read<R>(
+        _ bytes: Span<UInt8>, _ body: (borrowing RecordBatch) throws(RecordFault) -> R
+    ) throws(RecordFault) -> R {
         let header = try BlockHeader(reading: bytes)
         guard header.kind == configuration.kind, header.features == configuration.features else {
             throw RecordFault(
@@ -160,29 +180,13 @@ struct BlockReader: ~Copyable {
             decoding = header.decoding
             unpacker = BatchUnpacker(decoding: decoding)
         }
-        return try Self.add(
-            bytes.extracting(BlockHeader.byteCount..<bytes.count), configuration, &unpacker,
-            &widened, context, to: &builder)
-    }
-
-    private static func add(
-        _ bytes: Span<UInt8>, _ configuration: TopicConfiguration,
-        _ unpacker: inout BatchUnpacker, _ widened: inout [Float], _ context: RecordContext,
-        to builder: inout BatchBuilder
-    ) throws(RecordFault) -> Int {
-        let batch = try unpacker.batch(bytes)
-        guard batch.columns == configuration.features else {
+        let columns = configuration.features
+        let batch = try unpacker.batch(bytes.extracting(BlockHeader.byteCount..<bytes.count))
+        guard batch.columns == columns else {
             throw RecordFault(
-                .undecodable,
-                "expected \(configuration.features) columns, found \(batch.columns)")
+                .undecodable, "expected \(columns) columns, found \(batch.columns)")
         }
-        try check(batch)
-        if configuration.kind == .bytes {
-            copyValues(batch, context, to: &builder)
-        } else {
-            try copyFeatures(batch, configuration, &widened, context, to: &builder)
-        }
-        return batch.rows
+        return try body(batch)
     }
 
     /// Checks what another program may have put into a batch and the log would refuse.

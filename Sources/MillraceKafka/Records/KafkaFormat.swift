@@ -30,6 +30,37 @@ public enum KafkaFormat: String, Sendable, CaseIterable, Codable {
     }
 }
 
+/// What the values of records are that a stage reads from Kafka.
+public enum KafkaRowFormat: String, Sendable, CaseIterable, Codable {
+    /// An object: `{"features":[…]}`, null for a missing value, or the columns by name that the
+    /// model's feature specification takes.
+    case json
+    /// A line of CSV without a header, which the model's feature specification encodes.
+    case csv
+    /// Little-endian float32, the features of a row; NaN is a missing value.
+    case float32
+    /// A whole batch of rows of features; see `KafkaFormat.block`.
+    case block
+}
+
+/// What the values of records are that a score stage writes to Kafka.
+public enum KafkaPredictionFormat: String, Sendable, CaseIterable, Codable {
+    /// `{"prediction":…,"outputs":[…],"model":…,"source":{…}}`.
+    case json
+    /// Little-endian float32, the model's outputs; NaN where there is no prediction.
+    case float32
+}
+
+/// What a stage does with a record that is no row.
+public enum BadRecordAction: String, Sendable, CaseIterable, Codable {
+    /// Leave it out, and count it.
+    case skip
+    /// End with an error that names it, everything before it being committed.
+    case stop
+    /// Write it to another topic, with the reason and its place in headers, and go on.
+    case deadLetter = "dead-letter"
+}
+
 /// What to do with a record that is not what the format says.
 public enum BadRecordPolicy: String, Sendable, CaseIterable, Codable {
     /// Leave it out, record that in the log, count it.
@@ -60,11 +91,13 @@ public enum BadRecordReason: UInt32, Sendable, CaseIterable {
 }
 
 /// Why a record is no row, in words.
-struct RecordFault: Error, Equatable {
-    let reason: BadRecordReason
-    let message: String
+package struct RecordFault: Error, Equatable {
+    /// Why, for programs.
+    package let reason: BadRecordReason
+    /// Why, for people.
+    package let message: String
 
-    init(_ reason: BadRecordReason, _ message: String) {
+    package init(_ reason: BadRecordReason, _ message: String) {
         self.reason = reason
         self.message = message
     }

@@ -47,15 +47,60 @@ extension PipelineDefinition {
                 throw OutputOwners.refusal(of: owner, output, input)
             }
         }
-        return PipelineDefinition(
+        return scoring(source, target, model, group, kernels, precision)
+    }
+
+    private static func scoring(
+        _ source: TopicDefinition, _ target: TopicDefinition, _ model: ModelReference,
+        _ group: String, _ kernels: KernelSet?, _ precision: Precision
+    ) -> PipelineDefinition {
+        PipelineDefinition(
             topics: [source, target],
             stages: [
                 StageDefinition(
                     name: group,
                     work: .score(
                         ScoreStage(
-                            from: Reference(input), to: Reference(output), model: model,
-                            kernels: kernels, precision: precision)))
+                            from: Reference(source.name), to: Reference(target.name),
+                            model: model, kernels: kernels, precision: precision)))
             ])
+    }
+
+    /// The same, where one of the two topics or both are Kafka's; else it is in the log.
+    ///
+    /// - Parameters:
+    ///   - input: The Kafka topic to read; nil for the topic `name` of the log.
+    ///   - output: The Kafka topic to write; nil for the predictions topic `name` of the log, which
+    ///     is made with one partition when it is not there.
+    /// - Throws: as the other.
+    public static func scoring(
+        from input: (name: String, kafka: KafkaTopicDefinition?),
+        to output: (name: String, kafka: KafkaTopicDefinition?), model: ModelReference,
+        group: String, kernels: KernelSet? = nil, precision: Precision = .float32, data: String
+    ) throws(PipelineError) -> PipelineDefinition {
+        guard input.kafka != nil || output.kafka != nil else {
+            return try scoring(
+                from: input.name, to: output.name, model: model, group: group,
+                kernels: kernels, precision: precision, data: data)
+        }
+        let source: TopicDefinition
+        if let kafka = input.kafka {
+            source = TopicDefinition(name: "kafka-input", content: .bytes, kafka: kafka)
+        } else {
+            source = try TopicDefinition.existing(input.name, data: data)
+        }
+        let target: TopicDefinition
+        if let kafka = output.kafka {
+            target = TopicDefinition(name: "kafka-output", content: .predictions, kafka: kafka)
+        } else {
+            let names = try pipelineErrors {
+                try DataDirectory(data, create: true).topicNames()
+            }
+            target =
+                names.contains(output.name)
+                ? try TopicDefinition.existing(output.name, data: data)
+                : TopicDefinition(name: output.name, content: .predictions)
+        }
+        return scoring(source, target, model, group, kernels, precision)
     }
 }

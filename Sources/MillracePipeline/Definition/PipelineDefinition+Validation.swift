@@ -159,6 +159,7 @@ extension PipelineDefinition {
         let input = try resolveTopic(stage.input)
         var outputs: [TopicDefinition] = []
         for output in stage.outputs { outputs.append(try resolveTopic(output)) }
+        try validateKafka(stage, input, outputs)
         if let after = stage.after { _ = try resolveStage(after) }
         switch stage.work {
         case .preprocess:
@@ -182,7 +183,10 @@ extension PipelineDefinition {
                     advice: "Declare the topic with \"label: true\".")
             }
         case .score:
-            if input.content != .bytes { try expect(stage, reads: input, "features") }
+            // A record of Kafka, and a raw row, is what its format and the model say.
+            if input.kafka == nil, input.content != .bytes {
+                try expect(stage, reads: input, "features")
+            }
             for (topic, reference) in zip(outputs, stage.outputs)
             where topic.content != .predictions {
                 throw error(
@@ -193,6 +197,31 @@ extension PipelineDefinition {
         }
         try validateLabels(of: stage, input)
         try validateSettings(of: stage)
+    }
+
+    /// What stages there are between topics of Kafka.
+    private func validateKafka(
+        _ stage: StageDefinition, _ input: TopicDefinition, _ outputs: [TopicDefinition]
+    ) throws(PipelineError) {
+        guard ([input] + outputs).contains(where: { $0.kafka != nil }) else { return }
+        guard case .score = stage.work else {
+            throw error(
+                "stage \(quote(stage.name)) is of kind \(stage.kind), and only score stages read "
+                    + "and write Kafka", at: stage.position,
+                advice: "Read the topic in with a source, as in \"sources: [{kafka: …, to: …}]\".")
+        }
+        if let source = input.kafka {
+            if source.onBadRecord == .deadLetter, outputs.contains(where: { $0.kafka == nil }) {
+                throw error(
+                    "stage \(quote(stage.name)) writes to the log, where dead letters cannot be "
+                        + "put aside in one step with the rest", at: stage.position,
+                    advice: "Say \"onBadRecord: skip\": the log records what is left out.")
+            }
+            if outputs.contains(where: { $0.kafka?.address == source.address }) {
+                throw error(
+                    "stage \(quote(stage.name)) would read what it writes", at: stage.position)
+            }
+        }
     }
 
     /// The settings of a train or score stage, for definitions that are built in code.
@@ -267,6 +296,10 @@ extension PipelineDefinition {
         var writers: [String: String] = [:]
         for reference in sources.map(\.to) + kafkaSources.map(\.to) {
             writers[reference.name] = "a source"
+            guard let topic = topic(named: reference.name), topic.kafka != nil else { continue }
+            throw error(
+                "a source cannot write to \(quote(topic.name)), which is Kafka's",
+                at: reference.position)
         }
         for stage in stages {
             for output in stage.outputs {

@@ -50,6 +50,8 @@ public struct TopicDefinition: Sendable, Equatable {
     public var codec: Codec
     /// How its rows are kept.
     public var storage: TopicStorage
+    /// Where the topic is when it is one of Kafka, which then says how many partitions it has.
+    public var kafka: KafkaTopicDefinition?
     /// Where it was declared; nil in a definition built in code.
     public var position: SourcePosition?
 
@@ -61,13 +63,15 @@ public struct TopicDefinition: Sendable, Equatable {
     /// Creates a definition.
     public init(
         name: String, partitions: Int = 1, content: Content, codec: Codec = .lz4(level: 0),
-        storage: TopicStorage = TopicStorage(), position: SourcePosition? = nil
+        storage: TopicStorage = TopicStorage(), kafka: KafkaTopicDefinition? = nil,
+        position: SourcePosition? = nil
     ) {
         self.name = name
         self.partitions = partitions
         self.content = content
         self.codec = codec
         self.storage = storage
+        self.kafka = kafka
         self.position = position
     }
 
@@ -75,6 +79,6 @@ public struct TopicDefinition: Sendable, Equatable {
     public static func == (left: Self, right: Self) -> Bool {
         left.name == right.name && left.partitions == right.partitions
             && left.content == right.content && left.codec == right.codec
-            && left.storage == right.storage
+            && left.storage == right.storage && left.kafka == right.kafka
     }
 }

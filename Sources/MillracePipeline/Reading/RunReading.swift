@@ -8,7 +8,8 @@ internal import MillraceSystem
 
 /// Reads a pipeline's topics from front to back and says what is in them.
 ///
-/// Nothing comes from the stages' own counters: a row counts because it was read.
+/// Nothing comes from the stages' own counters, but for what a stage does in Kafka: a row counts
+/// because it was read.
 struct RunReading {
     let plan: PipelinePlan
     let data: DataDirectory
@@ -19,16 +20,20 @@ struct RunReading {
     }
 
     /// Everything that was read: the summary, and what plots need.
-    func read(seconds: Double, cores: [String: [Int]]) throws -> RunFindings {
+    ///
+    /// `progress` is what the stages themselves say, by name.
+    func read(
+        seconds: Double, _ progress: [String: StageProgress]
+    ) throws -> RunFindings {
         var findings = RunFindings()
-        let names = try data.topicNames()
+        let names = try data.topicNames().filter { plan.definition.topic(named: $0)?.kafka == nil }
         for definition in plan.definition.topics where names.contains(definition.name) {
             try read(topic: definition.name, into: &findings)
         }
         var stages: [StageSummary] = []
         for stage in plan.definition.stages {
             var summary = StageSummary(
-                name: stage.name, kind: stage.kind, cores: cores[stage.name] ?? [])
+                name: stage.name, kind: stage.kind, cores: progress[stage.name]?.cores ?? [])
             switch stage.work {
             case .preprocess(let work): preprocess(work, stage, &summary, &findings)
             case .train: try train(stage, names, &summary, &findings)
@@ -37,7 +42,9 @@ struct RunReading {
                     summary.precision = work.precision.isAvailable ? work.precision : .float32
                     summary.precisionFallback = work.precision.unavailability
                 }
-                if names.contains(work.to.name) {
+                if isOfKafka(work) {
+                    count(progress[stage.name], &summary, seconds: seconds)
+                } else if names.contains(work.to.name) {
                     try score(work, stage, &summary, &findings)
                 }
             }
@@ -54,6 +61,27 @@ struct RunReading {
             seconds: seconds, topics: findings.topics, stages: stages,
             kernels: kernels, openBLASCore: OpenBLAS.prepare().core)
         return findings
+    }
+
+    private func isOfKafka(_ work: ScoreStage) -> Bool {
+        [work.from, work.to].contains { plan.definition.topic(named: $0.name)?.kafka != nil }
+    }
+
+    /// What this run of a stage did that reads or writes Kafka, by its own count: the topics there
+    /// are not read back.
+    private func count(
+        _ progress: StageProgress?, _ summary: inout StageSummary, seconds: Double
+    ) {
+        guard let progress else { return }
+        summary.rowsRead = progress.rowsProcessed
+        summary.rowsWritten = progress.rowsProcessed
+        summary.rowsRejected = progress.rejectedRows
+        if let version = progress.modelVersion {
+            summary.modelVersions[version] = progress.rowsProcessed
+        }
+        if seconds > 0 { summary.rowsPerSecond = Double(progress.rowsProcessed) / seconds }
+        summary.rowsPerSecondPerCore =
+            summary.rowsPerSecond / Double(max(1, summary.cores.count))
     }
 
     /// The kernel sets that the stages of the run compute with, each once.

@@ -12,30 +12,44 @@ protocol PartitionTask: AnyObject {
 
     /// How many source rows have their outcome, by this task or before it.
     var rowsDone: Int { get }
+
+    /// Whether nothing was left to read at the last look, and not only not here yet.
+    var isAtEnd: Bool { get }
+
+    /// Source rows that are there and have no outcome yet; 0 where the topic itself tells.
+    var lag: Int { get }
+}
+
+extension PartitionTask {
+    // What is in the log can be read at once.
+    var isAtEnd: Bool { true }
+    var lag: Int { 0 }
 }
 
 /// Runs the tasks of one slot, those of the partitions that it owns, until their input has ended or
 /// the run is stopped.
-struct SlotLoop {
+struct SlotLoop<Member: StageMember> {
     /// How long a slot sleeps when none of its partitions has rows, at first.
     ///
     /// Each time twice as long, up to `longestIdle`: rows that come after rows are seen soon, and a
     /// stage without any takes little of a core. Stages of one run share cores, so they do not spin.
-    private static let shortestIdle: Int64 = 50_000
-    private static let longestIdle: Int64 = 1_000_000
+    private static var shortestIdle: Int64 { 50_000 }
+    private static var longestIdle: Int64 { 1_000_000 }
 
-    let consumer: GroupConsumer
+    let consumer: Member
     let upstream: Upstream
     let stop: StopFlag
     let status: StageStatus
     /// Slots end together: one that has nothing left may be given the partition of one that fails.
     let vote: EndVote
-    private var tasks: [(claim: GroupConsumer.Claim, task: any PartitionTask)] = []
+    private var tasks: [(claim: Member.Claim, task: any PartitionTask)] = []
     /// What is owned and not begun with: its output was another's a moment ago.
-    private var waiting: [GroupConsumer.Claim] = []
+    private var waiting: [Member.Claim] = []
+    /// What the status was told of the lag.
+    private var toldLag = 0
 
     init(
-        consumer: GroupConsumer, upstream: Upstream, stop: StopFlag, status: StageStatus,
+        consumer: Member, upstream: Upstream, stop: StopFlag, status: StageStatus,
         vote: EndVote
     ) {
         self.consumer = consumer
@@ -50,7 +64,7 @@ struct SlotLoop {
     ///
     /// When a task fails, the whole run is stopped before the error goes on.
     mutating func run(
-        _ make: (GroupConsumer.Claim) throws -> any PartitionTask, begun: () -> Void = {}
+        _ make: (Member.Claim) throws -> any PartitionTask, begun: () -> Void = {}
     ) throws {
         do {
             try follow(make)
@@ -63,20 +77,24 @@ struct SlotLoop {
     }
 
     private mutating func work(
-        _ make: (GroupConsumer.Claim) throws -> any PartitionTask
+        _ make: (Member.Claim) throws -> any PartitionTask
     ) throws {
         var isReady = false
         var idle = Self.shortestIdle
         while !stop.isSet {
             let ended = upstream.hasEnded
             try follow(make)
-            if try round() {
+            let worked = try settledRound()
+            if Member.tellsLag { tellLag() }
+            if worked {
                 if isReady { vote.withdraw() }
                 isReady = false
                 idle = Self.shortestIdle
                 continue
             }
-            if ended, waiting.isEmpty, try consumer.isSettled(), !consumer.mayHaveChanged {
+            if ended, waiting.isEmpty, tasks.allSatisfy(\.task.isAtEnd),
+                try consumer.isAtRest(), !consumer.mayHaveChanged
+            {
                 if !isReady { vote.enter() }
                 isReady = true
                 if vote.isUnanimous { break }
@@ -85,6 +103,33 @@ struct SlotLoop {
             idle = min(2 * idle, Self.longestIdle)
         }
         for (_, task) in tasks { try task.close() }
+        try consumer.finish()
+    }
+
+    private mutating func tellLag() {
+        let lag = tasks.reduce(0) { $0 + $1.task.lag }
+        status.change(lag: lag - toldLag)
+        toldLag = lag
+    }
+
+    private var rowsDone: Int { tasks.reduce(0) { $0 + $1.task.rowsDone } }
+
+    /// One batch of each partition, made to count; false when there was none.
+    private mutating func settledRound() throws -> Bool {
+        let rows = rowsDone
+        do {
+            let worked = try round()
+            if worked { try consumer.settle() }
+            return worked
+        } catch {
+            guard try consumer.takeBack(after: error, isStopped: stop.isSet) else { throw error }
+            // All that was done since the last time that it counted is to be done again.
+            status.takeBack(rows: rowsDone - rows)
+            let claims = tasks.map(\.claim)
+            drop(Set(claims))
+            waiting += claims
+            return true
+        }
     }
 
     /// One batch of each partition; false when there was none.
@@ -117,9 +162,10 @@ struct SlotLoop {
 
     /// Ends and begins tasks as the group says.
     private mutating func follow(
-        _ make: (GroupConsumer.Claim) throws -> any PartitionTask
+        _ make: (Member.Claim) throws -> any PartitionTask
     ) throws {
-        if let changes = try consumer.changes() {
+        if let changes = try consumer.look() {
+            if !changes.revoked.isEmpty { try consumer.finish() }
             drop(Set(changes.revoked + changes.lost))
             if !changes.revoked.isEmpty { try consumer.release(changes.revoked) }
             waiting += changes.granted
@@ -140,7 +186,7 @@ struct SlotLoop {
     }
 
     /// Ends the tasks of some partitions.
-    private mutating func drop(_ gone: Set<GroupConsumer.Claim>) {
+    private mutating func drop(_ gone: Set<Member.Claim>) {
         for (claim, task) in tasks where gone.contains(claim) { status.take(over: -task.rowsDone) }
         tasks.removeAll { gone.contains($0.claim) }
         waiting.removeAll { gone.contains($0) }

@@ -14,7 +14,7 @@ extension PipelinePlan {
             guard case .score(let work) = stage.work else { continue }
             try checkPrecision(of: work, stage, repository)
             guard !stages.contains(where: { $0.trains(work.model.name) }),
-                existing.contains(work.from.name)
+                isLocal(work.from.name, existing)
             else { continue }
             if options.follow, try repository.resolve(work.model) == nil { continue }
             let version = try repository.version(of: work.model)

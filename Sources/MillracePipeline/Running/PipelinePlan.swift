@@ -28,6 +28,12 @@ struct PipelinePlan: Sendable {
             throw PipelineError(.usage, error.description)
         }
         try definition.validate()
+        if let topic = definition.topics.first(where: { $0.kafka != nil }) {
+            do throws(KafkaError) { try KafkaError.checkBuilt() } catch {
+                throw PipelineError(
+                    .usage, error.summary, file: definition.file, position: topic.position)
+            }
+        }
         if let chosen = options.stages {
             for name in chosen where definition.stage(named: name) == nil {
                 let names = definition.stages.map(\.name)
@@ -95,6 +101,9 @@ struct PipelinePlan: Sendable {
             let input = definition.topic(named: stage.input.name)
             for output in stage.outputs {
                 let topic = definition.topic(named: output.name)
+                // Kafka's topics have as many as they have; a partition goes to that of its number,
+                // modulo how many there are.
+                guard input?.kafka == nil, topic?.kafka == nil else { continue }
                 guard topic?.partitions == input?.partitions else {
                     throw PipelineError(
                         .usage,
@@ -131,7 +140,7 @@ struct PipelinePlan: Sendable {
             try checkOutputs(data, existing: Set(names))
             try checkFrozen()
             try checkModels(data, existing: names)
-            for topic in definition.topics where names.contains(topic.name) {
+            for topic in definition.topics where isLocal(topic.name, names) {
                 if let wanted = configuration(of: topic, features: width(of: topic)) {
                     _ = try data.topic(topic.name, matching: wanted)
                 }
@@ -141,12 +150,17 @@ struct PipelinePlan: Sendable {
         }
     }
 
+    /// Whether a topic is in the log, and there already.
+    func isLocal(_ name: String, _ existing: some Sequence<String>) -> Bool {
+        definition.topic(named: name)?.kafka == nil && existing.contains(name)
+    }
+
     /// Refuses a stage whose output another group makes of the same topic: a stage that was renamed
     /// would write every row again.
     private func checkOutputs(_ data: DataDirectory, existing names: Set<String>) throws {
-        for stage in stages where names.contains(stage.input.name) {
+        for stage in stages where isLocal(stage.input.name, names) {
             let source = try data.topic(stage.input.name)
-            for output in stage.outputs where names.contains(output.name) {
+            for output in stage.outputs where isLocal(output.name, names) {
                 let target = try data.topic(output.name)
                 guard let owner = try OutputOwners.owner(of: target, from: source),
                     owner != stage.group
@@ -190,6 +204,7 @@ struct PipelinePlan: Sendable {
         let written =
             sources.map(\.to.name) + kafkaSources.map(\.to.name)
             + stages.flatMap(\.outputs).map(\.name)
+            + definition.topics.filter { $0.kafka != nil }.map(\.name)
         for stage in stages where !(existing + written).contains(stage.input.name) {
             throw PipelineError(
                 .noInput,

@@ -103,9 +103,9 @@ public final class PipelineRun: Sendable {
     public func run() throws(PipelineError) -> RunResult {
         let (data, seconds) = try work()
         return try pipelineErrors {
-            let cores = Dictionary(self.progress().map { ($0.name, $0.cores) }) { $1 }
+            let progress = Dictionary(self.progress().map { ($0.name, $0) }) { $1 }
             return RunResult(
-                try RunReading(self.plan, data: data).read(seconds: seconds, cores: cores),
+                try RunReading(self.plan, data: data).read(seconds: seconds, progress),
                 definition: self.plan.definition)
         }
     }
@@ -149,7 +149,7 @@ public final class PipelineRun: Sendable {
             throw found
         }
         do throws(LogError) {
-            for definition in plan.definition.topics {
+            for definition in plan.definition.topics where definition.kafka == nil {
                 if case .features(.stage(let encoder), _, _) = definition.content {
                     // Its encoder makes it once the specification is frozen; without the encoder
                     // it has to be there.

@@ -21,12 +21,15 @@ struct StageRunner {
     let trainer: StageStatus?
     let logger: Logger
 
-    private var repository: ModelRepository { ModelRepository(path: plan.options.models) }
+    var repository: ModelRepository { ModelRepository(path: plan.options.models) }
 
     func run() throws {
-        guard let source = board.wait(for: stage.input.name) else {
-            return
+        if case .score(let work) = stage.work,
+            let source = plan.definition.topic(named: work.from.name)?.kafka
+        {
+            return try score(work, from: source)
         }
+        guard let source = board.wait(for: stage.input.name) else { return }
         do {
             switch stage.work {
             case .preprocess(let work): try preprocess(work, source)
@@ -50,15 +53,18 @@ struct StageRunner {
 
     private var checkpointPath: String { "\(data.path)/groups/\(stage.group)/checkpoint" }
 
-    private func group(
+    func group(
         _ topic: Topic, outputs: [Topic] = [], cores: [Int]?,
-        coreSharing: CoreSharing = .withinProcess, isExclusive: Bool = false
+        coreSharing: CoreSharing = .withinProcess, isExclusive: Bool = false,
+        mayHang: Bool = false
     ) throws -> ConsumerGroup {
         // A trainer may take any time for what it does between two looks at the group.
         let options =
             isExclusive
             ? MemberOptions(hangMilliseconds: 0)
-            : MemberOptions(instance: plan.options.instance)
+            : mayHang
+                ? MemberOptions(instance: plan.options.instance, hangMilliseconds: 0)
+                : MemberOptions(instance: plan.options.instance)
         let group = try ConsumerGroup(
             data: data, name: stage.group, topics: [topic], outputs: outputs, cores: cores,
             coreSharing: plan.options.sharesCores ? .allowed : coreSharing,
@@ -83,7 +89,7 @@ struct StageRunner {
             """)
     }
 
-    private func loop(_ consumer: GroupConsumer, _ vote: EndVote) -> SlotLoop {
+    func loop(_ consumer: GroupConsumer, _ vote: EndVote) -> SlotLoop<GroupConsumer> {
         SlotLoop(
             consumer: consumer, upstream: upstream, stop: stop, status: status, vote: vote)
     }
@@ -104,7 +110,8 @@ struct StageRunner {
         }
         let opened = outputs
         for output in opened {
-            try OutputOwners.claim(output, from: source, for: stage.group)
+            try OutputOwners.claim(
+                output, from: source.reference, source.name, for: stage.group)
         }
         let group = try group(
             source, outputs: opened, cores: stage.cores ?? plan.options.cores)
@@ -215,62 +222,5 @@ struct StageRunner {
         try source.dictionaryTexts(behind: FrozenSpecification.dictionaryPrefix).first.map {
             FrozenSpecification(try FeatureSpecification(json: $0))
         }
-    }
-
-    // MARK: Score
-
-    private func score(_ work: ScoreStage, _ source: Topic) throws {
-        guard let output = board.wait(for: work.to.name) else { return }
-        let kernels = work.kernels ?? KernelSet.best
-        let models = ModelFeed(
-            idle: repository, work.model, kernels: kernels, precision: work.precision,
-            logger: logger)
-        status.watch(models)
-        defer { status.endWatch() }
-        try OutputOwners.claim(output, from: source, for: stage.group)
-        guard try waitForVersion(models, work) else { return }
-        let group = try group(
-            source, outputs: [output], cores: stage.cores ?? plan.options.cores)
-        try models.watch()
-        defer { models.close() }
-        let vote = EndVote(voters: group.cores.count)
-        try group.run { consumer in
-            var loop = self.loop(consumer, vote)
-            try loop.run { claim in
-                // The one of this moment: the first would be kept for as long as the stage runs.
-                guard let first = models.newer(than: 0) else {
-                    throw PipelineError(.internalError, "a version of '\(work.model)' is lost")
-                }
-                return try ScoreTask(
-                    claim: claim, consumer: consumer, group: group.name, source: source,
-                    output: output, modelName: work.model.name, models: models, first: first,
-                    status: self.status, rejections: self.rejections)
-            }
-        }
-        try group.sync()
-    }
-
-    /// Waits for the first version; no row is skipped meanwhile.
-    ///
-    /// - Returns: False when the run is stopped.
-    private func waitForVersion(_ models: ModelFeed, _ work: ScoreStage) throws -> Bool {
-        var hasSaidSo = false
-        while !stop.isSet {
-            let trainerEnded = trainer?.hasFinished ?? !plan.options.follow
-            if try models.refresh() { return true }
-            guard !trainerEnded else {
-                throw PipelineError(
-                    .noInput,
-                    "there is no version of model '\(work.model)' in \(plan.options.models)"
-                        + (trainer == nil ? "" : ", and its trainer has ended"),
-                    advice: "Train it first, or name another with --models.")
-            }
-            if !hasSaidSo {
-                logger.notice("\(stage.name) waits for a first version of '\(work.model)'")
-                hasSaidSo = true
-            }
-            PinnedThread.sleep(nanoseconds: 10_000_000)
-        }
-        return false
     }
 }

@@ -12,6 +12,9 @@ final class StageStatus: Sendable {
     private let processed = Atomic<Int>(0)
     private let rejected = Atomic<Int>(0)
     private let version = Atomic<Int>(0)
+    /// Rows that are behind, where slots say so.
+    private let lag = Atomic<Int>(0)
+    private let hasLag = Atomic<Bool>(false)
     private let finished = Atomic<Bool>(false)
     private let batches = DurationRecorder()
     /// How long batches took, finely.
@@ -45,10 +48,17 @@ final class StageStatus: Sendable {
     }
     /// Rows that had their outcome have come with a partition, or gone with it.
     func take(over count: Int) { rows.wrappingAdd(count, ordering: .relaxed) }
+    /// Rows that had got their outcome are to get it once more.
+    func takeBack(rows count: Int) { processed.wrappingAdd(-count, ordering: .relaxed) }
     func add(rejected count: Int) { rejected.wrappingAdd(count, ordering: .relaxed) }
     func add(batchNanoseconds duration: Int64) {
         batches.add(nanoseconds: duration)
         latencies.add(nanoseconds: duration)
+    }
+    /// A slot is so many rows further behind, or less.
+    func change(lag difference: Int) {
+        lag.wrappingAdd(difference, ordering: .relaxed)
+        hasLag.store(true, ordering: .relaxed)
     }
     func use(version number: Int) { version.store(number, ordering: .relaxed) }
     /// The model version in use; nil for none.
@@ -94,6 +104,10 @@ final class StageStatus: Sendable {
         }
     }
 
+    private var knownLag: Int? {
+        hasLag.load(ordering: .relaxed) ? lag.load(ordering: .relaxed) : nil
+    }
+
     func snapshot(total: Int?) -> StageProgress {
         let done = rowsDone
         let now = Clock.monotonicNanoseconds()
@@ -105,7 +119,8 @@ final class StageStatus: Sendable {
             }
             return StageProgress(
                 name: name, kind: kind, state: detail.state, rowsDone: done, rowsTotal: total,
-                rowsPerSecond: detail.sample.rate, lagRows: total.map { max(0, $0 - done) },
+                rowsPerSecond: detail.sample.rate,
+                lagRows: total.map { max(0, $0 - done) } ?? knownLag,
                 loss: detail.loss, auc: detail.auc, accuracy: detail.accuracy,
                 modelVersion: versionInUse, cores: detail.cores,
                 rejectedRows: rowsRejected,

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillraceCompute
+internal import MillraceKafka
 internal import MillracePipeline
 internal import MillraceRepository
 
@@ -15,17 +16,27 @@ struct ScoreCommand: ParsableCommand {
             the one rolled back to, and a newer one is taken up while it runs; NAME@7 is that version
             for every row, NAME@stable follows the alias.
 
+            IN and OUT may be kafka://HOST:PORT/TOPIC. Then the stage is a member of the Kafka consumer
+            group GROUP; records are rows of numbers, or the columns that the model was trained on,
+            and predictions are JSON. Where both are Kafka's, each record has one prediction in one
+            committed transaction.
+
             Example: millrace score flights.live delay.scores --model delay --report scores.html
             Example: millrace score flights.live delay.scores --model delay@stable --follow
             Example: millrace score flights.live delay.scores --model delay --precision bfloat16
+            Example: millrace score kafka://broker/flights kafka://broker/delays --model delay \
+              --group scorers --follow
             """)
 
-    @Argument(help: ArgumentHelp("The feature topic to read.", valueName: "in"))
+    @Argument(
+        help: ArgumentHelp("The feature topic to read, or an address.", valueName: "in"))
     var input: String
     @Argument(
         help: ArgumentHelp(
-            "The predictions topic; made with as many partitions as IN when it is not there.",
-            valueName: "out"))
+            """
+            The predictions topic; made with as many partitions as IN when it is not there. Or an \
+            address.
+            """, valueName: "out"))
     var output: String
     @Option(help: ArgumentHelp(ModelCommand.referenceHelp, valueName: "name[@version]"))
     var model: String
@@ -52,12 +63,20 @@ struct ScoreCommand: ParsableCommand {
     @Option(help: ArgumentHelp(PrecisionArgument.help)) var precision = "float32"
     @Option(help: "Write a report to this HTML file.") var report: String?
     @Flag(help: "Print the summary as one JSON document.") var json = false
+    @OptionGroup(title: "Kafka") var kafka: KafkaStageOptions
     @OptionGroup var metrics: MetricsOptions
     @OptionGroup var places: DataOptions
 
     func validate() throws {
         if untilEnd && follow {
             throw ValidationError("--until-end and --follow exclude each other")
+        }
+        let addresses = [input, output].map { KafkaAddress.isAddress($0) }
+        if addresses == [false, false], let option = kafka.first {
+            throw ValidationError("\(option) is for topics of Kafka, kafka://HOST:PORT/TOPIC")
+        }
+        if addresses.contains(true), report != nil {
+            throw ValidationError("--report is made of topics of the log, and reads none of Kafka")
         }
     }
 
@@ -66,9 +85,11 @@ struct ScoreCommand: ParsableCommand {
         do throws(ComputeError) { set = try KernelSet.choose(kernels) } catch {
             throw PipelineError(.usage, error.description)
         }
+        let target = try kafka.output(output)
         return try PipelineDefinition.scoring(
-            from: input, to: output, model: ModelReference(parsing: model),
-            group: group ?? "score-\(output)", kernels: set,
+            from: (input, try kafka.input(input)), to: (output, target),
+            model: ModelReference(parsing: model),
+            group: group ?? "score-\(target?.address.topic ?? output)", kernels: set,
             precision: PrecisionArgument.parse(precision), data: places.data)
     }
 

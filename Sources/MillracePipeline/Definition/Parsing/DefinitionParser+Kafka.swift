@@ -5,7 +5,12 @@ extension DefinitionParser {
         case kafka, format, columns, to, onBadRecord, onOutOfRange, properties
     }
 
-    /// Whether an entry of `sources` is a Kafka topic, not a file.
+    enum KafkaTopicKey: String, CaseIterable {
+        case kafka, predictions, format, columns, onBadRecord, deadLetterTopic, onOutOfRange
+        case patience, properties
+    }
+
+    /// Whether a source or a topic is one of Kafka.
     func isKafka(_ value: YAMLValue) -> Bool {
         guard case .map(let entries) = value.content else { return false }
         return entries.contains { $0.key == KafkaKey.kafka.rawValue }
@@ -32,6 +37,58 @@ extension DefinitionParser {
             onOutOfRange: try fields.choice(
                 .onOutOfRange, default: .error, among: LostRecordPolicy.allCases),
             properties: try properties(fields[.properties]), position: value.position)
+    }
+
+    private static let mostSeconds = 86_400
+
+    /// A topic of Kafka that stages read or write.
+    func kafkaTopic(_ entry: YAMLValue.Entry) throws(PipelineError) -> TopicDefinition {
+        let fields = try Fields<KafkaTopicKey>(
+            entry.value, of: "topic \(quote(entry.key)) of Kafka", decoder)
+        let text = try fields.text(.kafka)
+        let address = try kafka(at: try fields.required(.kafka)) { () throws(KafkaError) in
+            try KafkaAddress(text)
+        }
+        let isWritten = try fields.boolean(.predictions, default: false)
+        var topic = KafkaTopicDefinition(
+            address: address, properties: try properties(fields[.properties]))
+        topic.patienceMilliseconds =
+            1000
+            * (try fields.integer(
+                .patience, default: topic.patienceMilliseconds / 1000, in: 1...Self.mostSeconds))
+        if isWritten {
+            topic.predictionFormat = try fields.choice(
+                .format, default: .json, among: KafkaPredictionFormat.allCases)
+            for key in [KafkaTopicKey.columns, .onBadRecord, .deadLetterTopic, .onOutOfRange]
+            where fields[key] != nil {
+                throw decoder.error(
+                    "\(quote(key.rawValue)) is for topics that are read",
+                    at: fields.keyPosition(key))
+            }
+        } else {
+            try readers(fields, &topic)
+        }
+        return TopicDefinition(
+            name: entry.key, content: isWritten ? .predictions : .bytes, kafka: topic,
+            position: entry.keyPosition)
+    }
+
+    private func readers(
+        _ fields: Fields<KafkaTopicKey>, _ topic: inout KafkaTopicDefinition
+    ) throws(PipelineError) {
+        topic.rowFormat = try fields.choice(
+            .format, default: .json, among: KafkaRowFormat.allCases)
+        if let value = fields[.columns] {
+            topic.columns = try decoder.texts(value, "columns", of: "column names")
+        }
+        topic.onBadRecord = try fields.choice(
+            .onBadRecord, default: .stop, among: BadRecordAction.allCases)
+        topic.deadLetterTopic = try fields.optionalText(.deadLetterTopic)
+        if let value = fields[.deadLetterTopic], let name = topic.deadLetterTopic {
+            try decoder.name(name, "topic", at: value.position)
+        }
+        topic.onOutOfRange = try fields.choice(
+            .onOutOfRange, default: .error, among: LostRecordPolicy.allCases)
     }
 
     /// Properties for librdkafka; values may be secret and are not repeated in errors.

@@ -9,6 +9,7 @@ extension DefinitionParser {
     }
 
     func topic(_ entry: YAMLValue.Entry) throws(PipelineError) -> TopicDefinition {
+        if isKafka(entry.value) { return try kafkaTopic(entry) }
         let fields = try Fields<TopicKey>(
             entry.value, of: "topic \(quote(entry.key))", decoder)
         let content = try content(fields)

@@ -1,0 +1,135 @@
+#if Kafka
+    internal import MillraceKafka
+    internal import MillraceLog
+    internal import MillraceModels
+    internal import MillraceRepository
+    internal import MillraceServing
+    internal import MillraceSystem
+
+    /// Predictions as records of a Kafka topic, each with the key and the time of what it is of.
+    ///
+    /// When they count is for the sink and `onProgress` to say.
+    final class KafkaOutput: PredictionOutput {
+        private let sink: KafkaSink
+        private let topic: String
+        private let target: Int
+        private let place: SourcePlace
+        private let deadLetters: (topic: String, partitions: Int)?
+        private let onProgress: (_ next: UInt64) throws -> Void
+        private var memory = AlignedBuffer()
+        private var record: PredictionRecord?
+        private var version: Int
+        private let wantsHeaders: Bool
+
+        /// Where rows come from.
+        struct SourcePlace {
+            var topic: String
+            var partition: Int
+        }
+
+        /// Writes to partition `target` of a topic.
+        init(
+            _ sink: KafkaSink, to definition: KafkaTopicDefinition, partition target: Int,
+            from place: SourcePlace, deadLetters: (topic: String, partitions: Int)?,
+            _ version: ServingVersion, onProgress: @escaping (_ next: UInt64) throws -> Void
+        ) {
+            self.sink = sink
+            topic = definition.address.topic
+            self.target = target
+            self.place = place
+            self.deadLetters = deadLetters
+            self.onProgress = onProgress
+            self.version = version.version
+            let format = definition.predictionFormat
+            // What says all of it by itself needs no headers.
+            wantsHeaders = format == .float32
+            record = PredictionRecord(
+                format, source: place.topic, partition: place.partition, version)
+        }
+
+        func append(
+            _ rows: FeatureRows, by version: ServingVersion,
+            _ predict: (_ outputs: inout MutableSpan<Float>) -> [Int]
+        ) throws -> Int {
+            guard var record = record.take() else { return 0 }
+            if version.version != self.version {
+                record.use(version)
+                self.version = version.version
+            }
+            let nulls = try write(rows, version, &record, predict)
+            self.record = consume record
+            for bad in rows.records?.bad ?? [] { try putAside(bad) }
+            try onProgress(rows.end)
+            return nulls
+        }
+
+        private func write(
+            _ rows: FeatureRows, _ version: ServingVersion,
+            _ record: inout PredictionRecord,
+            _ predict: (_ outputs: inout MutableSpan<Float>) -> [Int]
+        ) throws -> Int {
+            guard rows.rows > 0 else { return 0 }
+            let width = version.model.outputWidth
+            let model = "\(version.manifest.name)@\(version.version)"
+            memory.reserve(rows.rows * width * 4)
+            var outputs = memory.floats(at: 0, count: rows.rows * width)
+            let unfit = predict(&outputs)
+            let now = rows.records == nil ? Clock.wallNanoseconds() / 1_000_000 : 0
+            var next = 0
+            for row in 0..<rows.rows {
+                let isNull = next < unfit.count && unfit[next] == row
+                if isNull { next += 1 }
+                let offset = rows.records?.offsets[row] ?? rows.begin + UInt64(row)
+                record.write(
+                    outputs.span.extracting(row * width..<(row + 1) * width),
+                    mark: isNull ? ScoreTask.notFiniteMark : 0, offset: offset)
+                let headers = wantsHeaders ? self.headers(model, offset) : []
+                guard let records = rows.records else {
+                    try add(record.bytes.span, key: nil, now, headers)
+                    continue
+                }
+                try records.withKey(row) { (key) throws(KafkaError) in
+                    try add(record.bytes.span, key: key, records.milliseconds[row], headers)
+                }
+            }
+            return unfit.count
+        }
+
+        private func add(
+            _ value: Span<UInt8>, key: Span<UInt8>?, _ milliseconds: Int64, _ headers: [RowHeader]
+        ) throws(KafkaError) {
+            try sink.add(
+                topic: topic, partition: target, value: value, key: key,
+                milliseconds: milliseconds, headers: headers)
+        }
+
+        private func headers(_ model: String, _ offset: UInt64) -> [RowHeader] {
+            [
+                RowHeader("millrace-model", Array(model.utf8)),
+                RowHeader(
+                    "millrace-source", Array("\(place.topic)/\(place.partition)/\(offset)".utf8)),
+            ]
+        }
+
+        /// Writes a record that is no row to the dead letters.
+        private func putAside(_ bad: SourceRecords.Bad) throws(KafkaError) {
+            guard let deadLetters else { return }
+            let headers =
+                bad.headers + [
+                    RowHeader("millrace-reason", Array(bad.fault.reason.name.utf8)),
+                    RowHeader("millrace-error", Array(bad.fault.message.utf8)),
+                    RowHeader("millrace-topic", Array(place.topic.utf8)),
+                    RowHeader("millrace-partition", Array("\(place.partition)".utf8)),
+                    RowHeader("millrace-offset", Array("\(bad.offset)".utf8)),
+                ]
+            let value = bad.value ?? []
+            let key = bad.key ?? []
+            try sink.add(
+                topic: deadLetters.topic, partition: place.partition % deadLetters.partitions,
+                value: value.span, key: bad.key == nil ? nil : key.span,
+                milliseconds: bad.milliseconds, headers: headers)
+        }
+
+        func close() {}
+    }
+#endif

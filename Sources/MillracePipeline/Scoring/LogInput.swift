@@ -1,0 +1,53 @@
+internal import MillraceCompute
+internal import MillraceLog
+
+/// A partition of the log as a score stage reads it: in place, or decoded into the reader's arena.
+final class LogInput: FeatureInput {
+    private let source: Topic
+    /// How the source stores features.
+    private let element: MatrixElement
+    private var reader: PartitionReader?
+
+    /// Begins at `offset`.
+    ///
+    /// - Throws: `LogError` with `offsetOutOfRange`, which says how many rows retention has removed
+    ///   that have no outcome.
+    init(_ source: Topic, partition: Int, from offset: UInt64) throws(LogError) {
+        self.source = source
+        element = MatrixElement(source.configuration.elementDecoding)
+        reader = try source.reader(
+            partition: partition, from: offset, holding: source.waitsForReaders)
+    }
+
+    var name: String { source.name }
+    /// What is in the log can be read at once.
+    var isAtEnd: Bool { true }
+    var lag: Int { 0 }
+
+    func next(_ body: (FeatureRows) throws -> Void) throws -> Bool {
+        guard var reader = reader.take() else { return false }
+        let worked = try step(&reader, body)
+        self.reader = consume reader
+        return worked
+    }
+
+    private func step(
+        _ reader: inout PartitionReader, _ body: (FeatureRows) throws -> Void
+    ) throws -> Bool {
+        guard let batch = try reader.next() else { return false }
+        guard batch.rows > batch.skippedRows else { return true }
+        let begin = batch.baseOffset + UInt64(batch.skippedRows)
+        try body(
+            FeatureRows(
+                batch.features(element), columns: batch.columns, begin..<batch.endOffset,
+                epoch: batch.epoch, specification: batch.specification))
+        return true
+    }
+
+    func specification(_ id: UInt32) throws -> FrozenSpecification? {
+        guard let text = try source.dictionaryText(id) else { return nil }
+        return try FrozenSpecification(dictionaryText: text)
+    }
+
+    func close() { reader = nil }
+}
