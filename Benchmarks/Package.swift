@@ -86,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "GroupRecord",
             dependencies: [
-                "BenchmarkSupport", "CBareMetal", .product(name: "Millrace", package: "millrace"),
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),
         .executableTarget(
