@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "training-record", targets: ["TrainingRecord"]),
         .executable(name: "model-record", targets: ["ModelRecord"]),
         .executable(name: "scoring-record", targets: ["ScoringRecord"]),
+        .executable(name: "soak", targets: ["Soak"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -108,6 +109,13 @@ let package = Package(
             name: "ScoringRecord",
             dependencies: [
                 "BenchmarkSupport", "CBareMetal", "CInferencePeers", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "Soak",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),
