@@ -38,6 +38,7 @@ let package = Package(
         .executable(name: "model-record", targets: ["ModelRecord"]),
         .executable(name: "scoring-record", targets: ["ScoringRecord"]),
         .executable(name: "soak", targets: ["Soak"]),
+        .executable(name: "growth-record", targets: ["GrowthRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -114,6 +115,13 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "Soak",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "GrowthRecord",
             dependencies: [
                 "BenchmarkSupport", "CBareMetal", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),
