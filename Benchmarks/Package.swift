@@ -38,6 +38,8 @@ let package = Package(
         .executable(name: "model-record", targets: ["ModelRecord"]),
         .executable(name: "scoring-record", targets: ["ScoringRecord"]),
         .executable(name: "text-record", targets: ["TextRecord"]),
+        .executable(name: "soak", targets: ["Soak"]),
+        .executable(name: "growth-record", targets: ["GrowthRecord"]),
     ],
     dependencies: [
         .package(name: "millrace", path: ".."),
@@ -87,7 +89,8 @@ let package = Package(
         .executableTarget(
             name: "GroupRecord",
             dependencies: [
-                "BenchmarkSupport", "CBareMetal", .product(name: "Millrace", package: "millrace"),
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -113,6 +116,20 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "TextRecord",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "Soak",
+            dependencies: [
+                "BenchmarkSupport", "CBareMetal", "LogFigures",
+                .product(name: "Millrace", package: "millrace"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "GrowthRecord",
             dependencies: [
                 "BenchmarkSupport", "CBareMetal", "LogFigures",
                 .product(name: "Millrace", package: "millrace"),

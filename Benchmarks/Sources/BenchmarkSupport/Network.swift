@@ -9,6 +9,17 @@ public struct Network: Sendable {
     /// Rows in a call.
     public let batches: [Int]
 
+    /// A network with these widths, inputs first, and no table.
+    public init(name: String, widths: [Int]) {
+        self.init(name: name, widths: widths, batches: [])
+    }
+
+    private init(name: String, widths: [Int], batches: [Int]) {
+        self.name = name
+        self.widths = widths
+        self.batches = batches
+    }
+
     /// Those of the tables.
     public static let all = [
         Network(

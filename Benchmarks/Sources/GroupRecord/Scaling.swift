@@ -1,6 +1,7 @@
 internal import BenchmarkSupport
 internal import CBareMetal
 internal import Foundation
+internal import LogFigures
 internal import Millrace
 internal import Synchronization
 
@@ -48,10 +49,20 @@ enum Scaling {
                 ("one slot, million rows a second", single * 1e-6),
             ] { samples[name, default: []].append(value) }
         }
+        print("- Rounds: \(rounds); medians, in brackets the middle half")
         for (name, values) in samples.sorted(by: { $0.key < $1.key }) {
-            print("\(name): \(GroupRecord.spread(values))")
+            print("- \(name): \(GroupRecord.spread(values))")
         }
-        print("asked: at least 0.95 of what is possible; \(rounds) rounds")
+        func spread(_ name: String) -> Spread { Spread(samples[name] ?? []) }
+        print("\n" + FigureTable.head)
+        print(
+            FigureTable.line(
+                "Two slots beside one, LZ4 scan and MLP scoring",
+                beside: "two threads beside one, bare decoding and bare multiply-add",
+                .atLeast(0.95), spread("reached of what is possible"),
+                ours: "\(spread("two slots beside one")) times",
+                other: "\(spread("possible by these")) times", dropped: 0,
+                limit: "what the two share: caches, memory, the host's other programs"))
     }
 
     private static func fill(_ data: DataDirectory) throws -> Topic {

@@ -100,23 +100,49 @@ struct Comparison {
         }
     }
 
-    /// A line of the table.
-    mutating func row(samples count: Int) throws -> String {
+    /// Takes the samples: a line of the table, and one for each goal.
+    mutating func rows(samples count: Int) throws -> (line: String, goals: [String]) {
         var samples: [Sample] = []
         for _ in 0..<3 * count where samples.count < count {
             if let sample = try sample() { samples.append(sample) }
         }
-        func micros(_ engine: Int) -> String {
-            Spread(samples.map { $0.times[engine] / 1000 }).description + " us"
-        }
+        let goals = Goal.all.filter { $0.network == network.name && $0.batches.contains(batch) }
+        return (line(samples), goals.map { line(of: $0, samples) })
+    }
+
+    private func micros(_ samples: [Sample], _ time: (Sample) -> Double) -> String {
+        "\(Spread(samples.map { time($0) / 1000 })) us"
+    }
+
+    /// Multiplications and additions of one call.
+    private var operations: Double { network.operationsPerRow * Double(batch) }
+
+    private func line(_ samples: [Sample]) -> String {
         func ratio(_ engine: Int) -> String {
             Spread(samples.map { $0.times[engine] / $0.times[0] }).description
         }
-        let operations = network.operationsPerRow * Double(batch)
         let part = Spread(samples.map { operations / $0.times[0] / $0.peak })
         let read = Spread(samples.map { $0.limit / $0.times[0] })
         let limit = read.median.isFinite ? "\(read) of a bare read" : "-"
-        return "| \(network.name) | \(batch) | \(micros(0)) | \(micros(1)) | \(micros(2)) "
+        let times = (0..<3).map { engine in micros(samples) { $0.times[engine] } }
+        return "| \(network.name) | \(batch) | \(times[0]) | \(times[1]) | \(times[2]) "
             + "| \(ratio(1)) | \(ratio(2)) | \(part) | \(limit) | \(dropped) |"
+    }
+
+    private func line(of goal: Goal, _ samples: [Sample]) -> String {
+        func other(_ sample: Sample) -> Double {
+            switch goal.beside {
+            case .runtime: sample.times[1]
+            case .better: min(sample.times[1], sample.times[2])
+            case .peak: operations / sample.peak
+            case .read: sample.limit
+            }
+        }
+        return FigureTable.line(
+            "\(network.name), \(batch) rows", beside: goal.beside.rawValue, goal.asked,
+            Spread(samples.map { other($0) / $0.times[0] }), ours: micros(samples) { $0.times[0] },
+            other: micros(samples, other), dropped: dropped,
+            limit: network.widths.count == 2
+                ? "reading the rows" : "multiplications, packing of rows and weights")
     }
 }

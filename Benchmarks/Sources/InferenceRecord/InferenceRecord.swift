@@ -40,13 +40,18 @@ enum InferenceRecord {
         print("- Samples: \(samples) of each figure; medians, in brackets the middle half")
         print("- FMA peak: \(decimal(ip_fma_peak())) GFLOP/s on registers alone\n")
         print(Comparison.head)
+        var goals: [String] = []
         for network in Network.all {
             let prepared = PreparedModel(try network.model(), kernels: kernels)
             for batch in network.batches {
                 var comparison = try Comparison(network, batch, prepared, libraries)
-                print(try comparison.row(samples: samples))
+                let rows = try comparison.rows(samples: samples)
+                print(rows.line)
+                goals += rows.goals
             }
         }
+        print("\n" + FigureTable.head)
+        for goal in goals { print(goal) }
     }
 
     private static func latency(calls: Int) throws {

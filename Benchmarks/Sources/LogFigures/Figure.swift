@@ -32,6 +32,16 @@ public struct Figure: Sendable {
             case .nothing: nil
             }
         }
+
+        /// A ratio with what its median is beside what was asked, such as `0.95 [0.94-0.96] met`.
+        public func judge(_ ratio: Spread) -> String {
+            guard ratio.median.isFinite else { return "\(ratio)" }
+            return switch isMet(by: ratio.median) {
+            case true?: "\(ratio) met"
+            case false?: "\(ratio) **missed**"
+            case nil: "\(ratio)"
+            }
+        }
     }
 
     /// What is measured.
@@ -102,8 +112,9 @@ public final class FigureRun {
     }
 }
 
-/// `value` with two digits behind the point.
+/// `value` with two digits behind the point; `-` for what is no number.
 public func decimal(_ value: Double) -> String {
+    guard value.isFinite else { return "-" }
     let hundredths = Int((value * 100).rounded())
     let (whole, rest) = hundredths.magnitude.quotientAndRemainder(dividingBy: 100)
     return "\(hundredths < 0 ? "-" : "")\(whole).\(rest < 10 ? "0" : "")\(rest)"

@@ -50,15 +50,26 @@ public enum Machine {
         /// Of this moment.
         public static func current() -> PrivateMemory {
             PrivateMemory(
-                anonymous: kibibytes("/proc/self/status", "RssAnon:"),
-                clean: kibibytes("/proc/self/smaps_rollup", "Private_Clean:"),
-                dirty: kibibytes("/proc/self/smaps_rollup", "Private_Dirty:"))
+                anonymous: anonymous(),
+                clean: number(of: "/proc/self/smaps_rollup", after: "Private_Clean:") << 10,
+                dirty: number(of: "/proc/self/smaps_rollup", after: "Private_Dirty:") << 10)
         }
 
-        private static func kibibytes(_ path: String, _ name: String) -> Int {
-            let words = line(of: path, after: name)?.split(whereSeparator: \.isWhitespace)
-            return (words?.first.flatMap { Int($0) } ?? 0) << 10
+        /// The anonymous pages alone, which the kernel tells without a walk over all pages.
+        public static func anonymous() -> Int {
+            number(of: "/proc/self/status", after: "RssAnon:") << 10
         }
+    }
+
+    /// The first number behind `name` in a file of the kernel; 0 where there is none.
+    static func number(of path: String, after name: String) -> Int {
+        let words = line(of: path, after: name)?.split(whereSeparator: \.isWhitespace)
+        return words?.first.flatMap { Int($0) } ?? 0
+    }
+
+    /// How many lines a file has.
+    static func lines(of path: String) -> Int {
+        text(of: path).split(whereSeparator: \.isNewline).count
     }
 
     private static func line(of path: String, after start: String) -> String? {

@@ -23,8 +23,7 @@ enum LogRecord {
         print("- Files on \(try Machine.fileSystem()); \(Machine.kernels)")
         print("- Date: \(Date.now.ISO8601Format())")
         print("- Samples: \(samples) of each figure; medians, in brackets the middle half\n")
-        print("| Figure | Beside | Asked | Ratio | Ours | Beside | Dropped | Limit |")
-        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+        print(FigureTable.head)
         for figure in Figure.all where figure.name.hasPrefix(start) {
             print(try row(of: figure, samples: samples))
         }
@@ -46,16 +45,11 @@ enum LogRecord {
             if let sample = try run.sample() { samples.append(sample) }
         }
         let ratio = Spread(samples.map(\.ratio))
-        let met =
-            switch figure.asked.isMet(by: ratio.median) {
-            case .some(true): " met"
-            case .some(false): " **missed**"
-            case .none: ""
-            }
         let ours = Spread(samples.map(\.ours))
         let bare = Spread(samples.map(\.bare))
-        return "| \(figure.name) | \(figure.bare) | \(figure.asked) | \(ratio)\(met) "
-            + "| \(ours) \(figure.unit) | \(bare) \(figure.unit) | \(run.dropped) "
-            + "| \(figure.limit) |"
+        return FigureTable.line(
+            figure.name, beside: figure.bare, figure.asked, ratio,
+            ours: "\(ours) \(figure.unit)", other: "\(bare) \(figure.unit)",
+            dropped: run.dropped, limit: figure.limit)
     }
 }

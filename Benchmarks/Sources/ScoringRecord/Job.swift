@@ -80,6 +80,22 @@ final class Job {
         }
     }
 
+    /// Scores, and holds each prediction against those that another has made of the images.
+    func hold(against expected: [Float], core: Int) throws {
+        let width = network.widths.last ?? 1
+        let name = name
+        _ = try score(core: core) { first, outputs in
+            for index in outputs.indices {
+                let (own, other) = (
+                    outputs[index], expected[(first * width + index) % expected.count]
+                )
+                guard abs(own - other) <= 1e-5 * max(1, abs(other)) else {
+                    throw Peer.Failure("\(name): predictions \(own) and \(other) differ")
+                }
+            }
+        }
+    }
+
     /// Nanoseconds a row of one run of a score stage on one core.
     ///
     /// From opening the topics to the last row's outcome. The predictions go to a new topic, which is

@@ -5,6 +5,7 @@ internal import LogFigures
 /// prints the record's tables.
 ///
 ///     scoring-record compare DIRECTORY PYTHON SCRIPT [SAMPLES]    see compare/scoring
+///     scoring-record streams DIRECTORY PYTHON SCRIPT [SAMPLES]    see compare/streams
 ///     scoring-record alone [SAMPLES [NAME]]   beside its own limits, without others; jobs whose
 ///                                          name begins so
 ///     scoring-record latency [ROUNDS]      from an append to its prediction in another thread
@@ -23,6 +24,10 @@ enum ScoringRecord {
         case "compare" where arguments.count >= 4:
             var comparison = try Comparison(directory: arguments[1], "")
             try comparison.start(python: arguments[2], script: arguments[3])
+            try comparison.run(samples: number(4, or: 11))
+        case "streams" where arguments.count >= 4:
+            let comparison = try StreamComparison(
+                directory: arguments[1], python: arguments[2], script: arguments[3])
             try comparison.run(samples: number(4, or: 11))
         case "alone":
             var comparison = try Comparison(

@@ -69,8 +69,7 @@ struct Comparison {
         for _ in 0..<3 * count where samples.count < count { try sample() }
         try peer.end()
         print("- Samples: \(samples.count) used, \(dropped) dropped\n")
-        print("| Training | Beside | Asked | Ratio | Ours | Beside |")
-        print("| --- | --- | --- | --- | --- | --- |")
+        print(FigureTable.head)
         for (name, other, text, asked) in [
             ("logistic", "sklearn", "scikit-learn's `SGDClassifier.partial_fit`", 10.0),
             ("logistic, scaler", "sklearn", "the same, which has no scaler", 0),
@@ -79,25 +78,34 @@ struct Comparison {
             ("mlp", "jax", "a jitted step of JAX", 1.6),
             ("mlp, scaler", "jax", "the same, which has no scaler", 0),
         ] { print(row(name, other, text, asked)) }
-        for name in ["mlp", "mlp, scaler"] {
+        let peaks = Spread(samples.map { $0["peak"] ?? .nan })
+        for (name, asked) in [("mlp", Figure.Asked.atLeast(0.75)), ("mlp, scaler", .nothing)] {
             let parts = Spread(
                 samples.map { Work.mlp.operationsPerRow / ($0[name] ?? .nan) / ($0["peak"] ?? 1) })
-            let peaks = Spread(samples.map { $0["peak"] ?? .nan })
-            let asked = name == "mlp" ? ">= 0.75" : "-"
             print(
-                "| \(name) | FMA peak of the same run | \(asked) | \(parts) | "
-                    + "| \(peaks) GFLOP/s |")
+                FigureTable.line(
+                    name, beside: "FMA peak of the same run", asked, parts, ours: rate(name),
+                    other: "\(peaks) GFLOP/s", dropped: dropped, limit: Self.limit(of: name)))
         }
+    }
+
+    private func rate(_ name: String) -> String {
+        "\(Spread(samples.map { 1000 / ($0[name] ?? .nan) })) M rows/s"
     }
 
     private func row(
         _ name: String, _ other: String, _ text: String, _ asked: Double
     ) -> String {
-        func rate(_ name: String) -> String {
-            "\(Spread(samples.map { 1000 / ($0[name] ?? .nan) })) M rows/s"
-        }
-        let ratio = Spread(samples.map { ($0[other] ?? .nan) / ($0[name] ?? .nan) })
-        let wanted = asked > 0 ? ">= \(decimal(asked))" : "-"
-        return "| \(name) | \(text) | \(wanted) | \(ratio) | \(rate(name)) | \(rate(other)) |"
+        FigureTable.line(
+            name, beside: text, asked > 0 ? .atLeast(asked) : .nothing,
+            Spread(samples.map { ($0[other] ?? .nan) / ($0[name] ?? .nan) }), ours: rate(name),
+            other: rate(other), dropped: dropped, limit: Self.limit(of: name))
+    }
+
+    /// As TRAINING.md shows it.
+    private static func limit(of name: String) -> String {
+        name.hasPrefix("mlp")
+            ? "multiplications, and activations beyond the second cache"
+            : "each row's chain of dependent steps, and the first look at its bytes"
     }
 }

@@ -12,8 +12,7 @@ enum StreamFigures {
     /// What opening, a last checkpoint and a version take of a run (about 0.15 s) is part of it: the
     /// fast trainer has four times the rows.
     static func stream(samples count: Int, core: Int) throws {
-        print("\n| Training | Beside | Asked | Ratio | From the topic | Beside |")
-        print("| --- | --- | --- | --- | --- | --- |")
+        print("\n" + FigureTable.head)
         for work in Work.allCases {
             let isLinear = work == .logistic
             let rows = try Rows(isLinear ? 4 * rows : rows)
@@ -27,12 +26,19 @@ enum StreamFigures {
                 if sample > 0 { times.append((streamed, decoded + trained)) }
             }
             let ratio = Spread(times.map { $0.beside / $0.stream })
-            let beside = isLinear ? "decoding and training, in series" : "training from memory"
             print(
-                "| \(work) | \(beside) | >= 0.85 | \(ratio) | "
-                    + "\(Spread(times.map { 1000 / $0.stream })) M rows/s | "
-                    + "\(Spread(times.map { 1000 / $0.beside })) M rows/s |")
+                FigureTable.line(
+                    "\(work), from a topic",
+                    beside: isLinear
+                        ? "decoding and training, in series" : "training from memory",
+                    .atLeast(0.85), ratio, ours: rate(times.map(\.stream)),
+                    other: rate(times.map(\.beside)), dropped: 0,
+                    limit: "copies of the rows, metrics, the last checkpoint and version"))
         }
+    }
+
+    private static func rate(_ times: [Double]) -> String {
+        "\(Spread(times.map { 1000 / $0 })) M rows/s"
     }
 
     /// Two slots beside one, and two bare threads beside one.

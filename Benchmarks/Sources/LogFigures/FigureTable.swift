@@ -1,0 +1,29 @@
+/// The table of figures that all records have, from which `compare/all` takes its summary.
+public enum FigureTable {
+    /// Its first two lines.
+    public static let head = """
+        | Figure | Beside | Asked | Ratio | Ours | Beside | Dropped | Limit |
+        | --- | --- | --- | --- | --- | --- | --- | --- |
+        """
+
+    /// A line.
+    ///
+    /// - Parameters:
+    ///   - name: What is measured.
+    ///   - beside: What it is compared with.
+    ///   - asked: What the ratio should be.
+    ///   - ratio: Of each sample, in the direction that `asked` is meant.
+    ///   - ours: Our value, with its unit.
+    ///   - other: The value of what it is compared with.
+    ///   - dropped: Samples that were dropped because the processor was slow.
+    ///   - limit: What keeps the figure from being better.
+    public static func line(
+        _ name: String, beside: String, _ asked: Figure.Asked, _ ratio: Spread, ours: String,
+        other: String, dropped: Int, limit: String
+    ) -> String {
+        let columns = [
+            name, beside, "\(asked)", asked.judge(ratio), ours, other, "\(dropped)", limit,
+        ]
+        return "| " + columns.joined(separator: " | ") + " |"
+    }
+}
