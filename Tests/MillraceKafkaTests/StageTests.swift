@@ -142,7 +142,7 @@
                   in:
                     kafka: '\(try cluster.address("in"))'
                     onBadRecord: skip
-                    properties: {session.timeout.ms: 2000, heartbeat.interval.ms: 200}
+                    properties: {session.timeout.ms: 6000, heartbeat.interval.ms: 500}
                   predicted: {predictions: true}
                 stages:
                   \(TrainedLog.group): {kind: score, from: in, to: predicted, model: m}
