@@ -51,7 +51,7 @@
                     #expect(record.milliseconds == sent.milliseconds)
                     let prediction = try TestPrediction(record)
                     #expect(trained.isRight(prediction, row: number), "\(prediction)")
-                    let best = prediction.outputs?[1] ?? 0 > 0.5 ? "1" : "0"
+                    let best = prediction.outputs?[1] ?? 0 > 0.5 ? "yes" : "no"
                     #expect(prediction.prediction == best)
                     #expect(prediction.model == "m@1" && prediction.source.topic == "in")
                     #expect(prediction.source.partition == partition)
