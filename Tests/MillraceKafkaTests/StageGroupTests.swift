@@ -147,7 +147,7 @@
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
             try send(0..<100, to: "in", partitions: 1)
-            cluster.fail(.addPartitions, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE)
+            cluster.fail(.produce, RD_KAFKA_RESP_ERR_INVALID_RECORD)
             let run = try trained.stage(from: cluster.address("in"), to: cluster.address("out"))
             let outcome = Result { () throws(PipelineError) in try run.run() }
             // Which errors can be taken back is for librdkafka to say; nothing is lost either way.
