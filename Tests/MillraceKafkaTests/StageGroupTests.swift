@@ -16,7 +16,7 @@
     @Suite(.serialized) struct KafkaStageGroupTests {
         private let trained: TrainedLog
         private let cluster: MockCluster
-        private static let kills = Environment.number("MILLRACE_KILLS", or: 5)
+        private static let kills = Environment.number("MILLRACE_KILLS", or: 3)
 
         init() throws {
             trained = try TrainedLog()
@@ -114,8 +114,8 @@
             let address = try cluster.address("in").description
             let arguments = [
                 "score", address, "predicted", "--model", "m", "--group", TrainedLog.group,
-                "--share-cores", "--json", "--kafka-property", "session.timeout.ms=1000",
-                "--kafka-property", "heartbeat.interval.ms=200", "--patience", "30",
+                "--share-cores", "--json", "--kafka-property", "session.timeout.ms=6000",
+                "--kafka-property", "heartbeat.interval.ms=500", "--patience", "30",
             ]
             let environment = ["MILLRACE_DATA=\(trained.log.data.path)"]
             let seed = UInt64.random(in: 0...UInt64.max)
@@ -147,7 +147,7 @@
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
             try send(0..<100, to: "in", partitions: 1)
-            cluster.fail(.addPartitions, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE)
+            cluster.fail(.produce, RD_KAFKA_RESP_ERR_INVALID_RECORD)
             let run = try trained.stage(from: cluster.address("in"), to: cluster.address("out"))
             let outcome = Result { () throws(PipelineError) in try run.run() }
             // Which errors can be taken back is for librdkafka to say; nothing is lost either way.

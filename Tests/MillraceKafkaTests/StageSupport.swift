@@ -149,9 +149,10 @@
     }
 
     extension KafkaProperties {
-        /// The mock lets a member that comes after another has left wait for a session's length.
+        /// The mock lets a member that comes after another has left wait for about a session's
+        /// length, and a first one for three seconds, in which its session must not end.
         static let shortSessions = try! KafkaProperties([
-            ("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "200"),
+            ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500"),
         ])
     }
 

@@ -51,7 +51,7 @@
                     #expect(record.milliseconds == sent.milliseconds)
                     let prediction = try TestPrediction(record)
                     #expect(trained.isRight(prediction, row: number), "\(prediction)")
-                    let best = prediction.outputs?[1] ?? 0 > 0.5 ? "1" : "0"
+                    let best = prediction.outputs?[1] ?? 0 > 0.5 ? "yes" : "no"
                     #expect(prediction.prediction == best)
                     #expect(prediction.model == "m@1" && prediction.source.topic == "in")
                     #expect(prediction.source.partition == partition)
@@ -142,7 +142,7 @@
                   in:
                     kafka: '\(try cluster.address("in"))'
                     onBadRecord: skip
-                    properties: {session.timeout.ms: 2000, heartbeat.interval.ms: 200}
+                    properties: {session.timeout.ms: 6000, heartbeat.interval.ms: 500}
                   predicted: {predictions: true}
                 stages:
                   \(TrainedLog.group): {kind: score, from: in, to: predicted, model: m}

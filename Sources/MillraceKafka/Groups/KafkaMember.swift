@@ -64,7 +64,10 @@
         }
 
         /// Gives partitions back, all of their work being committed.
-        package func release(_ partitions: [KafkaPartition]) { group.release(partitions) }
+        package func release(_ partitions: [KafkaPartition]) {
+            for partition in partitions { positions[partition] = nil }
+            group.release(partitions)
+        }
 
         /// Whether the slot has everything that it is to have for now.
         package var isSettled: Bool { group.isSettled(slot) }
@@ -106,7 +109,8 @@
             // The output is the truth; brokers that are away are told the next time.
             do throws(KafkaError) {
                 try group.handle.commit(offsets, wait: wait)
-                positions.removeAll(keepingCapacity: true)
+                // What was only sent may be refused while the group changes, and is said again.
+                if wait { positions.removeAll(keepingCapacity: true) }
             } catch {}
         }
 
