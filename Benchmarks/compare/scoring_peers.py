@@ -65,8 +65,8 @@ class Job:
     def bind(self, address):
         self.binding.bind_input("x", "cpu", 0, np.float32, [self.size, COLUMNS], address)
 
-    def run(self):
-        """Scores the file into another one; returns the seconds."""
+    def run(self, rows=ROWS):
+        """Scores the file's first rows into another one; returns the seconds."""
         width = self.widths[-1]
         schema = pa.schema([("outputs", pa.list_(pa.float32(), width))])
         reading = pa.ipc.IpcReadOptions(use_threads=False)
@@ -80,7 +80,7 @@ class Job:
             pa.ipc.new_file(target, schema) as out,
         ):
             reader = pa.ipc.open_file(source, options=reading)
-            for index in range(reader.num_record_batches):
+            for index in range(rows // self.size):
                 column = reader.get_batch(index).column(0)
                 rows = column.values.to_numpy(zero_copy_only=True)
                 if narrow:
@@ -113,7 +113,7 @@ def fastest(network, kind):
     jobs = [Job(network, kind, size) for size in SIZES]
     for job in jobs:
         job.run()
-    return min(jobs, key=lambda job: sorted(job.run() for _ in range(3))[1])
+    return min(jobs, key=lambda job: sorted(job.run(ROWS // 8) for _ in range(3))[1])
 
 
 jobs = {

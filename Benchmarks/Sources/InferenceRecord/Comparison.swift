@@ -138,8 +138,9 @@ struct Comparison {
             case .read: sample.limit
             }
         }
+        let rows = batch == 1 ? "1 row" : "\(batch) rows"
         return FigureTable.line(
-            "\(network.name), \(batch) rows", beside: goal.beside.rawValue, goal.asked,
+            "\(network.name), \(rows)", beside: goal.beside.rawValue, goal.asked,
             Spread(samples.map { other($0) / $0.times[0] }), ours: micros(samples) { $0.times[0] },
             other: micros(samples, other), dropped: dropped,
             limit: network.widths.count == 2

@@ -82,7 +82,7 @@ struct Comparison {
             }
             samples.append(Sample(own: own, other: other, alike: alike, parts: parts))
         }
-        return Sample.lines(job, samples, dropped: dropped)
+        return Sample.lines(job, samples, dropped: dropped, besideOthers: peer != nil)
     }
 }
 
@@ -95,7 +95,9 @@ private struct Sample {
     let alike: Double
     let parts: Limits.Parts
 
-    static func lines(_ job: Job, _ samples: [Sample], dropped: Int) -> [String] {
+    static func lines(
+        _ job: Job, _ samples: [Sample], dropped: Int, besideOthers: Bool
+    ) -> [String] {
         func rate(_ time: (Sample) -> Double) -> String {
             let spread = Spread(samples.map { 1000 / time($0) })
             return spread.median.isFinite ? "\(spread) M rows/s" : "-"
@@ -109,7 +111,7 @@ private struct Sample {
                 ours: rate(\.own), other: rate(time), dropped: dropped, limit: binding)
         }
         var lines: [String] = []
-        if samples.first?.other.isFinite ?? false {
+        if besideOthers {
             lines.append(
                 line("Arrow with float32, ONNX Runtime", .atLeast(job.asked), \.other))
             if job.form != .float32 {
@@ -122,6 +124,7 @@ private struct Sample {
 
     /// What part of a run each part takes by the barest means, the largest first.
     private static func limit(_ samples: [Sample]) -> String {
+        guard !samples.isEmpty else { return "-" }
         let parts: [(String, (Limits.Parts) -> Double)] = [
             ("decoding", \.decoding), ("checksums", \.checksum),
             ("arithmetic at its peak, or reading", \.arithmetic), ("writing", \.writing),
