@@ -106,6 +106,15 @@ import Testing
         #expect(try predictions("scores") == before)
     }
 
+    /// Raw rows become features by what the model keeps: the outputs are those of the stages.
+    @Test func rawRows() throws {
+        let outcome = try score("raw", "direct", "--model", "m")
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let found = try predictions("direct").map { $0["outputs"] }
+        #expect(found.count == Workshop.rows.count)
+        #expect(try found == predictions("scores").map { $0["outputs"] })
+    }
+
     @Test func refusals() throws {
         try score("rws", "more", "--model", "m").expectError(66, "'rws'", "did you mean 'rows'?")
         try score("rows", "rows", "--model", "m").expectError(64, "cannot be scored into itself")
@@ -114,7 +123,6 @@ import Testing
         try score("rows", "more", "--model", "m@stabel").expectError(66, "stabel")
         try score("rows", "more", "--model", "m/").expectError(64, "m/")
         try score("rows", "raw", "--model", "m").expectError(64, "raw", "holds bytes")
-        try score("raw", "more", "--model", "m").expectError(64, "raw", "holds bytes")
         try score("rows", "a/b", "--model", "m").expectError(64, "a/b")
         try score("rows", "more", "--model", "m", "--kernels", "fast").expectError(64, "fast")
         try score("rows", "more", "--model", "m", "--cores", "9999").expectError(64)
