@@ -163,13 +163,6 @@ extension StageRunner {
     #if Kafka
         /// From Kafka, as a member of a consumer group there.
         func score(_ work: ScoreStage, from source: KafkaTopicDefinition) throws {
-            do { try scoreKafka(work, source) } catch let error as KafkaError {
-                // Who asked for an end does not mind that no broker answered meanwhile.
-                guard stop.isSet, error.code == .noBroker else { throw error }
-            }
-        }
-
-        private func scoreKafka(_ work: ScoreStage, _ source: KafkaTopicDefinition) throws {
             var output: Topic?
             if topic(work.to) == nil {
                 guard let found = board.wait(for: work.to.name) else { return }
@@ -180,8 +173,7 @@ extension StageRunner {
                 let decoder = try RecordDecoder(
                     source.rowFormat, columns: source.columns, for: first)
                 if decoder.encodes { models.require(specification: first.specification) }
-                let stop = stop
-                let group = try KafkaGroup(groupOptions(source)) { stop.isSet }
+                guard let group = try connect(source) else { return }
                 if let output {
                     try OutputOwners.claim(
                         output, from: group.source, source.address.description,
@@ -202,6 +194,17 @@ extension StageRunner {
                         identity: group.source)
                     try self.run(slot, log: opened, target, vote)
                 }
+            }
+        }
+
+        /// The group; nil where the run is stopped while no broker answers.
+        private func connect(_ source: KafkaTopicDefinition) throws -> KafkaGroup? {
+            let stop = stop
+            let options = try groupOptions(source)
+            do throws(KafkaError) { return try KafkaGroup(options) { stop.isSet } } catch {
+                // Who asked for an end does not mind that no broker answered meanwhile.
+                guard stop.isSet, error.code == .noBroker else { throw error }
+                return nil
             }
         }
 
