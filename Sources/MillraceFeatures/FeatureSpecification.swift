@@ -9,8 +9,10 @@ internal import MillraceSystem
 ///
 /// **Shape**: a row becomes `width` float32 features, each column's in the order of `features`.
 public struct FeatureSpecification: Sendable, Equatable {
-    /// The version of the stored format that this program writes and reads.
-    public static let formatVersion = 1
+    /// The newest version of the stored format that this program reads, and writes where version 1
+    /// cannot say what is meant: other rows than CSV, and what is done with numbers beside scaling
+    /// and imputing.
+    public static let formatVersion = 2
     /// The most features that a row may become.
     public static let maxWidth = 65_536
 

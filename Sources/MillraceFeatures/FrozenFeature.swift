@@ -34,6 +34,18 @@ public struct FrozenFeature: Sendable, Equatable {
         return [column]
     }
 
+    /// Whether a program that reads version 1 of stored specifications would take it for another.
+    var needsVersion2: Bool {
+        switch encoding {
+        case .number(let number):
+            if case .minMax = number.scale { return true }
+            return number.clip != nil || number.log1p || number.indicator
+                || ![.plain, .hhmm].contains(number.format)
+        case .cross: return true
+        case .oneHot, .hash, .bucketize: return false
+        }
+    }
+
     /// How many features the column becomes.
     public var width: Int {
         switch encoding {

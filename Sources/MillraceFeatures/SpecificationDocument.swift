@@ -23,7 +23,7 @@ extension FeatureSpecification {
 /// A specification as it is stored.
 struct SpecificationDocument: Codable {
     var format = "millrace-features"
-    var version = FeatureSpecification.formatVersion
+    var version: Int
     /// How rows are written; not there for CSV.
     var rows: String?
     var columns: [String]
@@ -36,6 +36,8 @@ struct SpecificationDocument: Codable {
         schema: RowSchema, features: [FrozenFeature], label: LabelRule?, routes: [Condition?],
         missingValues: [String]
     ) {
+        let isOld = schema.format == .csv && !features.contains(where: \.needsVersion2)
+        version = isOld ? 1 : FeatureSpecification.formatVersion
         rows = schema.format == .csv ? nil : schema.format.rawValue
         columns = schema.columns
         self.features = features.map(FeatureDocument.init)
@@ -55,10 +57,10 @@ struct SpecificationDocument: Codable {
             guard heading.format == "millrace-features" else {
                 throw Self.malformed("format", "not a feature specification")
             }
-            guard heading.version == FeatureSpecification.formatVersion else {
+            guard (1...FeatureSpecification.formatVersion).contains(heading.version) else {
                 throw FeatureError(
                     .unsupportedVersion, at: "version",
-                    "format version \(heading.version), but this program reads version "
+                    "format version \(heading.version), but this program reads versions up to "
                         + "\(FeatureSpecification.formatVersion): use the program that wrote it")
             }
             self = try JSONDecoder().decode(Self.self, from: data)

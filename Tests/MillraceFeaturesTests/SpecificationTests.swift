@@ -57,6 +57,32 @@ struct SpecificationTests {
         #expect(identifiers.count == rules.count * 3)
     }
 
+    /// What an older program would take for something else has a version that it refuses.
+    @Test func onlyWhatIsNewNeedsTheNewVersion() throws {
+        func version(
+            _ encoding: FrozenFeature.Encoding, _ format: TextFormat = .csv
+        ) throws -> Bool {
+            let columns = format == .lines ? ["a"] : ["a", "b"]
+            return try FeatureSpecification(
+                schema: RowSchema(format, columns: columns),
+                features: [FrozenFeature(column: "a", encoding: encoding)]
+            ).json().contains("\"version\":2")
+        }
+        for old in [
+            .number(NumberEncoding(format: .hhmm, scale: .standard, impute: .mean, period: 9)),
+            .hash(buckets: 2), .oneHot(vocabulary: ["x"], limit: 1),
+            .bucketize(edges: [1], count: 2),
+        ] as [FrozenFeature.Encoding] {
+            #expect(try !version(old))
+            #expect(try version(old, .jsonl) && version(old, .lines))
+        }
+        for new in [
+            .number(NumberEncoding(clip: 0...1)), .number(NumberEncoding(log1p: true)),
+            .number(NumberEncoding(indicator: true)), .number(NumberEncoding(format: .year)),
+            .number(NumberEncoding(scale: .minMax(nil))), .cross(with: ["b"], buckets: 2),
+        ] as [FrozenFeature.Encoding] { #expect(try version(new)) }
+    }
+
     @Test(arguments: TextFormat.allCases)
     func rowsOfEveryFormatComeBack(_ format: TextFormat) throws {
         let one = try FeatureSpecification(
@@ -148,8 +174,8 @@ struct SpecificationTests {
         #expect(code("{}") == .malformedSpecification)
         #expect(code("{\"format\":\"other\",\"version\":1}") == .malformedSpecification)
         let changes: [(String, String, FeatureError.Code)] = [
-            ("\"version\":1", "\"version\":2", .unsupportedVersion),
-            ("\"version\":1", "\"version\":1e99", .malformedSpecification),
+            ("\"version\":2", "\"version\":3", .unsupportedVersion),
+            ("\"version\":2", "\"version\":1e99", .malformedSpecification),
             ("\"kind\":\"hash\"", "\"kind\":\"hush\"", .malformedSpecification),
             ("\"buckets\":3", "\"buckets\":0", .invalidDefinition),
             ("\"buckets\":3", "\"buckets\":9223372036854775807", .invalidDefinition),

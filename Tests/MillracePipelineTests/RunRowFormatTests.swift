@@ -162,6 +162,30 @@ import Testing
         #expect(error?.description.contains("topic 'raw' has csv with the columns a") == true)
     }
 
+    @Test func aSourceCannotChangeWhatRowsAre() throws {
+        func pipeline(_ source: String) -> String {
+            """
+            topics:
+              raw: {bytes: true}
+              rows: {features: prepare}
+            sources:
+              - \(source)
+            stages:
+              prepare: {kind: preprocess, from: raw, to: rows, features: [{column: a}]}
+            """
+        }
+        try write("t.csv", ["a", "1"])
+        try write("t.jsonl", ["{\"a\":2}"])
+        _ = try run(pipeline("{file: t.csv, to: raw}"))
+        let error = #expect(throws: PipelineError.self) {
+            try run(pipeline("{file: t.jsonl, format: jsonl, to: raw}"))
+        }
+        #expect(error?.description.contains("topic 'raw' has rows of csv") == true)
+        let topic = try DataDirectory(directory.path, create: false).topic("raw")
+        #expect(try topic.rowSchema() == RowSchema(columns: ["a"]))
+        #expect(try rows("rows") == [[1, 0]])
+    }
+
     @Test func anEmptyFileOfJSONIsTold() throws {
         try write("t.jsonl", [])
         let error = #expect(throws: PipelineError.self) {

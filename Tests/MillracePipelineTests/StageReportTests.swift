@@ -35,6 +35,7 @@ import Testing
         // What a process that was killed has left behind.
         let gone = ProcessIdentity(
             pid: 1, startTime: 1, namespace: try ProcessIdentity.ownNamespace())
+        StageReport.prepare("score", data: data)
         StageReport(gone, modelVersion: 7, latency: nil).write("score", data: data)
         try models.append(100)
         var found: [StageReport] = []

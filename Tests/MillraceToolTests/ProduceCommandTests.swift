@@ -27,7 +27,7 @@ import Testing
         #expect(try bench.topic("raw").dictionaryText(1) == "columns:id\nname")
         let other = try bench.write("o.csv", "id,age\n1,2\n")
         try bench.produce("raw", "--from", other).expectError(
-            65, "o.csv:1:1: topic 'raw' has rows of other columns: id,name")
+            65, "o.csv:1:1: topic 'raw' has other rows: csv with the columns id, name")
         #expect(try bench.rows("raw").count == 2)
     }
 

@@ -113,12 +113,12 @@
             }
         }
 
-        /// Finds out whether a broker is there at all, when one was lost a while ago.
+        /// Finds out whether a broker is there at all.
+        ///
+        /// It asks: of a broker that is lost for the second time librdkafka says nothing.
         private func probe() throws(KafkaError) {
-            guard handle.client.notes.hasError else { return }
-            handle.client.notes.forgetError()
             _ = try handle.client.partitions(
-                of: options.address.topic,
+                making: options.address.topic,
                 Patience(milliseconds: options.patienceMilliseconds, stop: stop))
         }
 
@@ -138,7 +138,15 @@
 
         private func handleEvent(_ event: GroupClient.Event) throws(KafkaError) {
             switch event {
-            case .assigned(let partitions): try take(partitions)
+            case .assigned(let partitions):
+                do throws(KafkaError) { try take(partitions) } catch {
+                    // An assignment has to be answered, or the member can never leave; where it
+                    // has been, the second answer is refused and does no harm.
+                    do throws(KafkaError) {
+                        try handle.assign(partitions.map { ($0, KafkaPartition.front) })
+                    } catch {}
+                    throw error
+                }
             case .revoked(let partitions, let isLost):
                 state.withLock { $0.isAssigned = false }
                 giveBack(partitions, isLost: isLost)

@@ -76,13 +76,20 @@
             let unfit = predict(&outputs)
             let now = rows.records == nil ? Clock.wallNanoseconds() / 1_000_000 : 0
             var next = 0
+            var nextUnreadable = 0
             for row in 0..<rows.rows {
                 let isNull = next < unfit.count && unfit[next] == row
                 if isNull { next += 1 }
+                let isUnreadable =
+                    nextUnreadable < rows.unreadable.count
+                    && rows.unreadable[nextUnreadable] == row
+                if isUnreadable { nextUnreadable += 1 }
                 let offset = rows.records?.offsets[row] ?? rows.begin + UInt64(row)
                 record.write(
                     outputs.span.extracting(row * width..<(row + 1) * width),
-                    mark: isNull ? ScoreTask.notFiniteMark : 0, offset: offset)
+                    mark: isUnreadable
+                        ? ScoreTask.unreadableMark : isNull ? ScoreTask.notFiniteMark : 0,
+                    offset: offset)
                 let headers = wantsHeaders ? self.headers(model, offset) : []
                 guard let records = rows.records else {
                     try add(record.bytes.span, key: nil, now, headers)

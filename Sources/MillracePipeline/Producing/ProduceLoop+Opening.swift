@@ -94,17 +94,16 @@ extension ProduceLoop {
     private static func declare(
         _ header: CSVHeader, _ topic: Topic, _ file: String
     ) throws(PipelineError) {
-        let known: [String]
+        let wanted = RowSchema(columns: header.names)
+        let known: RowSchema
         do throws(LogError) {
-            guard let found = try topic.csvColumns() else {
-                return try topic.declare(RowSchema(columns: header.names))
-            }
+            guard let found = try topic.rowSchema() else { return try topic.declare(wanted) }
             known = found
         } catch { throw PipelineError(error) }
-        guard known != header.names else { return }
+        guard known != wanted else { return }
         throw PipelineError(
             .badData,
-            "topic '\(topic.name)' has rows of other columns: \(known.joined(separator: ","))",
+            "topic '\(topic.name)' has other rows: \(known.text)",
             advice: "Produce the file into another topic.", file: file,
             position: SourcePosition(line: 1, column: 1))
     }

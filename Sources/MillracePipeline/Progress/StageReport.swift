@@ -11,6 +11,8 @@ public struct StageReport: Sendable, Equatable, Codable {
     public let process: Int
     let startTime: UInt64
     let namespace: UInt64
+    /// When it was written, nanoseconds since 1970.
+    let written: Int64
     /// The model version in use; nil where the stage uses none.
     public let modelVersion: Int?
     /// Batches of the last ten seconds; nil where there were none.
@@ -20,18 +22,27 @@ public struct StageReport: Sendable, Equatable, Codable {
         process = Int(identity.pid)
         startTime = identity.startTime
         namespace = identity.namespace
+        written = Clock.wallNanoseconds()
         self.modelVersion = modelVersion
         self.latency = latency
     }
 
     private static let maxBytes = 4096
+    /// A report that is older is of a process that is gone, in another container perhaps.
+    private static let longestSilence: Int64 = 10_000_000_000
 
     private static func directory(_ group: String, _ data: String) -> String {
         "\(data)/groups/\(group)/stages"
     }
 
-    private static func path(_ group: String, _ data: String, _ process: Int) -> String {
-        "\(directory(group, data))/\(process).json"
+    /// What the names of a process's files begin with: in containers several have one number.
+    private static func stem(_ process: Int, _ namespace: UInt64) -> String {
+        "\(process)-\(namespace)."
+    }
+
+    /// Makes room for the reports of a group's stage.
+    static func prepare(_ group: String, data: String) {
+        do throws(SystemError) { try Files.createDirectory(directory(group, data)) } catch {}
     }
 
     /// What the processes that are alive tell of a group; none where none does.
@@ -56,8 +67,9 @@ public struct StageReport: Sendable, Equatable, Codable {
         } catch { return nil }
     }
 
-    /// Processes of another namespace cannot be looked at and count as alive.
+    /// Processes of another namespace cannot be looked at: they are alive while they say something.
     private var isAlive: Bool {
+        guard Clock.wallNanoseconds() - written < Self.longestSilence else { return false }
         do throws(SystemError) {
             guard try ProcessIdentity.ownNamespace() == namespace else { return true }
         } catch { return true }
@@ -68,20 +80,23 @@ public struct StageReport: Sendable, Equatable, Codable {
 
     /// Tells others; a failure is nobody's concern but the reader's.
     func write(_ group: String, data: String) {
-        let path = Self.path(group, data, process)
+        let path = "\(Self.directory(group, data))/\(Self.stem(process, namespace))json"
         do {
-            try Files.createDirectory(Self.directory(group, data))
             let bytes = [UInt8](try JSONEncoder().encode(self))
             try Files.replace(path, bytes)
         } catch {}
     }
 
-    /// Removes the report of this process, and those of processes that were killed.
-    static func remove(_ group: String, data: String, process: Int) {
+    /// Removes the report of a process, and those of processes that were killed.
+    static func remove(_ group: String, data: String, process: ProcessIdentity) {
+        let own = stem(Int(process.pid), process.namespace)
         for name in names(group, data) {
             let path = "\(directory(group, data))/\(name)"
-            let isOurs = name.hasPrefix("\(process).")
-            guard isOurs || read(path)?.isAlive == false else { continue }
+            // What was being written when a process was killed has no report beside it that lives.
+            let isLeft =
+                name.hasSuffix(".new")
+                ? read(String(path.dropLast(4)))?.isAlive != true : read(path)?.isAlive == false
+            guard name.hasPrefix(own) || isLeft else { continue }
             do throws(SystemError) { try Files.remove(path) } catch {}
         }
     }

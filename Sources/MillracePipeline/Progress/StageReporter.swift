@@ -14,7 +14,8 @@ final class StageReporter: Sendable {
         let identity = try ProcessIdentity.current()
         thread = try PinnedThread(name: "reports", core: nil) { [stop] in
             for stage in stages {
-                StageReport.remove(stage.group, data: data, process: Int(identity.pid))
+                StageReport.prepare(stage.group, data: data)
+                StageReport.remove(stage.group, data: data, process: identity)
             }
             var earlier = stages.map { _ in [[Int]]() }
             while !stop.isSet {
@@ -34,7 +35,7 @@ final class StageReporter: Sendable {
                 }
             }
             for stage in stages {
-                StageReport.remove(stage.group, data: data, process: Int(identity.pid))
+                StageReport.remove(stage.group, data: data, process: identity)
             }
         }
     }

@@ -137,6 +137,7 @@ struct PipelinePlan: Sendable {
             try checkFree(data)
             let names = try data.topicNames()
             try checkInputs(existing: names)
+            try checkSchemas(data, existing: Set(names))
             try checkOutputs(data, existing: Set(names))
             try checkFrozen()
             try checkModels(data, existing: names)
@@ -153,6 +154,18 @@ struct PipelinePlan: Sendable {
     /// Whether a topic is in the log, and there already.
     func isLocal(_ name: String, _ existing: some Sequence<String>) -> Bool {
         definition.topic(named: name)?.kafka == nil && existing.contains(name)
+    }
+
+    /// Refuses a source whose rows are other than those that its topic has.
+    private func checkSchemas(_ data: DataDirectory, existing names: Set<String>) throws {
+        for (name, schema) in schemas where names.contains(name) {
+            guard let found = try data.topic(name).rowSchema(), found != schema else { continue }
+            throw PipelineError(
+                .badData,
+                "topic '\(name)' has rows of \(found.text), and its source has \(schema.text)",
+                advice: "Give the source a topic of its own.", file: definition.file,
+                position: definition.topic(named: name)?.position)
+        }
     }
 
     /// Refuses a stage whose output another group makes of the same topic: a stage that was renamed
