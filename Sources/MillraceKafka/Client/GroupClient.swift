@@ -134,10 +134,17 @@
 
         /// Leaves the group; `serve` is given what happens meanwhile.
         ///
-        /// A static member is still one afterwards, until its session times out.
-        func close(_ serve: (Event) throws(KafkaError) -> Void) throws(KafkaError) {
+        /// A static member is still one afterwards, until its session times out; and so is one that
+        /// could not say so to a broker within `milliseconds`.
+        func close(
+            within milliseconds: Int, _ serve: (Event) throws(KafkaError) -> Void
+        ) throws(KafkaError) {
+            let end = Clock.monotonicNanoseconds() + Int64(milliseconds) * 1_000_000
             try unsafe check(rd_kafka_consumer_close_queue(client.pointer, queue))
             while unsafe rd_kafka_consumer_closed(client.pointer) == 0 {
+                guard Clock.monotonicNanoseconds() < end else {
+                    return client.giveUpClosing()
+                }
                 // Who leaves does not mind what the group thinks of it.
                 do throws(KafkaError) {
                     if let event = try next(milliseconds: 20) { try serve(event) }

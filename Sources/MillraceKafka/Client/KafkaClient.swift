@@ -1,6 +1,7 @@
 #if Kafka
     internal import CRdKafka
     internal import MillraceSystem
+    internal import Synchronization
 
     /// A connection to a cluster: one `rd_kafka_t`, destroyed with the value.
     ///
@@ -16,6 +17,7 @@
         /// The largest record in bytes that the client makes, `message.max.bytes`.
         let maxRecordBytes: Int
         private let properties: KafkaProperties
+        private let hasGivenUpClosing = Atomic<Bool>(false)
 
         private static let errorBytes = 512
         private static let defaultMaxRecordBytes = 1_000_000
@@ -62,7 +64,15 @@
             unsafe pointer = client
         }
 
-        deinit { unsafe rd_kafka_destroy(pointer) }
+        deinit {
+            let flags =
+                hasGivenUpClosing.load(ordering: .relaxed)
+                ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0
+            unsafe rd_kafka_destroy_flags(pointer, flags)
+        }
+
+        /// Lets the end of the client not wait for a group that no broker tells about the leaving.
+        func giveUpClosing() { hasGivenUpClosing.store(true, ordering: .relaxed) }
 
         private static func set(
             _ configuration: OpaquePointer, _ name: String, _ value: String, isSecret: Bool

@@ -25,6 +25,8 @@
         private static let pollMilliseconds: Int32 = 50
         private static let waitNanoseconds: Int64 = 500_000
         private static let probeNanoseconds: Int64 = 2_000_000_000
+        /// How long a member that leaves waits for a broker to hear of it.
+        private static let mostLeavingMilliseconds = 10_000
 
         private enum Status { case granted, taken, revoked, lost }
 
@@ -123,7 +125,10 @@
         }
 
         private func leave() throws(KafkaError) {
-            try handle.close { (event) throws(KafkaError) in try self.handleEvent(event) }
+            let most = min(options.patienceMilliseconds, Self.mostLeavingMilliseconds)
+            try handle.close(within: most) { (event) throws(KafkaError) in
+                try self.handleEvent(event)
+            }
         }
 
         /// Ends every slot with an error.
