@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func otherColumns() throws {
-        try expectRefusal(64, "another") {
+        try expectRefusal(65, "has rows of csv with the columns a, b, y") {
             try $0.write("rows.csv", Array("b,a,y\n1,2,0\n".utf8))
         }
     }
