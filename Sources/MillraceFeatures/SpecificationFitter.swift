@@ -142,10 +142,8 @@ extension SpecificationFitter {
                 guard case .number(let value) = CompiledNumber(number).evaluate(text) else {
                     return
                 }
-                bounds =
-                    min(
-                        bounds?.lowerBound ?? value, value)...max(
-                        bounds?.upperBound ?? value, value)
+                let seen = bounds ?? value...value
+                bounds = min(seen.lowerBound, value)...max(seen.upperBound, value)
             default:
                 guard let number = NumberParser.double(text), number.isFinite else { return }
                 numbers.append(number)

@@ -1,6 +1,6 @@
 /// Finds a text's place in a frozen list by open addressing over the texts' bytes.
 struct Vocabulary: Sendable {
-    let texts: TextTable
+    private let texts: TextTable
     /// A power of two of slots, at most half of them taken: a text's position, or -1.
     private(set) var slots: [Int32]
 

@@ -37,6 +37,25 @@ public enum Head: String, Codable, Sendable, CaseIterable {
     /// The classifier's sums as they are: the largest names the class; of one sum, its sign.
     case scores
 
+    /// How many classes predictions of `outputWidth` numbers tell apart; 0 for a regression.
+    package func classCount(outputWidth: Int) -> Int {
+        switch self {
+        case .identity: 0
+        case .sigmoid: 2
+        case .softmax, .oneVsRest: outputWidth
+        case .scores: outputWidth == 1 ? 2 : outputWidth
+        }
+    }
+
+    /// The most likely class by the probabilities or scores of all, the first of several; one score
+    /// tells two classes apart by its sign.
+    package static func mostLikelyClass(_ outputs: [Float]) -> Int {
+        if outputs.count == 1 { return outputs[0] > 0 ? 1 : 0 }
+        var best = 0
+        for index in outputs.indices where outputs[index] > outputs[best] { best = index }
+        return best
+    }
+
     var nonlinearity: Nonlinearity { self == .sigmoid || self == .oneVsRest ? .sigmoid : .identity }
 
     var last: NetworkHead {

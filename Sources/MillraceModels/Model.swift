@@ -62,14 +62,7 @@ public struct Model: Sendable, Equatable {
     public var outputWidth: Int { layers.last?.outputs ?? 0 }
 
     /// How many classes the predictions tell apart; 0 for a regression.
-    public var classCount: Int {
-        switch head {
-        case .identity: 0
-        case .sigmoid: 2
-        case .softmax, .oneVsRest: outputWidth
-        case .scores: outputWidth == 1 ? 2 : outputWidth
-        }
-    }
+    public var classCount: Int { head.classCount(outputWidth: outputWidth) }
 
     /// The probabilities of all classes from one prediction: two from that of a sigmoid head.
     ///

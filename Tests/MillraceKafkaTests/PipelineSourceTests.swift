@@ -9,14 +9,6 @@
 
     /// Pipelines that read Kafka topics.
     @Suite(.serialized) struct KafkaPipelineTests {
-        private func run(_ text: String, _ log: TestLog) throws -> RunResult {
-            try PipelineRun(
-                PipelineDefinition.parse(text, file: "p.yaml"),
-                options: RunOptions(data: log.data.path),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            ).run()
-        }
-
         /// Lines of CSV through preprocessing, training and scoring; and again, with more of them.
         @Test func linesOfCSV() throws {
             let cluster = try MockCluster()
@@ -46,7 +38,7 @@
                         lines.map { TestRecord(value: Array($0.utf8)) }, to: "k",
                         partition: partition)
                 }
-                let result = try run(pipeline, log)
+                let result = try log.run(pipeline)
                 let topics = Dictionary(
                     uniqueKeysWithValues: result.summary.topics.map { ($0.name, $0.rows) })
                 #expect(topics == ["raw": 120 * round, "rows": 120 * round, "scores": 120 * round])
@@ -69,7 +61,7 @@
             let texts = (0..<80).map { "{\"features\":[\($0 % 5),\($0 % 3)],\"label\":\($0 % 2)}" }
             try cluster.produce(
                 (texts + ["oops"]).map { TestRecord(value: Array($0.utf8)) }, to: "k", partition: 0)
-            let result = try run(pipeline, log)
+            let result = try log.run(pipeline)
             let rows = try #require(result.summary.topics.first { $0.name == "rows" })
             #expect(rows.rows == 80 && rows.labelledRows == 80)
             #expect(rows.drops == ["undecodable": 1])
@@ -89,10 +81,10 @@
             }
             let cluster = try MockCluster()
             let missing = try cluster.address("none").description
-            let error = #expect(throws: PipelineError.self) { try run(pipeline(missing), log) }
+            let error = #expect(throws: PipelineError.self) { try log.run(pipeline(missing)) }
             #expect(error?.code == .noInput, "\(error.map { "\($0)" } ?? "")")
             let nobody = #expect(throws: PipelineError.self) {
-                try run(pipeline("kafka://127.0.0.1:1/t"), log)
+                try log.run(pipeline("kafka://127.0.0.1:1/t"))
             }
             #expect(nobody?.code == .tryLater, "\(nobody.map { "\($0)" } ?? "")")
         }

@@ -23,14 +23,6 @@
             cluster = try MockCluster()
         }
 
-        private func send(_ range: Range<Int>, to topic: String, partitions: Int) throws {
-            for partition in 0..<partitions {
-                try cluster.produce(
-                    range.filter { $0 % partitions == partition }.map { trained.vector($0) },
-                    to: topic, partition: partition)
-            }
-        }
-
         private func count(_ topic: String, partitions: Int) throws -> Int {
             try (0..<partitions).reduce(0) { try $0 + cluster.records(topic, partition: $1).count }
         }
@@ -84,14 +76,14 @@
                 definition.stages[0].assignor = assignor
                 return try RunningStage(trained.run(definition, follow: true))
             }
-            try send(0..<200, to: "in", partitions: 4)
+            try trained.send(0..<200, to: "in", partitions: 4, of: cluster)
             let first = try member()
             try #require(eventually { first.rows == 200 || first.hasEnded })
             let second = try member()
             // Until the second one has something to do.
             var sent = 200
             let shared = try eventually {
-                try send(sent..<sent + 40, to: "in", partitions: 4)
+                try trained.send(sent..<sent + 40, to: "in", partitions: 4, of: cluster)
                 sent += 40
                 PinnedThread.sleep(nanoseconds: 100_000_000)
                 return second.rows > 0 || second.hasEnded
@@ -99,7 +91,7 @@
             #expect(shared && second.rows > 0)
             let leaving = try first.stop()
             #expect(leaving.summary.stages.first?.rowsRead ?? 0 > 0)
-            try send(sent..<sent + 100, to: "in", partitions: 4)
+            try trained.send(sent..<sent + 100, to: "in", partitions: 4, of: cluster)
             sent += 100
             #expect(eventually { logged("predicted", partitions: 4) >= sent })
             _ = try second.stop()
@@ -126,7 +118,7 @@
                 let child = try ChildProcess(
                     ChildProcess.besideUs("millrace"), arguments + ["--follow"],
                     environment: environment)
-                try send(sent..<sent + 9000, to: "in", partitions: 1)
+                try trained.send(sent..<sent + 9000, to: "in", partitions: 1, of: cluster)
                 sent += 9000
                 let target = logged("predicted", partitions: 1) + Int(random.next() % 9000)
                 _ = eventually { logged("predicted", partitions: 1) >= min(target, sent) }
@@ -146,7 +138,7 @@
         @Test func transactionsThatFail() throws {
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
-            try send(0..<100, to: "in", partitions: 1)
+            try trained.send(0..<100, to: "in", partitions: 1, of: cluster)
             cluster.fail(.produce, RD_KAFKA_RESP_ERR_INVALID_RECORD)
             let run = try trained.stage(from: cluster.address("in"), to: cluster.address("out"))
             let outcome = Result { () throws(PipelineError) in try run.run() }
@@ -191,7 +183,7 @@
         @Test func recordsThatAreTooLarge() throws {
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
-            try send(0..<3, to: "in", partitions: 1)
+            try trained.send(0..<3, to: "in", partitions: 1, of: cluster)
             var large = trained.vector(3)
             large.key = [UInt8](repeating: 65, count: 900)
             try cluster.produce([large], to: "in", partition: 0)
@@ -206,7 +198,7 @@
         @Test func brokersThatVanish() throws {
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
-            try send(0..<50, to: "in", partitions: 1)
+            try trained.send(0..<50, to: "in", partitions: 1, of: cluster)
             let stage = try RunningStage(
                 trained.stage(
                     from: cluster.address("in"), to: cluster.address("out"), follow: true))
@@ -214,7 +206,7 @@
             cluster.setDown(true)
             PinnedThread.sleep(nanoseconds: 4_000_000_000)
             cluster.setDown(false)
-            try send(50..<100, to: "in", partitions: 1)
+            try trained.send(50..<100, to: "in", partitions: 1, of: cluster)
             try #require(
                 try eventually { try count("out", partitions: 1) >= 100 || stage.hasEnded })
             _ = try stage.stop()
@@ -224,7 +216,7 @@
         @Test func brokersThatStayAway() throws {
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
-            try send(0..<50, to: "in", partitions: 1)
+            try trained.send(0..<50, to: "in", partitions: 1, of: cluster)
             let stage = try RunningStage(
                 trained.stage(
                     from: cluster.address("in"), to: cluster.address("out"), follow: true

@@ -9,6 +9,17 @@
 
     @testable import MillraceKafka
 
+    extension TestLog {
+        /// Runs a pipeline to its end.
+        func run(_ text: String) throws -> RunResult {
+            try PipelineRun(
+                PipelineDefinition.parse(text, file: "p.yaml"),
+                options: RunOptions(data: data.path),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ).run()
+        }
+    }
+
     /// A data directory with a model that was trained there, rows, and what the log's own score stage
     /// predicts for them.
     struct TrainedLog {
@@ -28,7 +39,7 @@
             let text = "a,b,y\n" + lines.joined(separator: "\n") + "\n"
             let file = log.directory.file("rows.csv")
             try Files.writeDurably(file, Array(text.utf8))
-            _ = try Self.run(
+            _ = try log.run(
                 """
                 topics:
                   raw: {bytes: true}
@@ -44,18 +55,10 @@
                     features: [{column: a}, {column: b, scale: standard, impute: mean}]
                   learn: {kind: train, from: rows, model: m, logistic: {}, batch: 16}
                   predict: {kind: score, from: rows, to: scores, model: m, after: learn}
-                """, log)
+                """)
             rows = try log.rows("rows", partition: 0).map(\.features)
             expected = try log.rows("scores", partition: 0).map(\.features)
             try #require(rows.count == count && expected.count == count)
-        }
-
-        static func run(_ text: String, _ log: TestLog) throws -> RunResult {
-            try PipelineRun(
-                PipelineDefinition.parse(text, file: "p.yaml"),
-                options: RunOptions(data: log.data.path),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            ).run()
         }
 
         /// A stage that scores with the model, from and to what the names say.
@@ -80,6 +83,17 @@
                 definition,
                 options: RunOptions(data: log.data.path, sharesCores: true, follow: follow),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        }
+
+        /// Sends vectors number `range` in turn to the partitions of a topic.
+        func send(
+            _ range: Range<Int>, to topic: String, partitions: Int, of cluster: MockCluster
+        ) throws {
+            for partition in 0..<partitions {
+                try cluster.produce(
+                    range.filter { $0 % partitions == partition }.map { vector($0) },
+                    to: topic, partition: partition)
+            }
         }
 
         /// A row as a record: `{"features":[…]}`, with its number as key.

@@ -18,15 +18,6 @@
             cluster = try MockCluster()
         }
 
-        /// Sends vectors number `range` in turn to the partitions of a topic.
-        private func send(_ range: Range<Int>, to topic: String, partitions: Int) throws {
-            for partition in 0..<partitions {
-                try cluster.produce(
-                    range.filter { $0 % partitions == partition }.map { trained.vector($0) },
-                    to: topic, partition: partition)
-            }
-        }
-
         /// Each record has one prediction, the same as the log's stage makes, with its key, time and
         /// place.
         ///
@@ -34,7 +25,7 @@
         @Test func vectors() throws {
             try cluster.create("in", partitions: 3)
             try cluster.create("out", partitions: 3)
-            try send(0..<300, to: "in", partitions: 3)
+            try trained.send(0..<300, to: "in", partitions: 3, of: cluster)
             let result = try trained.stage(
                 from: cluster.address("in"), to: cluster.address("out")
             ).run()

@@ -1,5 +1,5 @@
 /// Float32 numbers as records hold them: little-endian, wherever they begin.
-enum FloatBytes {
+package enum FloatBytes {
     /// Copies as many numbers as `target` has.
     static func copy(_ bytes: Span<UInt8>, into target: inout MutableSpan<Float>) {
         let count = target.count
@@ -12,7 +12,7 @@ enum FloatBytes {
     }
 
     /// Appends numbers to `bytes`.
-    static func append(_ numbers: Span<Float>, to bytes: inout [UInt8]) {
+    package static func append(_ numbers: Span<Float>, to bytes: inout [UInt8]) {
         // SAFETY: as above; the numbers have no padding.
         unsafe numbers.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
     }

@@ -16,8 +16,6 @@ struct RecordContext: Sendable {
 struct RecordReader: ~Copyable {
     private let format: KafkaFormat
     private let configuration: TopicConfiguration
-    private let label: [UInt8] = Array("label".utf8)
-    private let features: [UInt8] = Array("features".utf8)
     private var row: [Float]
     private var blocks: BlockReader
 
@@ -73,31 +71,10 @@ struct RecordReader: ~Copyable {
         to builder: inout BatchBuilder
     ) throws(RecordFault) {
         let label: Float
-        do throws(JSONFault) { label = try readObject(text) } catch {
-            throw RecordFault(
-                .undecodable, "byte \(error.position) of the value: expected \(error.expected)")
-        }
+        do throws(JSONFault) {
+            label = try VectorObject.read(text, into: &row, hasLabel: configuration.label)
+        } catch { throw RecordFault(error) }
         try commit(label: label, key, context, to: &builder)
-    }
-
-    private mutating func readObject(_ text: Span<UInt8>) throws(JSONFault) -> Float {
-        var cursor = JSONCursor()
-        var found = Float.nan
-        var hasFeatures = false
-        try cursor.beginObject(text)
-        while let name = try cursor.nextMember(text) {
-            if JSONCursor.says(text, name, features) {
-                try cursor.features(text, into: &row)
-                hasFeatures = true
-            } else if configuration.label, JSONCursor.says(text, name, label) {
-                found = try cursor.float(text)
-            } else {
-                try cursor.skipValue(text)
-            }
-        }
-        try cursor.end(text)
-        guard hasFeatures else { throw JSONFault(text.count, "a member \"features\"") }
-        return found
     }
 
     private mutating func commit(

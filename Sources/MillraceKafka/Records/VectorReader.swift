@@ -51,7 +51,6 @@ package struct FeatureArena: ~Copyable {
 package struct VectorReader: ~Copyable {
     private let format: KafkaRowFormat
     private let columns: Int
-    private let features = Array("features".utf8)
     private var row: [Float]
     private var blocks: BlockReader
 
@@ -86,28 +85,11 @@ package struct VectorReader: ~Copyable {
     private mutating func addObject(
         _ text: Span<UInt8>, to arena: inout FeatureArena
     ) throws(RecordFault) {
-        do throws(JSONFault) { try readObject(text) } catch {
-            throw RecordFault(
-                .undecodable, "byte \(error.position) of the value: expected \(error.expected)")
+        do throws(JSONFault) { _ = try VectorObject.read(text, into: &row) } catch {
+            throw RecordFault(error)
         }
         var target = arena.nextRow()
         for index in row.indices { target[index] = row[index] }
-    }
-
-    private mutating func readObject(_ text: Span<UInt8>) throws(JSONFault) {
-        var cursor = JSONCursor()
-        var hasFeatures = false
-        try cursor.beginObject(text)
-        while let name = try cursor.nextMember(text) {
-            if JSONCursor.says(text, name, features) {
-                try cursor.features(text, into: &row)
-                hasFeatures = true
-            } else {
-                try cursor.skipValue(text)
-            }
-        }
-        try cursor.end(text)
-        guard hasFeatures else { throw JSONFault(text.count, "a member \"features\"") }
     }
 }
 

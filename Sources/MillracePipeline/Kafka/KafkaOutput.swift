@@ -49,7 +49,7 @@
 
         func append(
             _ rows: FeatureRows, by version: ServingVersion,
-            _ predict: (_ outputs: inout MutableSpan<Float>) -> [Int]
+            _ predict: (_ outputs: inout MutableSpan<Float>) -> [NullRow]
         ) throws -> Int {
             guard var record = record.take() else { return 0 }
             if version.version != self.version {
@@ -66,30 +66,22 @@
         private func write(
             _ rows: FeatureRows, _ version: ServingVersion,
             _ record: inout PredictionRecord,
-            _ predict: (_ outputs: inout MutableSpan<Float>) -> [Int]
+            _ predict: (_ outputs: inout MutableSpan<Float>) -> [NullRow]
         ) throws -> Int {
             guard rows.rows > 0 else { return 0 }
             let width = version.model.outputWidth
             let model = "\(version.manifest.name)@\(version.version)"
             memory.reserve(rows.rows * width * 4)
             var outputs = memory.floats(at: 0, count: rows.rows * width)
-            let unfit = predict(&outputs)
+            let nulls = predict(&outputs)
             let now = rows.records == nil ? Clock.wallNanoseconds() / 1_000_000 : 0
-            var next = 0
-            var nextUnreadable = 0
+            var rest = nulls[...]
             for row in 0..<rows.rows {
-                let isNull = next < unfit.count && unfit[next] == row
-                if isNull { next += 1 }
-                let isUnreadable =
-                    nextUnreadable < rows.unreadable.count
-                    && rows.unreadable[nextUnreadable] == row
-                if isUnreadable { nextUnreadable += 1 }
+                let mark = rest.first?.row == row ? rest.removeFirst().mark : 0
                 let offset = rows.records?.offsets[row] ?? rows.begin + UInt64(row)
                 record.write(
                     outputs.span.extracting(row * width..<(row + 1) * width),
-                    mark: isUnreadable
-                        ? ScoreTask.unreadableMark : isNull ? ScoreTask.notFiniteMark : 0,
-                    offset: offset)
+                    mark: mark, offset: offset)
                 let headers = wantsHeaders ? self.headers(model, offset) : []
                 guard let records = rows.records else {
                     try add(record.bytes.span, key: nil, now, headers)
@@ -99,7 +91,7 @@
                     try add(record.bytes.span, key: key, records.milliseconds[row], headers)
                 }
             }
-            return unfit.count
+            return nulls.count
         }
 
         private func add(

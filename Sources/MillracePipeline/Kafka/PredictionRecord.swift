@@ -65,12 +65,9 @@ struct PredictionRecord: ~Copyable {
     }
 
     private mutating func writeNumbers(_ prediction: Span<Float>, isNull: Bool) {
-        for index in prediction.indices {
-            let bits = (isNull ? Float.nan : prediction[index]).bitPattern
-            for shift in [UInt32(0), 8, 16, 24] {
-                bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
-            }
-        }
+        guard isNull else { return FloatBytes.append(prediction, to: &bytes) }
+        let none = [Float](repeating: .nan, count: prediction.count)
+        FloatBytes.append(none.span, to: &bytes)
     }
 
     private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
@@ -95,33 +92,13 @@ private struct PredictionShape {
 
     init(_ version: ServingVersion) {
         let manifest = version.manifest
-        let width = version.model.outputWidth
-        let count: Int
-        switch manifest.architecture.head {
-        case .identity: count = 0
-        case .sigmoid: count = 2
-        case .softmax, .oneVsRest: count = width
-        case .scores: count = width == 1 ? 2 : width
-        }
-        isBinary = manifest.architecture.head == .sigmoid
+        let head = manifest.architecture.head
+        let count = head.classCount(outputWidth: version.model.outputWidth)
+        isBinary = head == .sigmoid
         labels = (0..<count).map { index in
             let names = manifest.labels
-            return Array((index < names.count ? Self.quote(names[index]) : "\(index)").utf8)
+            return Array((index < names.count ? JSONString.quoted(names[index]) : "\(index)").utf8)
         }
-    }
-
-    private static func quote(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 
     /// The outputs as people read them: the probabilities of all classes.
@@ -133,11 +110,6 @@ private struct PredictionShape {
 
     /// The most likely class; nil for a regression.
     func best(_ outputs: [Float]) -> Int? {
-        guard !labels.isEmpty else { return nil }
-        // One score tells two classes apart by its sign.
-        if outputs.count == 1 { return outputs[0] > 0 ? 1 : 0 }
-        var best = 0
-        for index in outputs.indices where outputs[index] > outputs[best] { best = index }
-        return best
+        labels.isEmpty ? nil : Head.mostLikelyClass(outputs)
     }
 }

@@ -65,21 +65,19 @@ private final class RawRows {
     init?(
         _ format: TextFormat, columns: [String]?, _ version: ServingVersion
     ) throws(PipelineError) {
-        let text = version.manifest.publication.specification
-        guard !text.isEmpty else { return nil }
         do throws(FeatureError) {
-            let found = try FeatureSpecification(json: text)
-            let columns = columns ?? found.columns
-            for feature in found.features where !columns.contains(feature.column) {
-                throw FeatureError(
-                    .unknownColumn, at: "",
-                    "the column '\(feature.column)' is missing, which the model needs"
-                        + NearestName.hint(feature.column, among: columns))
+            let found = try version.keptSpecification { (kept) throws(FeatureError) in
+                let columns = columns ?? kept.columns
+                for feature in kept.features where !columns.contains(feature.column) {
+                    throw FeatureError(
+                        .unknownColumn, at: "",
+                        "the column '\(feature.column)' is missing, which the model needs"
+                            + NearestName.hint(feature.column, among: columns))
+                }
+                return RowSchema(format, columns: columns)
             }
-            // Labels and routes are for rows that are learnt from.
-            specification = try FeatureSpecification(
-                schema: RowSchema(format, columns: columns), features: found.features,
-                missingValues: found.missingValues)
+            guard let found else { return nil }
+            specification = found
         } catch { throw PipelineError(error) }
         encoder = RowEncoder(specification)
         guard encoder.width == version.model.inputWidth else {
@@ -118,9 +116,6 @@ private final class RawRows {
             }
             try cursor.end(text)
             return false
-        } catch {
-            throw RecordFault(
-                .undecodable, "byte \(error.position) of the value: expected \(error.expected)")
-        }
+        } catch { throw RecordFault(error) }
     }
 }

@@ -28,11 +28,7 @@ public struct RowPrediction: Sendable, Equatable, Codable {
             `class` = nil
             return
         }
-        // One score tells two classes apart by its sign.
-        var best = outputs.count == 1 && outputs[0] > 0 ? 1 : 0
-        for index in outputs.indices where outputs[index] > outputs[best % outputs.count] {
-            best = index
-        }
+        let best = Head.mostLikelyClass(outputs)
         `class` = best < model.labels.count ? model.labels[best] : "\(best)"
     }
 }

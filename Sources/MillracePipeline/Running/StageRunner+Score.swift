@@ -50,13 +50,13 @@ extension StageRunner {
     private func input(
         _ source: Topic, _ partition: Int, from offset: UInt64, _ first: ServingVersion,
         _ work: ScoreStage
-    ) throws -> any FeatureInput {
-        guard source.configuration.kind == .bytes else {
-            return try LogInput(source, partition: partition, from: offset)
-        }
-        return try RawInput(
-            source, partition: partition, from: offset, for: first, model: work.model.name,
-            rejections: rejections)
+    ) throws -> LogInput {
+        let text =
+            source.configuration.kind == .bytes
+            ? try TextRows(
+                source, partition: partition, for: first, model: work.model.name,
+                rejections: rejections) : nil
+        return try LogInput(source, partition: partition, from: offset, text: text)
     }
 
     func score(_ work: ScoreStage, _ source: Topic) throws {

@@ -42,6 +42,14 @@ struct FeatureRows: ~Escapable {
     }
 }
 
+/// A row without a prediction.
+struct NullRow {
+    /// Its place among the rows.
+    let row: Int
+    /// Why it has none, as predictions are marked.
+    let mark: UInt8
+}
+
 /// What a score stage reads: one partition of some log, from a position on.
 ///
 /// The position is the input's: what was handed over without an error is not handed over again.
@@ -70,12 +78,12 @@ protocol PredictionOutput: AnyObject {
     /// Lets `predict` fill the predictions of the rows, `[rows, outputs]`, and writes them together
     /// with the source offsets that they cover.
     ///
-    /// `predict` returns the rows, in order, that are to be marked as having none.
+    /// `predict` returns the rows, in order, that have none.
     ///
     /// - Returns: how many rows have no prediction.
     func append(
         _ rows: FeatureRows, by version: ServingVersion,
-        _ predict: (_ outputs: inout MutableSpan<Float>) -> [Int]
+        _ predict: (_ outputs: inout MutableSpan<Float>) -> [NullRow]
     ) throws -> Int
 
     /// Makes what was written durable and lets go of the partition.

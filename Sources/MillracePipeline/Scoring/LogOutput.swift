@@ -85,17 +85,17 @@ final class LogOutput: PredictionOutput {
 
     func append(
         _ rows: FeatureRows, by version: ServingVersion,
-        _ predict: (_ outputs: inout MutableSpan<Float>) -> [Int]
+        _ predict: (_ outputs: inout MutableSpan<Float>) -> [NullRow]
     ) throws -> Int {
         builder.reset()
-        var unfit: [Int] = []
+        var nulls: [NullRow] = []
         if rows.rows > 0 {
             builder.columns = version.model.outputWidth
             do {
                 var outputs = builder.addRows(rows.rows)
-                unfit = predict(&outputs)
+                nulls = predict(&outputs)
             }
-            if !unfit.isEmpty { mark(unfit, rows.unreadable, of: rows.rows) }
+            if !nulls.isEmpty { mark(nulls, of: rows.rows) }
         }
         if let records = rows.records { place(records, from: rows.begin) }
         var origin = template
@@ -107,23 +107,14 @@ final class LogOutput: PredictionOutput {
         if isNamed { builder.sequence = rows.end }
         try writer?.append(&builder)
         try onProgress(rows.end)
-        return unfit.count
+        return nulls.count
     }
 
-    /// Marks the rows that have no outputs, by why they have none.
-    private func mark(_ unfit: [Int], _ unreadable: [Int], of rows: Int) {
-        var next = 0
-        var nextUnreadable = 0
+    /// Marks each row: 0 where it has outputs.
+    private func mark(_ nulls: [NullRow], of rows: Int) {
+        var rest = nulls[...]
         for row in 0..<rows {
-            guard next < unfit.count, unfit[next] == row else {
-                builder.addMark(0)
-                continue
-            }
-            next += 1
-            let isUnreadable =
-                nextUnreadable < unreadable.count && unreadable[nextUnreadable] == row
-            if isUnreadable { nextUnreadable += 1 }
-            builder.addMark(isUnreadable ? ScoreTask.unreadableMark : ScoreTask.notFiniteMark)
+            builder.addMark(rest.first?.row == row ? rest.removeFirst().mark : 0)
         }
     }
 

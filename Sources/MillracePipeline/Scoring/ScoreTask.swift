@@ -85,7 +85,7 @@ final class ScoreTask: PartitionTask {
     /// Fills the predictions; returns the rows that have none.
     private func predict(
         _ rows: FeatureRows, _ outputs: inout MutableSpan<Float>
-    ) -> [Int] {
+    ) -> [NullRow] {
         let counts = serving.model.predict(rows.matrix, into: &outputs, workspace: &workspace)
         let width = serving.model.outputWidth
         // A model that imputes makes something of NaN.
@@ -93,12 +93,16 @@ final class ScoreTask: PartitionTask {
             for place in row * width..<(row + 1) * width { outputs[place] = .nan }
         }
         guard counts.rejected + counts.notFinite + rows.unreadable.count > 0 else { return [] }
-        var unfit: [Int] = []
+        var nulls: [NullRow] = []
+        var unreadable = rows.unreadable[...]
         for row in 0..<rows.rows
         where !FloatScan.areFinite(outputs.span.extracting(row * width..<(row + 1) * width)) {
-            unfit.append(row)
+            let isUnreadable = unreadable.first == row
+            if isUnreadable { unreadable.removeFirst() }
+            nulls.append(
+                NullRow(row: row, mark: isUnreadable ? Self.unreadableMark : Self.notFiniteMark))
         }
-        return unfit
+        return nulls
     }
 
     /// Refuses features that the model was not trained on.

@@ -9,9 +9,6 @@ internal import MillraceLog
 final class PreprocessTask: PartitionTask {
     /// Reason of a dropped row that no route takes.
     static let unroutedReason: UInt32 = 128
-    /// Features of about this many bytes make one output batch: large enough to compress well,
-    /// small enough for the L2 cache.
-    private static let blockBytes = 256 << 10
 
     private let source: Topic
     private let claim: GroupConsumer.Claim
@@ -22,6 +19,7 @@ final class PreprocessTask: PartitionTask {
     private let status: StageStatus
     private let rejections: RejectionLog
     private let lanes: [PreprocessLane]
+    /// Rows of an output batch.
     private let blockRows: Int
     private var reader: PartitionReader?
     private var encoder: RowEncoder
@@ -47,7 +45,7 @@ final class PreprocessTask: PartitionTask {
                 specification: specification)
         }
         let width = specification.value.width
-        blockRows = min(4096, max(64, Self.blockBytes / (width * 4)))
+        blockRows = FeatureBlock.rows(width: width)
         encoder = RowEncoder(specification.value)
         scratch = [Float](repeating: 0, count: width)
         // The outputs are the truth; what the group committed is a copy of it.

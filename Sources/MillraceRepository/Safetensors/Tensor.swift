@@ -1,3 +1,5 @@
+internal import MillraceInput
+
 /// A named array of float32 in a file of tensors.
 package struct Tensor: Sendable, Equatable {
     package var name: String
@@ -35,7 +37,7 @@ package struct Safetensors: Sendable, Equatable {
         var entries: [String] = []
         if !metadata.isEmpty {
             let pairs = metadata.sorted { $0.key < $1.key }
-                .map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
+                .map { "\(JSONString.quoted($0.key)):\(JSONString.quoted($0.value))" }
             entries.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
         }
         var end = 0
@@ -44,7 +46,7 @@ package struct Safetensors: Sendable, Equatable {
             end += tensor.values.count * 4
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             entries.append(
-                "\(Self.quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
+                "\(JSONString.quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(start),\(end)]}")
         }
         var header = Array("{\(entries.joined(separator: ","))}".utf8)
@@ -65,19 +67,5 @@ package struct Safetensors: Sendable, Equatable {
         for shift in stride(from: 0, to: value.bitWidth, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: value >> shift))
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case "\u{0}"..<"\u{20}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

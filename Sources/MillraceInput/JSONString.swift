@@ -1,0 +1,19 @@
+/// Texts as JSON writes them.
+package enum JSONString {
+    /// `text` between quotes, escaped where it has to be.
+    ///
+    /// - Source: RFC 8259, section 7.
+    package static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
