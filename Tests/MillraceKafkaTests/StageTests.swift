@@ -142,7 +142,7 @@
                 try cluster.produce(
                     (0..<50).map { trained.vector($0) } + [TestRecord(value: [0x7B])], to: "in",
                     partition: 0)
-                let result = try TrainedLog.run(pipeline, trained.log)
+                let result = try trained.log.run(pipeline)
                 #expect(result.summary.stages.first?.rowsRead == 51)
                 #expect(result.summary.stages.first?.rowsRejected == 1)
                 let rows = try trained.log.rows("predicted", partition: 0)
@@ -169,7 +169,7 @@
                   send: {kind: score, from: rows, to: out, model: m}
                 """
             for _ in 1...2 {
-                _ = try TrainedLog.run(pipeline, trained.log)
+                _ = try trained.log.run(pipeline)
                 let predictions = try cluster.predictions("out", partition: 0)
                 #expect(predictions.count == trained.rows.count)
                 for (index, prediction) in predictions.enumerated() {
