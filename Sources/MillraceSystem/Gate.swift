@@ -34,6 +34,17 @@ internal import Synchronization
         }
     }
 
+    /// Returns when the gate is open or the time is over; whether it is open.
+    package func wait(milliseconds: Int) -> Bool {
+        let end = Clock.monotonicNanoseconds() + Int64(milliseconds) * 1_000_000
+        while unsafe word.pointee.load(ordering: .acquiring) == 0 {
+            let left = end - Clock.monotonicNanoseconds()
+            guard left > 0 else { return false }
+            _ = unsafe ml_futex_wait(address, 0, min(left, Self.longestWait))
+        }
+        return true
+    }
+
     private var address: UnsafePointer<UInt32> {
         unsafe UnsafePointer(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self))
     }

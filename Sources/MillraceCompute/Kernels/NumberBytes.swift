@@ -17,6 +17,23 @@ package enum NumberBytes {
         unsafe append(raw: values, to: &bytes)
     }
 
+    /// The numbers whose bytes lie in `range` of `bytes`, at any alignment.
+    ///
+    /// - Complexity: O(values), one copy.
+    package static func floats(_ bytes: Span<UInt8>, in range: Range<Int>) -> [Float] {
+        let size = MemoryLayout<Float>.stride
+        precondition(range.count % size == 0, "whole numbers")
+        let source = bytes.extracting(range)
+        return unsafe [Float](unsafeUninitializedCapacity: range.count / size) { target, count in
+            // SAFETY: the target has room for as many bytes as the source has, and any bits are a
+            // number.
+            unsafe source.withUnsafeBytes {
+                unsafe UnsafeMutableRawBufferPointer(target).copyMemory(from: $0)
+            }
+            count = range.count / size
+        }
+    }
+
     /// For numbers that have no padding.
     @unsafe private static func append<Number: BitwiseCopyable>(
         raw values: [Number], to bytes: inout [UInt8]

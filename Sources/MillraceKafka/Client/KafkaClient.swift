@@ -68,7 +68,7 @@
             let flags =
                 hasGivenUpClosing.load(ordering: .relaxed)
                 ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0
-            unsafe rd_kafka_destroy_flags(pointer, flags)
+            unsafe ClientEnd(pointer, flags: flags, notes).happen()
         }
 
         /// Lets the end of the client not wait for a group that no broker tells about the leaving.

@@ -1,3 +1,5 @@
+internal import MillraceCompute
+
 extension Safetensors {
     /// Longer headers are refused, as the format's own reader does.
     private static let maxHeaderBytes = 100_000_000
@@ -37,14 +39,11 @@ extension Safetensors {
                         + "\(bytes.count - start)", at: entry.position)
             }
             end = entry.range.upperBound
-            let first = start + entry.range.lowerBound
-            let values = (0..<entry.range.count / 4).map { index in
-                let at = first + 4 * index
-                return Float(
-                    bitPattern: UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8
-                        | UInt32(bytes[at + 2]) << 16 | UInt32(bytes[at + 3]) << 24)
-            }
-            tensors.append(Tensor(name: entry.name, shape: entry.shape, values: values))
+            let place = start + entry.range.lowerBound..<start + entry.range.upperBound
+            tensors.append(
+                Tensor(
+                    name: entry.name, shape: entry.shape,
+                    values: NumberBytes.floats(bytes.span, in: place)))
         }
         guard start + end == bytes.count else {
             throw malformed("\(bytes.count - start - end) bytes are of no tensor", at: start + end)

@@ -1,3 +1,4 @@
+internal import MillraceCompute
 internal import MillraceInput
 
 /// A named array of float32 in a file of tensors.
@@ -53,19 +54,11 @@ package struct Safetensors: Sendable, Equatable {
         while (8 + header.count) % 64 != 0 { header.append(UInt8(ascii: " ")) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(8 + header.count + end)
-        Self.append(UInt64(header.count), to: &bytes)
+        NumberBytes.append([UInt64(header.count)], to: &bytes)
         bytes += header
         for tensor in tensors {
-            for value in tensor.values { Self.append(value.bitPattern, to: &bytes) }
+            NumberBytes.append(tensor.values, to: &bytes)
         }
         return bytes
-    }
-
-    private static func append(
-        _ value: some FixedWidthInteger & UnsignedInteger, to bytes: inout [UInt8]
-    ) {
-        for shift in stride(from: 0, to: value.bitWidth, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
-        }
     }
 }
