@@ -44,14 +44,15 @@ struct Comparison {
                     libraries.openVINO, precision, file, batch, inputs, outputs, x, y)
             }
         }
-        engines = [
-            OwnEngine(prepared, features: features, rows: batch),
-            try unsafe PeerEngine(features: features, outputs: batch * outputs) { x, y in
-                unsafe ip_open_onnxruntime(
-                    libraries.onnxRuntime, file, batch, inputs, outputs, x, y)
-            },
-            try openVINO("f32"),
-        ] + reduced.map { OwnEngine($0.prepared, features: features, rows: batch) }
+        engines =
+            [
+                OwnEngine(prepared, features: features, rows: batch),
+                try unsafe PeerEngine(features: features, outputs: batch * outputs) { x, y in
+                    unsafe ip_open_onnxruntime(
+                        libraries.onnxRuntime, file, batch, inputs, outputs, x, y)
+                },
+                try openVINO("f32"),
+            ] + reduced.map { OwnEngine($0.prepared, features: features, rows: batch) }
             + (libraries.runsBFloat16 ? [try openVINO("bf16")] : [])
         calls = []
         for (index, engine) in engines.enumerated() {

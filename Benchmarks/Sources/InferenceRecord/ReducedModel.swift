@@ -30,16 +30,15 @@ struct ReducedModel {
         let repository = ModelRepository(path: directory.path)
         let version = try repository.publish(
             network.model(), as: "network", Publication(key: ""))
+        let rows = 4096
+        let features = network.features(rows)
         return try Precision.allCases.filter { $0 != .float32 && $0.isAvailable }.map { precision in
             var calibration = try Calibration(
                 repository, "network", version: version, precision: precision)
-            let rows = 4096
             calibration.add(
-                FeatureMatrix(
-                    network.features(rows).span, rows: rows, stride: network.widths[0]))
+                FeatureMatrix(features.span, rows: rows, stride: network.widths[0]))
             let measured = try calibration.record(source: "the network's features")
-            let loaded = try repository.load(
-                "network", version: version, precision: precision)
+            let loaded = try repository.load("network", version: version, precision: precision)
             return ReducedModel(network: network, prepared: loaded.prepared, measured: measured)
         }
     }
