@@ -220,7 +220,7 @@ let package = Package(
                 "MillraceRepository", "MillraceSystem", "MillraceTestSupport",
             ],
             // What others compute, read by path, and how it was made.
-            exclude: ["Emulation", "Onnx", "Phishing", "Safetensors", "Trajectories"],
+            exclude: ["Emulation", "Guards", "Onnx", "Phishing", "Safetensors", "Trajectories"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceServingTests",

@@ -13,7 +13,8 @@
 #define CM_VECTORS 4
 #define CM_WIDE 2
 #define CM_DEPTH 128
-#define CM_UNROLL_DEPTH _Pragma("clang loop unroll_count(4)")
+#define CM_CHAINS 4
+#define CM_UNROLL_DEPTH _Pragma("clang loop unroll_count(8)")
 #define CM_FLUSH 1
 #define CM_TILE_BYTES (512 * 1024)
 #define CM_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)

@@ -4,6 +4,7 @@
 //   CM_VECTORS   vectors in a panel of columns (at most 4)
 //   CM_WIDE      panels that one row goes through together
 //   CM_DEPTH     inputs for which a panel stays in L1
+//   CM_CHAINS    accumulators of each output in a panel of one vector (1, 2 or 4)
 //   CM_UNROLL_DEPTH   how many inputs a turn of the register block's loop takes
 //   CM_FMA       a * b + c, fused or not, of floats and doubles
 //   CM_FLUSH     whether denormal numbers count as zero

@@ -30,15 +30,34 @@ typedef struct {
     size_t blocks;       // register blocks one below the other
 } part;
 
-// Register blocks one below the other: the sums of each output run over the inputs in order, in one
-// accumulator, beginning with the bias.
+// One input of a register block: `weights` are those of one panel, and of others behind it.
+CM_INLINE void add_input(vf sums[CM_ROWS][CM_VECTORS * CM_WIDE], const int rows, const int vectors,
+                         const int panels, const float *const *row, size_t at,
+                         const float *weights, size_t panel_size) {
+    vf w[CM_VECTORS * CM_WIDE];
+    CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+        w[v] = load(weights + v / vectors * panel_size + v % vectors * CM_LANES);
+    }
+    CM_UNROLL for (int r = 0; r < rows; r++) {
+        vf input = splat(row[r][at]);
+        CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+            sums[r][v] = CM_FMA(input, w[v], sums[r][v]);
+        }
+    }
+}
+
+// Register blocks one below the other: the sums of each output run over the inputs in order, in
+// one accumulator, beginning with the bias. In a panel of one vector, which would wait for it, they
+// run in CM_CHAINS of them in turn, the last few inputs in the first, and are added up pairwise.
 CM_INLINE void block(const part *p, const int rows, const int vectors, const int panels) {
+    const int chains = vectors == 1 ? CM_CHAINS : 1;
     const size_t panel_size = p->panel_size, depth = p->depth;
     const size_t x_stride = p->x_stride, x_step = p->x_step, y_stride = p->y_stride;
     const float *x = p->x, *bias = p->bias;
     float *y = p->y;
     for (size_t count = p->blocks; count > 0; count--) {
-        vf sums[CM_ROWS][CM_VECTORS * CM_WIDE];
+        vf chain[CM_CHAINS][CM_ROWS][CM_VECTORS * CM_WIDE] = {{{{0}}}};
+        vf(*sums)[CM_VECTORS * CM_WIDE] = chain[0];
         CM_UNROLL for (int r = 0; r < rows; r++) {
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
                 const float *from = bias ? bias : y + (size_t)r * y_stride;
@@ -47,19 +66,21 @@ CM_INLINE void block(const part *p, const int rows, const int vectors, const int
         }
         const float *weights = p->weights, *row[CM_ROWS];
         CM_UNROLL for (int r = 0; r < rows; r++) row[r] = x + (size_t)r * x_stride;
-        size_t at = 0;
-        CM_UNROLL_DEPTH for (size_t k = 0; k < depth; k++, at += x_step) {
-            vf w[CM_VECTORS * CM_WIDE];
-            CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
-                w[v] = load(weights + v / vectors * panel_size + v % vectors * CM_LANES);
+        size_t at = 0, k = 0;
+        CM_UNROLL_DEPTH for (; k + chains <= depth; k += chains) {
+            CM_UNROLL for (int c = 0; c < chains; c++, at += x_step) {
+                add_input(chain[c], rows, vectors, panels, row, at, weights, panel_size);
+                weights += vectors * CM_LANES;
             }
-            CM_UNROLL for (int r = 0; r < rows; r++) {
-                vf input = splat(row[r][at]);
-                CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
-                    sums[r][v] = CM_FMA(input, w[v], sums[r][v]);
-                }
-            }
+        }
+        for (; chains > 1 && k < depth; k++, at += x_step) {
+            add_input(sums, rows, vectors, panels, row, at, weights, panel_size);
             weights += vectors * CM_LANES;
+        }
+        CM_UNROLL for (int step = 1; step < chains; step *= 2) {
+            CM_UNROLL for (int c = 0; c + step < chains; c += 2 * step) {
+                CM_UNROLL for (int r = 0; r < rows; r++) chain[c][r][0] += chain[c + step][r][0];
+            }
         }
         if (p->activation == CM_RELU) {
             CM_UNROLL for (int r = 0; r < rows; r++) {

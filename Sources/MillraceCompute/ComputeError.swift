@@ -29,8 +29,7 @@ public struct ComputeError: Error, Sendable, Equatable, CustomStringConvertible 
                 + "choose one of \(usable)"
         case .unknownPrecision:
             let offered = Precision.allCases.map(\.rawValue).joined(separator: " or ")
-            let whyNot = requested == "int8" ? ": it is not offered" : ""
-            return "there is no precision '\(requested)'\(whyNot); choose \(offered)"
+            return "there is no precision '\(requested)'; choose \(offered)"
         }
     }
 }

@@ -19,24 +19,56 @@ public final class PreparedModel: Sendable {
     /// - Complexity: O(weights).
     /// - Precondition: the processor can run `kernels`; see `KernelSet.choose`.
     public convenience init(_ model: Model, kernels: KernelSet = .best) {
-        self.init(model, kernels: kernels, tiles: nil)
+        self.init(model, kernels: kernels, reduced: nil)
     }
 
-    /// Packs the weights of `model`, for layers in bfloat16 where there are `tiles`.
-    package init(_ model: Model, kernels: KernelSet = .best, tiles: TileKernels?) {
-        self.kernels = kernels
-        precision = tiles == nil ? .float32 : .bfloat16
-        inputWidth = model.inputWidth
-        outputWidth = model.outputWidth
-        network = PackedNetwork(
-            conditioning: model.input.conditioning, layers: model.packed, head: model.head.last,
-            kernels: kernels, tiles: tiles)
+    /// Packs the weights of `model`, for layers in another precision where `reduced` names what
+    /// computes them.
+    ///
+    /// - Precondition: for int8, `ranges` are such as `model.takes` says.
+    package convenience init(
+        _ model: Model, kernels: KernelSet = .best, reduced: ReducedKernels?,
+        ranges: [LayerRange] = []
+    ) {
+        self.init(
+            PackedNetwork(
+                conditioning: model.input.conditioning, layers: model.packed, head: model.head.last,
+                kernels: kernels, reduced: reduced, ranges: ranges))
     }
 
-    /// What scores, to be recorded with the predictions: the kernel set, or `amx-bfloat16`.
+    /// Of each row, what a layer of `model` takes, in float32 by the portable kernels.
+    package convenience init(inputsOf layer: Int, of model: Model) {
+        let width = model.input.width
+        var layers = model.packed.prefix(layer).map { $0 }
+        if layer == 0 {
+            // Its own inputs, each by itself.
+            var weights = [Float](repeating: 0, count: width * width)
+            for i in 0..<width { weights[i * width + i] = 1 }
+            layers = [
+                PackedNetwork.Layer(
+                    inputs: width, outputs: width, weights: weights,
+                    bias: [Float](repeating: 0, count: width), function: .identity)
+            ]
+        }
+        self.init(
+            PackedNetwork(
+                conditioning: model.input.conditioning, layers: layers, head: .none,
+                kernels: .portable))
+    }
+
+    private init(_ network: consuming PackedNetwork) {
+        kernels = network.kernels
+        precision = network.reduced?.precision ?? .float32
+        inputWidth = network.rowWidth
+        outputWidth = network.outputs
+        self.network = network
+    }
+
+    /// What scores, to be recorded with the predictions: the kernel set, or `amx-bfloat16`,
+    /// `avx512-bfloat16` or `avx512-int8`.
     ///
     /// Predictions under one name have the same bits.
-    public var kernelName: String { network.tiles?.name ?? kernels.rawValue }
+    public var kernelName: String { network.reduced?.name ?? kernels.rawValue }
 
     /// Scores rows of raw features; the outputs are those after the head.
     ///

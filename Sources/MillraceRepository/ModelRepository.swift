@@ -133,13 +133,14 @@ public struct ModelRepository: Sendable {
         _ name: String, version: Int, kernels: KernelSet = .best, precision: Precision = .float32
     ) throws(RepositoryError) -> LoadedModel {
         try load(
-            name, version: version, kernels: kernels, precision: precision, tiles: .processor)
+            name, version: version, kernels: kernels, precision: precision,
+            reduced: .processor(precision))
     }
 
-    /// `load` with what there is for reduced precision; nil for nothing.
+    /// `load` with what computes a reduced precision; nil for nothing.
     package func load(
         _ name: String, version: Int, kernels: KernelSet = .best, precision: Precision,
-        tiles: TileKernels?
+        reduced: ReducedKernels?
     ) throws(RepositoryError) -> LoadedModel {
         let directory = try directory(of: name) + "/\(version)"
         guard let hold = try hold("\(directory)/\(Self.manifestName)") else {
@@ -151,9 +152,12 @@ public struct ModelRepository: Sendable {
         let bytes = try read(file, maxBytes: Self.maxWeightsBytes)
         try Self.compare(bytes, with: manifest, path: file)
         let model = try Model(Safetensors(bytes, path: file), manifest, path: file)
-        let measured = precision == .float32 ? nil : try calibrated(manifest, precision)
-        let prepared = PreparedModel(model, kernels: kernels, tiles: measured == nil ? nil : tiles)
-        if let measured, prepared.precision == precision {
+        let calibrated = precision == .float32 ? nil : try calibrated(manifest, precision)
+        let ranges = calibrated?.ranges ?? []
+        try check(ranges, precision, model, manifest)
+        let prepared = PreparedModel(
+            model, kernels: kernels, reduced: calibrated == nil ? nil : reduced, ranges: ranges)
+        if let measured = calibrated?.measured, prepared.precision == precision {
             try Self.compareGolden(manifest, measured, prepared, path: file)
         } else {
             try Self.compareGolden(

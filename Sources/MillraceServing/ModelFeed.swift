@@ -48,21 +48,22 @@ public final class ModelFeed: Sendable {
         logger: Logger = Logger(label: "millrace.models")
     ) throws(RepositoryError) {
         self.init(
-            idle: repository, reference, kernels: kernels, precision: precision, logger: logger)
+            idle: repository, reference, kernels: kernels, precision: precision,
+            reduced: .processor(precision), logger: logger)
         guard try refresh() else { throw loader.lastFailure() }
         do throws(SystemError) { try watch(core: core) } catch { throw RepositoryError(error) }
     }
 
     /// A feed that has no version yet and looks for one only when it is told to.
     ///
-    /// `tiles` is what there is for reduced precision; nil for nothing.
+    /// `reduced` is what computes a reduced precision; nil for nothing.
     package init(
         idle repository: ModelRepository, _ reference: ModelReference, kernels: KernelSet,
-        precision: Precision, tiles: TileKernels? = .processor, logger: Logger
+        precision: Precision, reduced: ReducedKernels?, logger: Logger
     ) {
         loader = VersionLoader(
             repository: repository, reference: reference, kernels: kernels, precision: precision,
-            tiles: tiles, logger: logger)
+            reduced: reduced, logger: logger)
     }
 
     deinit { close() }

@@ -20,7 +20,7 @@ final class VersionLoader: Sendable {
     private let reference: ModelReference
     private let kernels: KernelSet
     private let precision: Precision
-    private let tiles: TileKernels?
+    private let reduced: ReducedKernels?
     private let logger: Logger
     /// The version in use, which scorers look at; 0 for none.
     private let newest = Atomic<Int>(0)
@@ -41,13 +41,13 @@ final class VersionLoader: Sendable {
 
     init(
         repository: ModelRepository, reference: ModelReference, kernels: KernelSet,
-        precision: Precision, tiles: TileKernels?, logger: Logger
+        precision: Precision, reduced: ReducedKernels?, logger: Logger
     ) {
         self.repository = repository
         self.reference = reference
         self.kernels = kernels
         self.precision = precision
-        self.tiles = tiles
+        self.reduced = reduced
         self.logger = logger
         do throws(SystemError) { directories = try DirectoryWatch() } catch {
             logger.notice("new versions are looked for every 20 ms: \(error)")
@@ -151,7 +151,7 @@ final class VersionLoader: Sendable {
 
     private func load(_ name: String, _ version: Int) throws(RepositoryError) -> LoadedModel {
         try repository.load(
-            name, version: version, kernels: kernels, precision: precision, tiles: tiles)
+            name, version: version, kernels: kernels, precision: precision, reduced: reduced)
     }
 
     /// How a version differs from the one in use so that it cannot take its place.

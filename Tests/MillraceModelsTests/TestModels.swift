@@ -3,23 +3,36 @@ import MillraceModels
 import MillraceSystem
 import Testing
 
-/// What scores: the kernels of a set, or matrix registers.
+/// What scores: the kernels of a set, or those of a reduced precision.
 struct Scoring: Sendable, CustomTestStringConvertible {
     let kernels: KernelSet
-    let tiles: TileKernels?
+    let reduced: ReducedKernels?
 
     /// Everything that this machine has.
     static let all =
-        KernelSet.available.map { Scoring(kernels: $0, tiles: nil) }
-        + tiles.map { Scoring(kernels: .best, tiles: $0) }
+        KernelSet.available.map { Scoring(kernels: $0, reduced: nil) }
+        + (bfloat16 + int8).map { Scoring(kernels: .best, reduced: $0) }
 
-    /// The model of matrix registers, and the processor's where it has them.
-    static let tiles = [TileKernels.software] + (TileKernels.processor.map { [$0] } ?? [])
+    /// The models in software, and what the processor has.
+    static let bfloat16 = ReducedKernels.allCases.filter {
+        $0.isAvailable && $0.precision == .bfloat16
+    }
+    static let int8 = ReducedKernels.allCases.filter { $0.isAvailable && $0.precision == .int8 }
 
-    var testDescription: String { tiles.map { "\($0) tiles" } ?? "\(kernels)" }
+    var testDescription: String { reduced?.name ?? "\(kernels)" }
 
-    func prepare(_ model: Model) -> PreparedModel {
-        PreparedModel(model, kernels: kernels, tiles: tiles)
+    /// In bytes, spread over what layers take of `rows`, or else of rows like those that models here
+    /// are drawn for.
+    func prepare(_ model: Model, ranges rows: [Float]? = nil) -> PreparedModel {
+        guard reduced?.precision == .int8 else {
+            return PreparedModel(model, kernels: kernels, reduced: reduced)
+        }
+        var draw = Draw(3)
+        let width = model.inputWidth
+        let rows = rows ?? draw.features(50 * width)
+        var finder = RangeFinder(model)
+        finder.add(FeatureMatrix(rows.span, rows: rows.count / width, stride: width))
+        return PreparedModel(model, kernels: kernels, reduced: reduced, ranges: finder.ranges())
     }
 }
 

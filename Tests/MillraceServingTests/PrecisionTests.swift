@@ -18,15 +18,15 @@ import Testing
         _ = try calibration.record(source: "test")
     }
 
-    private func feed(_ reference: ModelReference, _ tiles: TileKernels?) -> ModelFeed {
+    private func feed(_ reference: ModelReference, _ reduced: ReducedKernels?) -> ModelFeed {
         ModelFeed(
             idle: fixture.repository, reference, kernels: .best, precision: .bfloat16,
-            tiles: tiles, logger: fixture.messages.logger)
+            reduced: reduced, logger: fixture.messages.logger)
     }
 
     @Test func whatWasNotCalibratedIsRefused() throws {
         try fixture.publish()
-        let feed = feed("m", .software)
+        let feed = feed("m", .amxModel)
         #expect(try !feed.refresh())
         #expect(feed.refusals.map(\.version) == [1])
         #expect(feed.refusals.first?.reason.contains("not calibrated for bfloat16") == true)
@@ -49,7 +49,7 @@ import Testing
     @Test func aScorerScoresInIt() throws {
         try fixture.publish()
         try calibrate(1)
-        let feed = feed("m@1", .software)
+        let feed = feed("m@1", .amxModel)
         #expect(try feed.refresh())
         var scorer = Scorer(feed)
         let output = scorer.predict(row.span)[0]

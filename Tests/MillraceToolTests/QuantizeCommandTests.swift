@@ -88,7 +88,7 @@ import Testing
         #expect(
             outcome.errors.contains("'m' is scored in float32, not bfloat16: ") == !isHere,
             "\(outcome.errors)")
-        let kernels = isHere ? "amx-bfloat16" : KernelSet.best.rawValue
+        let kernels = Precision.bfloat16.kernelName(.best)
         #expect(try RunSummary(json: outcome.output).kernels == kernels)
         let topic = try DataDirectory(workshop.data, create: false).topic("more")
         var reader = try topic.reader(partition: 0)
@@ -119,7 +119,7 @@ import Testing
         func run(_ more: String...) throws -> ToolProcess.Outcome {
             try ToolProcess.run(quantize + more)
         }
-        try run("--precision", "int8", "--calibrate", "rows").expectError(64, "not offered")
+        try run("--precision", "int4", "--calibrate", "rows").expectError(64, "no precision 'int4'")
         try run("--precision", "float32", "--calibrate", "rows").expectError(64, "float32")
         try run("--precision", "bf16", "--calibrate", "rws").expectError(66, "'rows'")
         try run("--precision", "bf16", "--calibrate", "raw").expectError(65, "'raw' has bytes")
@@ -131,7 +131,7 @@ import Testing
         try tool("model", "quantize", "n", "--precision", "bf16", "--calibrate", "rows")
             .expectError(66, "'n'")
         try tool("score", "rows", "more", "--model", "m", "--precision", "int8").expectError(
-            64, "'int8': it is not offered")
+            65, "model m@1 is not calibrated for int8")
         #expect(!Files.exists(file))
     }
 
@@ -140,8 +140,46 @@ import Testing
         let isHere = Precision.bfloat16.isAvailable
         #expect(found["precisions"]?.elements.contains(.text("bfloat16")) == isHere)
         #expect((found["bfloat16Fallback"] == nil) == isHere)
+        let bytesAreHere = Precision.int8.isAvailable
+        #expect(found["precisions"]?.elements.contains(.text("int8")) == bytesAreHere)
+        #expect((found["int8Fallback"] == nil) == bytesAreHere)
         let text = try ToolProcess.run(["doctor"]).output
         #expect(text.contains("precisions   float32"))
-        #expect(text.contains("is scored in float32: ") == !isHere)
+        #expect(text.contains("bfloat16, where it is asked for, is scored in float32: ") == !isHere)
+        #expect(
+            text.contains("int8, where it is asked for, is scored in float32: ") == !bytesAreHere)
+    }
+
+    /// The processor's instructions can be taken away, and it is said.
+    @Test(arguments: ["none", "amx", "avx51"])
+    func withoutTheProcessorsOwn(chosen: String) throws {
+        let found = try JSONValue(
+            ToolProcess.run(["doctor", "--json"], environment: ["MILLRACE_REDUCED=\(chosen)"])
+                .output)
+        guard case .text(let reason)? = found["int8Fallback"] else {
+            Issue.record("int8 is said to be here")
+            return
+        }
+        #expect(reason.hasPrefix("MILLRACE_REDUCED is '\(chosen)'"))
+    }
+
+    @Test func int8IsCalibratedShownAndScored() throws {
+        let quantized = try tool(
+            "model", "quantize", "m", "--precision", "int8", "--calibrate", "rows", "--json")
+        #expect(quantized.code == 0, "\(quantized.errors)")
+        let measured = try JSONValue(quantized.output)
+        #expect(measured["precision"] == .text("int8") && measured["ranges"] == nil)
+        #expect(try #require(measured["maximumError"]?.number) < 0.05)
+        let shown = try JSONValue(tool("model", "show", "m@1").output)
+        #expect(shown["precisions"]?.elements.first?["meanError"] == measured["meanError"])
+        let outcome = try tool(
+            "score", "rows", "more", "--model", "m", "--precision", "int8", "--json")
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let summary = try RunSummary(json: outcome.output)
+        let isHere = Precision.int8.isAvailable
+        #expect(summary.stages.first?.precision == (isHere ? .int8 : .float32))
+        #expect(summary.kernels == Precision.int8.kernelName(.best))
+        #expect(outcome.errors.contains("'m' is scored in float32, not int8: ") == !isHere)
+        #expect(try tool("model", "verify", "m").code == 0)
     }
 }

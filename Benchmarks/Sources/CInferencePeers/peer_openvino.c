@@ -46,8 +46,8 @@ static int bind(void *handle, void *request, const char *setter, float *data, si
            set(request, 0, tensor) == 0;
 }
 
-ip_peer *ip_open_openvino(const char *library, const char *model, size_t rows, size_t inputs,
-                          size_t outputs, float *x, float *y) {
+ip_peer *ip_open_openvino(const char *library, const char *precision, const char *model,
+                          size_t rows, size_t inputs, size_t outputs, float *x, float *y) {
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) return ip_failed(dlerror());
     int (*create_core)(void **) = (int (*)(void **))symbol(handle, "ov_core_create");
@@ -62,7 +62,7 @@ ip_peer *ip_open_openvino(const char *library, const char *model, size_t rows, s
     int ok = create_core(&core) == 0 &&
              compile_file(core, model, "CPU", 10, &compiled_model, "INFERENCE_NUM_THREADS", "1",
                           "NUM_STREAMS", "1", "PERFORMANCE_HINT", "LATENCY",
-                          "INFERENCE_PRECISION_HINT", "f32", "ENABLE_CPU_PINNING", "NO") == 0 &&
+                          "INFERENCE_PRECISION_HINT", precision, "ENABLE_CPU_PINNING", "NO") == 0 &&
              create_request(compiled_model, &c->request) == 0 &&
              bind(handle, c->request, "ov_infer_request_set_input_tensor_by_index", x, rows,
                   inputs) &&

@@ -18,7 +18,9 @@ struct Comparison {
 
     private let network: Network
     private let batch: Int
+    /// Ours, the two peers, those of `reduced`, and OpenVINO in bfloat16 where it runs.
     private let engines: [any Engine]
+    private let reduced: [ReducedModel]
     private let features: [Float]
     private var calls: [Int]
     private var fastestPeak = 0.0
@@ -26,27 +28,37 @@ struct Comparison {
 
     /// Opens the engines and holds their outputs against each other.
     init(
-        _ network: Network, _ batch: Int, _ prepared: PreparedModel, _ libraries: Libraries
+        _ network: Network, _ batch: Int, _ prepared: PreparedModel, _ reduced: [ReducedModel],
+        _ libraries: Libraries
     ) throws {
         self.network = network
         self.batch = batch
-        features = network.features(batch)
+        self.reduced = reduced
+        let features = network.features(batch)
+        self.features = features
         let (inputs, outputs) = (network.widths[0], prepared.outputWidth)
         let file = "\(libraries.models)/\(network.stem)-\(batch).onnx"
-        engines = [
-            OwnEngine(prepared, features: features, rows: batch),
+        func openVINO(_ precision: String) throws -> PeerEngine {
             try unsafe PeerEngine(features: features, outputs: batch * outputs) { x, y in
-                unsafe ip_open_onnxruntime(
-                    libraries.onnxRuntime, file, batch, inputs, outputs, x, y)
-            },
-            try unsafe PeerEngine(features: features, outputs: batch * outputs) { x, y in
-                unsafe ip_open_openvino(libraries.openVINO, file, batch, inputs, outputs, x, y)
-            },
-        ]
+                unsafe ip_open_openvino(
+                    libraries.openVINO, precision, file, batch, inputs, outputs, x, y)
+            }
+        }
+        engines =
+            [
+                OwnEngine(prepared, features: features, rows: batch),
+                try unsafe PeerEngine(features: features, outputs: batch * outputs) { x, y in
+                    unsafe ip_open_onnxruntime(
+                        libraries.onnxRuntime, file, batch, inputs, outputs, x, y)
+                },
+                try openVINO("f32"),
+            ] + reduced.map { OwnEngine($0.prepared, features: features, rows: batch) }
+            + (libraries.runsBFloat16 ? [try openVINO("bf16")] : [])
         calls = []
-        for engine in engines {
+        for (index, engine) in engines.enumerated() {
             try engine.run(3)
-            for (x, y) in zip(engine.output, engines[0].output) where !(abs(x - y) < 1e-4) {
+            let tolerance: Float = index < 3 ? 1e-4 : 0.1
+            for (x, y) in zip(engine.output, engines[0].output) where !(abs(x - y) < tolerance) {
                 throw EngineFailure(description: "\(network.name): outputs \(x) and \(y) differ")
             }
             var count = 1
@@ -101,13 +113,47 @@ struct Comparison {
     }
 
     /// Takes the samples: a line of the table, and one for each goal.
-    mutating func rows(samples count: Int) throws -> (line: String, goals: [String]) {
+    mutating func rows(
+        samples count: Int
+    ) throws -> (line: String, reduced: String, goals: [String]) {
         var samples: [Sample] = []
         for _ in 0..<3 * count where samples.count < count {
             if let sample = try sample() { samples.append(sample) }
         }
         let goals = Goal.all.filter { $0.network == network.name && $0.batches.contains(batch) }
-        return (line(samples), goals.map { line(of: $0, samples) })
+        return (line(samples), reducedLine(samples), goals.map { line(of: $0, samples) })
+    }
+
+    static func reducedHead(_ reduced: [ReducedModel], _ libraries: Libraries) -> String {
+        let names = reduced.map(\.name)
+        let peers = libraries.runsBFloat16 ? ["OpenVINO bfloat16"] : []
+        var columns = ["Network", "Batch"] + names
+        columns += names.map { "float32 / \($0)" }
+        columns += names.map { "Better peer's float32 / \($0)" }
+        if names.count == 2 { columns.append("\(names[0]) / \(names[1])") }
+        columns += peers + peers.flatMap { peer in names.map { "\(peer) / \($0)" } }
+        return "| \(columns.joined(separator: " | ")) |\n"
+            + String(repeating: "| --- ", count: columns.count) + "|"
+    }
+
+    /// The reduced precisions beside float32, ours and the peers'.
+    private func reducedLine(_ samples: [Sample]) -> String {
+        let ours = reduced.indices.map { $0 + 3 }
+        let others = (3 + reduced.count..<engines.count)
+        var columns = [network.name, "\(batch)"]
+        columns += ours.map { i in micros(samples) { $0.times[i] } }
+        columns += ours.map { i in "\(Spread(samples.map { $0.times[0] / $0.times[i] }))" }
+        columns += ours.map { i in
+            "\(Spread(samples.map { min($0.times[1], $0.times[2]) / $0.times[i] }))"
+        }
+        if ours.count == 2 {
+            columns.append("\(Spread(samples.map { $0.times[ours[0]] / $0.times[ours[1]] }))")
+        }
+        columns += others.map { i in micros(samples) { $0.times[i] } }
+        columns += others.flatMap { other in
+            ours.map { i in "\(Spread(samples.map { $0.times[other] / $0.times[i] }))" }
+        }
+        return "| \(columns.joined(separator: " | ")) |"
     }
 
     private func micros(_ samples: [Sample], _ time: (Sample) -> Double) -> String {

@@ -74,6 +74,22 @@ typedef struct {
     int32_t missing;
 } cm_conditioning;
 
+/// What a layer in bytes has beside its `cm_layer`, whose `bias` is what is added to scaled sums.
+/// Each array has as many elements as the padded outputs, zeros behind the outputs.
+///
+/// An output's sum begins with `start`, in which the products of its weights with the bytes that
+/// stand for zero are taken off. Then `x = sum * scale + bias` with one rounding. Of the last layer
+/// the activation of x is the output. Otherwise x (where `next_scale` is null: the activation is no
+/// more than a cut at 0, and scale and bias are those of the next layer's bytes), or else
+/// `activation(x) * next_scale + next_zero` with one rounding, is cut to 0 and 255 and rounded to
+/// nearest, ties to even.
+typedef struct {
+    const int32_t *start;
+    const float *scale;
+    const float *next_scale;
+    const float *next_zero;
+} cm_byte_layer;
+
 /// Rows as they are stored. `scale` and `zero_point` are those of integers.
 typedef struct {
     const void *cells;
@@ -105,6 +121,13 @@ typedef struct {
     int32_t head;
     size_t tile_rows;       // at most CM_TILE_ROWS_MAX
     size_t scratch_stride;  // floats of a row of scratch memory, which holds two tiles
+
+    /// Of layers in bytes, null elsewhere: beside each of `layers`, and for the features, as the
+    /// first layer takes them, `byte_scale` and `byte_zero`, of `input_stride` elements each: what a
+    /// byte is rounded from is `feature * byte_scale + byte_zero`.
+    const cm_byte_layer *bytes;
+    const float *byte_scale;
+    const float *byte_zero;
 
     /// Elements of another type to float32; see `cm_widen_set.widen`.
     void (*widen)(int32_t type, const void *from, float *to, size_t count, float scale,
@@ -188,8 +211,9 @@ typedef struct {
 ///
 /// Every element of a result is computed by the same operations in the same order whatever the
 /// number of rows, the row's place, or the alignment: sums begin with the bias and run over the
-/// inputs from first to last in one accumulator; for few outputs, in one accumulator for each lane,
-/// added up in a fixed order. Strides are in elements.
+/// inputs from first to last in one accumulator, or, where a vector holds all outputs that are
+/// left, in some in turn; for few outputs, in one accumulator for each lane, added up in a fixed
+/// order. Strides are in elements.
 typedef struct {
     size_t lanes;
     size_t panel;

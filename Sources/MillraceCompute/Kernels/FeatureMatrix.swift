@@ -59,3 +59,33 @@ public struct FeatureMatrix: ~Escapable {
         element = .float32
     }
 }
+
+/// Rows of features that are kept as they came.
+package struct StoredRows: Sendable {
+    private let bytes: [UInt8]
+    private let rows: Int
+    private let stride: Int
+    private let element: MatrixElement
+
+    /// A copy of `features`, gaps included.
+    package init(copying features: borrowing FeatureMatrix) {
+        var copy: [UInt8] = []
+        // SAFETY: the buffer is only read in the closure.
+        unsafe features.bytes.withUnsafeBytes { unsafe copy.append(contentsOf: $0) }
+        bytes = copy
+        rows = features.rows
+        stride = features.stride
+        element = features.element
+    }
+
+    /// The rows.
+    package var matrix: FeatureMatrix {
+        @_lifetime(borrow self)
+        get {
+            // SAFETY: the bytes live as long as `self`, which the matrix borrows.
+            let matrix = unsafe FeatureMatrix(
+                bytes.span.bytes, rows: rows, stride: stride, element: element)
+            return unsafe _overrideLifetime(matrix, borrowing: self)
+        }
+    }
+}

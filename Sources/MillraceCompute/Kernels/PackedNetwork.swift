@@ -42,8 +42,8 @@ internal import CMillraceKernels
     }
 
     package let kernels: KernelSet
-    /// The matrix registers of layers in bfloat16; nil for float32.
-    package let tiles: TileKernels?
+    /// What computes layers in a reduced precision; nil for float32.
+    package let reduced: ReducedKernels?
     /// Columns of the source's rows.
     package let rowWidth: Int
     package let outputs: Int
@@ -52,40 +52,41 @@ internal import CMillraceKernels
     private let predict: NetworkFunction
     private let storage: FloatBuffer
     private let layers: UnsafeMutablePointer<cm_layer>
+    private let bytes: UnsafeMutablePointer<cm_byte_layer>?
     private let select: UnsafeMutablePointer<UInt32>?
     private let description: UnsafeMutablePointer<cm_network>
 
     /// Packs the layers; `conditioning.scale` goes into the first one's weights, in double, unless
     /// rows are divided by a norm after it.
     ///
-    /// With `tiles`, layers are in bfloat16.
+    /// With `reduced`, layers are in its precision; bytes need the `ranges` of each layer's inputs.
     package init(
         conditioning: Conditioning, layers: [Layer], head: NetworkHead, kernels: KernelSet,
-        tiles: TileKernels? = nil
+        reduced: ReducedKernels? = nil, ranges: [LayerRange] = []
     ) {
         guard let first = layers.first, let last = layers.last else {
             preconditionFailure("a network needs a layer")
         }
         precondition(first.inputs == conditioning.width, "the first layer takes every feature")
-        let isForeign = kernels == .blas && tiles == nil
+        let isForeign = kernels == .blas && reduced == nil
         if isForeign { OpenBLAS.prepare() }
         self.kernels = kernels
-        self.tiles = tiles
+        self.reduced = reduced
         rowWidth = conditioning.rowWidth
         outputs = last.outputs
         let table = KernelTable(kernels)
-        if let tiles {
-            unsafe predict = tiles.predict
-        } else {
-            unsafe predict = table.functions.pointee.predict
-        }
-        let packing = Packing(
-            table, form: tiles != nil ? .tiles : isForeign ? .foreign : .panels)
+        unsafe predict = reduced?.predict ?? table.functions.pointee.predict
+        let packing = Packing(table, form: reduced?.form ?? (isForeign ? .foreign : .panels))
+        let isBytes = reduced?.form == .bytes
+        precondition(
+            !isBytes || Self.fit(ranges, layers), "bytes need the range of each layer's inputs")
         let plan = packing.plan(conditioning, layers)
         let folds = conditioning.norm == .none
-        storage = packing.pack(conditioning, layers, plan, folds: folds)
+        storage = packing.pack(conditioning, layers, plan, folds: folds, ranges: ranges)
         scratchCount = 2 * plan.tileRows * plan.scratchStride
-        unsafe self.layers = .allocate(capacity: layers.count)
+        let base = unsafe storage.base
+        unsafe self.layers = Self.describe(layers, plan, base)
+        unsafe bytes = isBytes ? Self.describeBytes(layers, plan, base) : nil
         unsafe select = conditioning.select.map { columns in
             let memory = UnsafeMutablePointer<UInt32>.allocate(capacity: columns.count)
             for (i, column) in columns.enumerated() {
@@ -94,15 +95,6 @@ internal import CMillraceKernels
             return unsafe memory
         }
         unsafe description = .allocate(capacity: 1)
-        let base = unsafe storage.base
-        for (i, place) in plan.layers.enumerated() {
-            // SAFETY: as many layers were allocated; the places are within the storage.
-            unsafe (self.layers + i).initialize(
-                to: cm_layer(
-                    weights: base + place.weights, bias: base + place.bias,
-                    inputs: layers[i].inputs, outputs: layers[i].outputs, stride: place.stride,
-                    activation: layers[i].function.rawValue))
-        }
         let width = plan.inputStride
         let stage = unsafe cm_conditioning(
             impute: base, mean: base + width, limit: base + 2 * width,
@@ -114,13 +106,62 @@ internal import CMillraceKernels
                 input_stride: width, plain: conditioning.isPlain ? 1 : 0,
                 norm: conditioning.norm.rawValue, layers: self.layers,
                 layer_count: layers.count, outputs: outputs, head: head.rawValue,
-                tile_rows: plan.tileRows, scratch_stride: plan.scratchStride,
+                tile_rows: plan.tileRows, scratch_stride: plan.scratchStride, bytes: bytes,
+                byte_scale: isBytes ? base + 4 * width : nil,
+                byte_zero: isBytes ? base + 5 * width : nil,
                 widen: cm_widen_best().pointee.widen,
                 multiply: isForeign ? multiplyWithOpenBLAS : nil))
     }
 
+    /// Whether the layers can be in bytes, each with its range.
+    package static func fit(_ ranges: [LayerRange], _ layers: [Layer]) -> Bool {
+        ranges.count == layers.count
+            && layers.indices.allSatisfy { i in
+                layers[i].inputs <= Int(CM_BYTE_INPUTS_MAX)
+                    && ranges[i].isSound(
+                        inputs: layers[i].inputs,
+                        isPositive: i > 0 && layers[i - 1].function == .relu)
+            }
+    }
+
+    private static func describe(
+        _ layers: [Layer], _ plan: Packing.Plan, _ base: UnsafeMutablePointer<Float>
+    ) -> UnsafeMutablePointer<cm_layer> {
+        let memory = UnsafeMutablePointer<cm_layer>.allocate(capacity: layers.count)
+        for (i, place) in plan.layers.enumerated() {
+            // SAFETY: as many layers were allocated; the places are within the storage.
+            unsafe (memory + i).initialize(
+                to: cm_layer(
+                    weights: base + place.weights, bias: base + place.bias,
+                    inputs: layers[i].inputs, outputs: layers[i].outputs, stride: place.stride,
+                    activation: layers[i].function.rawValue))
+        }
+        return unsafe memory
+    }
+
+    private static func describeBytes(
+        _ layers: [Layer], _ plan: Packing.Plan, _ base: UnsafeMutablePointer<Float>
+    ) -> UnsafeMutablePointer<cm_byte_layer> {
+        let memory = UnsafeMutablePointer<cm_byte_layer>.allocate(capacity: layers.count)
+        for (i, place) in plan.layers.enumerated() {
+            let isLast = i + 1 == layers.count
+            let isSimple = layers[i].function == .relu || layers[i].function == .identity
+            // SAFETY: as many layers were allocated; the places are within the storage, and integers
+            // are as large as the floats in whose places they stand.
+            let start = unsafe UnsafeRawPointer(base + place.bytes)
+            unsafe (memory + i).initialize(
+                to: cm_byte_layer(
+                    start: start.assumingMemoryBound(to: Int32.self),
+                    scale: base + place.bytes + place.stride,
+                    next_scale: isLast || isSimple ? nil : base + place.bytes + 2 * place.stride,
+                    next_zero: isLast || isSimple ? nil : base + place.bytes + 3 * place.stride))
+        }
+        return unsafe memory
+    }
+
     deinit {
         unsafe layers.deallocate()
+        unsafe bytes?.deallocate()
         unsafe select?.deallocate()
         unsafe description.deallocate()
     }

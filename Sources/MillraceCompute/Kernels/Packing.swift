@@ -10,6 +10,19 @@ struct Packing {
         case foreign
         /// As `cm_tile_set` describes it.
         case tiles
+        /// As `cm_narrow_set` describes pairs.
+        case pairs
+        /// As `cm_narrow_set` describes bytes.
+        case bytes
+
+        /// How many inputs share the place of a float; 1 but for narrow forms.
+        var word: Int {
+            switch self {
+            case .pairs: 2
+            case .bytes: 4
+            case .panels, .foreign, .tiles: 1
+            }
+        }
     }
 
     /// A layer's place in the memory, in floats.
@@ -20,6 +33,8 @@ struct Packing {
         var stride: Int
         /// How many floats its packed weights take.
         var size: Int
+        /// Of bytes: what `cm_byte_layer` has, array by array, each of `stride` elements.
+        var bytes: Int
     }
 
     /// The places of everything, and the tile that fits.
@@ -51,17 +66,21 @@ struct Packing {
         (count + multiple - 1) / multiple * multiple
     }
 
-    /// A plan for memory that begins with the four arrays of the conditioning.
+    /// How many arrays the memory begins with: of bytes, those of the features' bytes too.
+    private var inputArrays: Int { form == .bytes ? 6 : 4 }
+
+    /// A plan for memory that begins with the arrays of the conditioning.
     func plan(_ conditioning: Conditioning, _ layers: [PackedNetwork.Layer]) -> Plan {
         let inputStride = Self.padded(conditioning.width, to: 16)
-        var end = 4 * inputStride
+        var end = inputArrays * inputStride
         var widest = max(inputStride, activations(conditioning.width))
         let places = layers.map { layer in
             let size = packedSize(layer)
             let stride = Self.padded(layer.outputs, to: 16)
             let bias = end + Self.padded(size, to: 16)
-            let place = Place(weights: end, bias: bias, stride: stride, size: size)
-            end = bias + stride
+            let place = Place(
+                weights: end, bias: bias, stride: stride, size: size, bytes: bias + stride)
+            end = bias + (form == .bytes ? 5 : 1) * stride
             widest = max(widest, activations(layer.outputs))
             return place
         }
@@ -69,7 +88,7 @@ struct Packing {
         let fitting = tileBytes / (2 * widest * MemoryLayout<Float>.stride)
         let tileRows =
             switch form {
-            case .panels: min(Int(CM_TILE_ROWS_MAX), max(24, fitting)) / 6 * 6
+            case .panels, .pairs, .bytes: min(Int(CM_TILE_ROWS_MAX), max(24, fitting)) / 6 * 6
             case .foreign: ForeignTile.rows(for: layers)
             // Pairs of registers.
             case .tiles: min(Int(CM_TILE_ROWS_MAX), max(32, fitting)) / 32 * 32
@@ -85,7 +104,8 @@ struct Packing {
     /// How many floats a row of so many activations takes in a tile.
     private func activations(_ count: Int) -> Int {
         form == .tiles
-            ? Self.padded(count, to: Int(CM_TILE_INPUTS)) / 2 : Self.padded(count, to: 16)
+            ? Self.padded(count, to: Int(CM_TILE_INPUTS)) / 2
+            : Self.padded(count, to: 16) / form.word
     }
 
     private func packedSize(_ layer: PackedNetwork.Layer) -> Int {
@@ -94,6 +114,9 @@ struct Packing {
         case .tiles:
             Self.padded(layer.inputs, to: Int(CM_TILE_INPUTS))
                 * Self.padded(layer.outputs, to: Int(CM_TILE_OUTPUTS)) / 2
+        case .pairs, .bytes:
+            Self.padded(layer.inputs, to: form.word) / form.word
+                * Self.padded(layer.outputs, to: 16)
         case .panels:
             layer.outputs <= fewOutputs
                 ? layer.outputs * Self.padded(layer.inputs, to: lanes)
@@ -101,9 +124,11 @@ struct Packing {
         }
     }
 
-    /// The memory as planned; with `folds`, the scales are in the first layer's weights.
+    /// The memory as planned; with `folds`, the scales are in the first layer's weights, or of bytes
+    /// in what features are rounded from, where `ranges` are those of each layer's inputs.
     func pack(
-        _ conditioning: Conditioning, _ layers: [PackedNetwork.Layer], _ plan: Plan, folds: Bool
+        _ conditioning: Conditioning, _ layers: [PackedNetwork.Layer], _ plan: Plan, folds: Bool,
+        ranges: [LayerRange]
     ) -> FloatBuffer {
         var buffer = FloatBuffer(count: plan.count)
         var floats = buffer.mutableFloats
@@ -113,13 +138,24 @@ struct Packing {
             floats[2 * plan.inputStride + i] = conditioning.limit[i]
             floats[3 * plan.inputStride + i] = conditioning.scale[i]
         }
+        if form == .bytes {
+            let scale = folds ? conditioning.scale : nil
+            packFeatureBytes(ranges[0], scale, plan.inputStride, &floats)
+        }
         for (index, layer) in layers.enumerated() {
             let place = plan.layers[index]
+            if form == .bytes {
+                let next = index + 1 < layers.count ? ranges[index + 1] : nil
+                packBytes(ByteWeights(layer, ranges[index], next: next), layer, place, &floats)
+                continue
+            }
             let weights =
                 index == 0 && folds ? layer.foldedWeights(conditioning.scale) : layer.weights
             for i in 0..<layer.outputs { floats[place.bias + i] = layer.bias[i] }
             if form == .tiles {
                 packTiles(weights, columns: layer.outputs, at: place.weights, &floats)
+            } else if form == .pairs {
+                packPairs(weights, columns: layer.outputs, at: place.weights, &floats)
             } else if !isForeign, layer.outputs <= fewOutputs {
                 packColumns(weights, columns: layer.outputs, at: place.weights, &floats)
             } else {

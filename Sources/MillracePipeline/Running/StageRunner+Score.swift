@@ -20,7 +20,7 @@ extension StageRunner {
         let kernels = work.kernels ?? KernelSet.best
         let models = ModelFeed(
             idle: repository, work.model, kernels: kernels, precision: work.precision,
-            logger: logger)
+            reduced: .processor(work.precision), logger: logger)
         status.watch(models)
         defer { status.endWatch() }
         guard try waitForVersion(models, work) else { return }

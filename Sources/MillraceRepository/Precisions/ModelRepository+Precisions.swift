@@ -10,7 +10,7 @@ internal import MillraceSystem
 /// version, which is replaced as a whole, durably, and goes when the version does.
 extension ModelRepository {
     static let precisionsName = "precisions.json"
-    private static let maxPrecisionsBytes = 1 << 20
+    private static let maxPrecisionsBytes = 64 << 20
 
     /// The precisions that a version was calibrated for; none where it never was.
     ///
@@ -23,10 +23,15 @@ extension ModelRepository {
     }
 
     func precisions(_ manifest: Manifest) throws(RepositoryError) -> [CalibratedPrecision] {
+        try calibrations(manifest)?.precisions ?? []
+    }
+
+    /// The file of a version's calibrations; nil where there is none.
+    private func calibrations(_ manifest: Manifest) throws(RepositoryError) -> PrecisionsFile? {
         let file = try precisionsFile(manifest)
         let bytes: [UInt8]
         do { bytes = try Files.read(file, maxBytes: Self.maxPrecisionsBytes) } catch {
-            if error.isNotFound { return [] }
+            if error.isNotFound { return nil }
             throw RepositoryError(error)
         }
         struct Format: Decodable { let formatVersion: Int }
@@ -51,39 +56,54 @@ extension ModelRepository {
                 .checksumMismatch, path: file,
                 "it was measured with other weights: calibrate again")
         }
-        guard found.precisions.allSatisfy(\.isSound),
-            Set(found.precisions.map(\.precision)).count == found.precisions.count
-        else {
+        guard found.isSound else {
             throw RepositoryError(
                 .malformedFile, path: file,
-                "no calibration measures such numbers, or one precision twice; calibrate again")
+                "no calibration measures such numbers or ranges, or one precision twice; "
+                    + "calibrate again")
         }
-        return found.precisions
+        return found
     }
 
-    /// What a version was measured to be in a precision.
+    /// What a version was measured to be in a precision, and the ranges of its layers' inputs; no
+    /// ranges for bfloat16.
     ///
     /// - Throws: `RepositoryError` with `notCalibrated`, or as `precisions`.
     func calibrated(
         _ manifest: Manifest, _ precision: Precision
-    ) throws(RepositoryError) -> CalibratedPrecision {
-        let all = try precisions(manifest)
-        if let found = all.first(where: { $0.precision == precision }) { return found }
-        throw RepositoryError.notCalibrated(manifest.name, manifest.version, precision, path: path)
+    ) throws(RepositoryError) -> (measured: CalibratedPrecision, ranges: [LayerRange]) {
+        let all = try calibrations(manifest)
+        guard let found = all?.precisions.first(where: { $0.precision == precision }) else {
+            throw RepositoryError.notCalibrated(
+                manifest.name, manifest.version, precision, path: path)
+        }
+        return (found, precision == .int8 ? all?.ranges?.layers ?? [] : [])
     }
 
-    /// Sets what a version was measured to be in a precision.
+    /// Refuses ranges that are not those of a model's layers.
+    func check(
+        _ ranges: [LayerRange], _ precision: Precision, _ model: Model, _ manifest: Manifest
+    ) throws(RepositoryError) {
+        guard precision == .int8, !model.takes(ranges) else { return }
+        throw RepositoryError(
+            .malformedFile, path: try precisionsFile(manifest),
+            "the ranges are not those of what the model's layers take; calibrate again")
+    }
+
+    /// Sets what a version was measured to be in a precision, with the ranges of its layers' inputs
+    /// where it is int8.
     ///
     /// A file that cannot be read is replaced: calibrating is what its errors ask for.
     func record(
-        _ calibrated: CalibratedPrecision, _ manifest: Manifest
+        _ calibrated: CalibratedPrecision, _ ranges: [LayerRange], _ manifest: Manifest
     ) throws(RepositoryError) {
         let lock = try lock(directory(of: manifest.name))
-        var all: [CalibratedPrecision]
-        do { all = try precisions(manifest) } catch {
+        let before: PrecisionsFile?
+        do { before = try calibrations(manifest) } catch {
             guard error.code != .storage else { throw error }
-            all = []
+            before = nil
         }
+        var all = before?.precisions ?? []
         all.removeAll { $0.precision == calibrated.precision }
         all.append(calibrated)
         let file = try precisionsFile(manifest)
@@ -94,7 +114,9 @@ extension ModelRepository {
             json = try encoder.encode(
                 PrecisionsFile(
                     formatVersion: PrecisionsFile.currentFormatVersion, weights: manifest.weights,
-                    precisions: all))
+                    precisions: all,
+                    ranges: calibrated.precision == .int8
+                        ? CalibratedRanges(ranges) : before?.ranges))
         } catch {
             throw RepositoryError(
                 .malformedFile, path: file, "the calibration cannot be written: \(error)")
@@ -114,10 +136,14 @@ extension ModelRepository {
             return [error]
         }
         let file = try precisionsFile(manifest)
-        return all.compactMap { calibrated -> RepositoryError? in
-            let prepared = PreparedModel(model, tiles: .software)
+        return all.compactMap { measured -> RepositoryError? in
             do throws(RepositoryError) {
-                try Self.compareGolden(manifest, calibrated, prepared, path: file)
+                let ranges = try calibrated(manifest, measured.precision).ranges
+                try check(ranges, measured.precision, model, manifest)
+                for kernels in ReducedKernels.models(measured.precision) {
+                    let prepared = PreparedModel(model, reduced: kernels, ranges: ranges)
+                    try Self.compareGolden(manifest, measured, prepared, path: file)
+                }
                 return nil
             } catch { return error }
         }
@@ -128,11 +154,11 @@ extension ModelRepository {
         path: String
     ) throws(RepositoryError) {
         let error = manifest.golden.error(of: prepared)
-        guard error <= calibrated.bound else {
+        guard error <= calibrated.goldenBound else {
             throw RepositoryError(
                 .wrongPredictions, path: path,
                 "the golden rows are predicted in \(calibrated.precision.rawValue) with an error "
-                    + "of \(error), where \(calibrated.bound) is allowed")
+                    + "of \(error), where \(calibrated.goldenBound) is allowed")
         }
     }
 

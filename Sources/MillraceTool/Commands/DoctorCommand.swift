@@ -24,6 +24,8 @@ struct DoctorCommand: ParsableCommand {
         let precisions: [String]
         /// Why versions that are to be scored in bfloat16 are scored in float32; null where not.
         let bfloat16Fallback: String?
+        /// The same of int8.
+        let int8Fallback: String?
     }
 
     func run() throws {
@@ -34,7 +36,8 @@ struct DoctorCommand: ParsableCommand {
             openBLASCorrected: blas.wasCorrected, openBLASSlow: blas.isSlow,
             openBLASConfiguration: blas.configuration,
             precisions: Precision.allCases.filter(\.isAvailable).map(\.rawValue),
-            bfloat16Fallback: Precision.bfloat16.unavailability)
+            bfloat16Fallback: Precision.bfloat16.unavailability,
+            int8Fallback: Precision.int8.unavailability)
         if json { return try JSONText.print(found) }
         print("cores        \(found.cores.map(String.init).joined(separator: ", "))")
         print(
@@ -45,10 +48,11 @@ struct DoctorCommand: ParsableCommand {
             : found.openBLASCorrected ? " - corrected: it had not known this processor" : ""
         print("OpenBLAS     \(found.openBLASCore)\(note)")
         print("             \(found.openBLASConfiguration)")
-        let fallback =
-            found.bfloat16Fallback.map {
-                " (bfloat16, where it is asked for, is scored in float32: \($0))"
-            } ?? ""
-        print("precisions   \(found.precisions.joined(separator: ", "))\(fallback)")
+        let fallbacks = [("bfloat16", found.bfloat16Fallback), ("int8", found.int8Fallback)]
+        print("precisions   \(found.precisions.joined(separator: ", "))")
+        for (name, reason) in fallbacks {
+            guard let reason else { continue }
+            print("             \(name), where it is asked for, is scored in float32: \(reason)")
+        }
     }
 }

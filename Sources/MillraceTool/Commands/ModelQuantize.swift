@@ -11,15 +11,16 @@ extension ModelCommand {
                 the mean difference of the outputs with the version. With --bound, a difference
                 that is larger is refused with 65, and nothing is recorded; without, the bound is
                 twice the largest one found. Later loads in that precision hold the golden rows to
-                the bound. Weights, manifest and aliases stay as they are.
+                the bound. For int8 the rows also set the ranges that bytes are spread over: give
+                rows like those that will be scored. Weights, manifest and aliases stay as they are.
 
                 Example: millrace model quantize flights-delay@7 --precision bf16 \\
                   --calibrate flights.live --bound 0.01
-                Example: millrace model quantize digits --precision bf16 --from rows.csv --json
+                Example: millrace model quantize digits --precision int8 --from rows.csv --json
                 """)
 
         @Argument(help: ArgumentHelp(ModelCommand.referenceHelp)) var model: String
-        @Option(help: "The precision: bf16, or bfloat16.") var precision: String
+        @Option(help: "The precision: bf16 (or bfloat16), or int8.") var precision: String
         @Option(help: "The feature topic whose first rows are predicted.") var calibrate: String?
         @Option(help: "A CSV file whose rows are predicted, as model predict reads it.")
         var from: String?
@@ -45,7 +46,7 @@ extension ModelCommand {
                 guard precision != .float32 else {
                     throw PipelineError(
                         .usage, "float32 is what other precisions are compared with",
-                        advice: "Name another: bf16.")
+                        advice: "Name another: bf16 or int8.")
                 }
                 let (name, version) = try places.find(model)
                 var calibration = try Calibration(

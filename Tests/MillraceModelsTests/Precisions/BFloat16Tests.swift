@@ -3,7 +3,7 @@ import MillraceModels
 import MillraceSystem
 import Testing
 
-/// Layers in bfloat16: the bits of their definition, whatever the shape.
+/// Layers in bfloat16: the bits of their definitions, whatever the shape.
 @Suite struct BFloat16Tests {
     private func same(_ a: Float, _ b: Float) -> Bool {
         a.bitPattern == b.bitPattern || a.isNaN && b.isNaN
@@ -27,10 +27,10 @@ import Testing
     }
 
     private func expectDefinition(
-        _ model: Model, _ rows: [[Float]], stride: Int, _ tiles: TileKernels
+        _ model: Model, _ rows: [[Float]], stride: Int, _ kernels: ReducedKernels
     ) {
-        let found = predict(PreparedModel(model, tiles: tiles), rows, stride: stride)
-        let definition = RoundedModel(model: model)
+        let found = predict(PreparedModel(model, reduced: kernels), rows, stride: stride)
+        let definition = RoundedModel(model: model, order: RoundedModel.order(of: kernels))
         let expected = rows.flatMap(definition.predict)
         let wrong = expected.indices.first { !same(expected[$0], found[$0]) }
         #expect(
@@ -40,8 +40,8 @@ import Testing
 
     /// Widths around those of a register, one layer and more, rows in part of a register and more
     /// than go through together.
-    @Test(arguments: Scoring.tiles)
-    func aRowIsScoredByTheDefinition(tiles: TileKernels) throws {
+    @Test(arguments: Scoring.bfloat16)
+    func aRowIsScoredByTheDefinition(kernels: ReducedKernels) throws {
         var draw = Draw(61)
         let shapes = [
             [1, 1], [2, 5], [15, 16], [16, 17], [31, 32], [32, 33], [33, 31], [63, 1], [64, 48],
@@ -52,31 +52,31 @@ import Testing
             for count in [1, 2, 15, 16, 17, 32, 33, 49] {
                 let rows = (0..<count).map { _ in draw.features(shape[0]) }
                 expectDefinition(
-                    model, rows, stride: shape[0] + draw.integer(0...3), tiles)
+                    model, rows, stride: shape[0] + draw.integer(0...3), kernels)
             }
         }
         let model = try draw.model([3, 20, 2])
         for count in [96, 97, 113, 200] {
-            expectDefinition(model, (0..<count).map { _ in draw.features(3) }, stride: 3, tiles)
+            expectDefinition(model, (0..<count).map { _ in draw.features(3) }, stride: 3, kernels)
         }
     }
 
-    @Test(arguments: Scoring.tiles)
-    func randomShapes(tiles: TileKernels) throws {
+    @Test(arguments: Scoring.bfloat16)
+    func randomShapes(kernels: ReducedKernels) throws {
         var draw = Draw(62)
         for _ in 0..<25 {
             var shape = [draw.integer(1...100)]
             for _ in 0...draw.integer(0...2) { shape.append(draw.integer(1...70)) }
             let model = try draw.model(shape)
             let rows = (0..<draw.integer(1...40)).map { _ in draw.features(shape[0]) }
-            expectDefinition(model, rows, stride: shape[0] + draw.integer(0...9), tiles)
+            expectDefinition(model, rows, stride: shape[0] + draw.integer(0...9), kernels)
         }
     }
 
     /// A row that is infinite, or no number, or too small, is so by itself: nothing that pads a
     /// register reaches an output, nor another row's.
-    @Test(arguments: Scoring.tiles)
-    func numbersThatAreNone(tiles: TileKernels) throws {
+    @Test(arguments: Scoring.bfloat16)
+    func numbersThatAreNone(kernels: ReducedKernels) throws {
         var draw = Draw(63)
         let special: [Float] = [
             .infinity, -.infinity, .nan, .greatestFiniteMagnitude, 0x1.FF7p127, -0.0, 0x1p-130,
@@ -100,21 +100,21 @@ import Testing
                     rows.append([Float](repeating: value, count: shape[0]))
                 }
             }
-            expectDefinition(model, rows, stride: shape[0], tiles)
+            expectDefinition(model, rows, stride: shape[0], kernels)
             // Beyond what ReLU lets through, a single infinite feature leaves finite outputs.
             var row = draw.numbers(shape[0])
             row[0] = .infinity
             if shape.count > 2 {
                 let outputs = predict(
-                    PreparedModel(model, tiles: tiles), [row], stride: shape[0])
+                    PreparedModel(model, reduced: kernels), [row], stride: shape[0])
                 #expect(outputs.allSatisfy { $0.isFinite })
             }
         }
     }
 
     /// Weights and features alone, of every kind of number.
-    @Test(arguments: Scoring.tiles)
-    func numbersAreRoundedToNearest(tiles: TileKernels) throws {
+    @Test(arguments: Scoring.bfloat16)
+    func numbersAreRoundedToNearest(kernels: ReducedKernels) throws {
         var draw = Draw(64)
         var input = InputStage(identity: 1)
         input.missing = .propagate
@@ -132,12 +132,12 @@ import Testing
                     inputs: 1, outputs: count, weights: weights,
                     bias: [Float](repeating: 0, count: count))
             ], head: .identity)
-        let byWeights = PreparedModel(wide, tiles: tiles).predict([1])
+        let byWeights = PreparedModel(wide, reduced: kernels).predict([1])
         let narrow = try Model(
             input: input,
             layers: [DenseLayer(inputs: 1, outputs: 1, weights: [1], bias: [0])],
             head: .identity)
-        let byFeatures = PreparedModel(narrow, tiles: tiles).predict(patterns)
+        let byFeatures = PreparedModel(narrow, reduced: kernels).predict(patterns)
         for i in 0..<count {
             // A sum that begins with zero has no negative one.
             let weight = RoundedModel.rounded(weights[i]) + 0
@@ -149,13 +149,13 @@ import Testing
 
     /// Every activation and head, near what the model predicts by definition in double: 8 bits of
     /// each number, of a few layers.
-    @Test(arguments: Scoring.tiles, Activation.allCases)
-    func activationsAndHeads(tiles: TileKernels, activation: Activation) throws {
+    @Test(arguments: Scoring.bfloat16, Activation.allCases)
+    func activationsAndHeads(kernels: ReducedKernels, activation: Activation) throws {
         var draw = Draw(65)
         for head in Head.allCases {
             let model = try draw.model([37, 50, 20, head == .sigmoid ? 1 : 6], activation, head)
             let features = draw.features(40 * 37)
-            let found = PreparedModel(model, tiles: tiles).predict(features)
+            let found = PreparedModel(model, reduced: kernels).predict(features)
             let exact = PreparedModel(model).predict(features)
             let reference = ReferenceModel(model)
             var largest = 0.0
@@ -171,38 +171,54 @@ import Testing
         }
     }
 
-    /// The processor's registers and the model of them.
-    @Test func registersAgree() throws {
-        guard TileKernels.processor != nil else { return }
+    /// The processor's instructions and the models of them.
+    @Test(arguments: [
+        [ReducedKernels.amx, .amxModel], [.pairs, .pairsModel],
+    ])
+    func modelsAgreeWithTheProcessor(kinds: [ReducedKernels]) throws {
+        let kinds = kinds.filter(\.isAvailable)
         var draw = Draw(66)
         for activation in Activation.allCases {
-            let model = try draw.model([64, 128, 64, 10], activation, .softmax)
-            let features = draw.features(200 * 64)
-            let bits = Scoring.tiles.map {
-                PreparedModel(model, tiles: $0).predict(features).map(\.bitPattern)
+            for shape in [[64, 128, 64, 10], [1, 1], [7, 3, 129, 2]] {
+                let model = try draw.model(
+                    shape, activation, shape.last == 1 ? .sigmoid : .softmax)
+                let features = draw.features(200 * shape[0])
+                let bits = kinds.map {
+                    PreparedModel(model, reduced: $0).predict(features).map(\.bitPattern)
+                }
+                #expect(bits.allSatisfy { $0 == bits[0] }, "\(shape), \(activation)")
             }
-            #expect(bits.allSatisfy { $0 == bits[0] })
         }
     }
 
     @Test func whatIsRecorded() throws {
         var draw = Draw(67)
         let model = try draw.model([3, 2])
-        let rounded = PreparedModel(model, kernels: .portable, tiles: .software)
+        let rounded = PreparedModel(model, kernels: .portable, reduced: .amxModel)
         #expect(rounded.precision == .bfloat16 && rounded.kernelName == "software-bfloat16")
         let exact = PreparedModel(model, kernels: .portable)
         #expect(exact.precision == .float32 && exact.kernelName == "portable")
-        #expect(TileKernels.amx.name == "amx-bfloat16")
+        #expect(Set(ReducedKernels.allCases.map(\.name)).count == ReducedKernels.allCases.count)
+        #expect(ReducedKernels.amx.name == "amx-bfloat16")
+        #expect(ReducedKernels.pairs.name == "avx512-bfloat16")
+        #expect(ReducedKernels.bytes.name == "avx512-int8")
     }
 
     @Test func precisionsHaveNames() throws {
         #expect(try Precision(parsing: "bf16") == .bfloat16)
         #expect(try Precision(parsing: "bfloat16") == .bfloat16)
         #expect(try Precision(parsing: "float32") == .float32)
-        let error = #expect(throws: ComputeError.self) { try Precision(parsing: "int8") }
+        #expect(try Precision(parsing: "int8") == .int8)
+        let error = #expect(throws: ComputeError.self) { try Precision(parsing: "int4") }
         #expect(error?.code == .unknownPrecision)
-        #expect(error?.description.contains("not offered") == true)
+        #expect(error?.description.hasSuffix("choose float32 or bfloat16 or int8") == true)
         #expect(Precision.float32.isAvailable)
-        #expect(Precision.bfloat16.isAvailable == (TileKernels.processor != nil))
+        for precision in Precision.allCases where precision != .float32 {
+            let kernels = ReducedKernels.processor(precision)
+            #expect(precision.isAvailable == (kernels != nil))
+            #expect((precision.unavailability == nil) == precision.isAvailable)
+            #expect(kernels?.precision ?? precision == precision)
+            #expect(precision.kernelName(.portable) == kernels?.name ?? "portable")
+        }
     }
 }

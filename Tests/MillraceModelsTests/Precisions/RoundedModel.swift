@@ -1,3 +1,4 @@
+import MillraceCompute
 import MillraceModels
 
 /// A model in bfloat16 by its definition, number by number, as the documentation has it: what the
@@ -5,7 +6,20 @@ import MillraceModels
 ///
 /// Only with activations and heads of which the value is exact: ReLU and none.
 struct RoundedModel {
+    /// The order of a sum.
+    enum Order {
+        /// From zero, 32 inputs at a time, even and odd places apart; then the bias.
+        case tiles
+        /// From the bias, pair by pair, the odd place first.
+        case pairs
+    }
+
     let model: Model
+    let order: Order
+
+    static func order(of kernels: ReducedKernels) -> Order {
+        [.amx, .amxModel].contains(kernels) ? .tiles : .pairs
+    }
 
     /// A float32 whose significand has 8 bits, nearest, ties to even; denormal numbers are zero.
     static func rounded(_ x: Float) -> Float {
@@ -32,9 +46,14 @@ struct RoundedModel {
                     if scale != 1 { weights[i] = Float(Double(weights[i]) * Double(scale)) }
                 }
             }
-            values = sums(values.map(Self.rounded), weights.map(Self.rounded), layer.outputs)
-            for j in values.indices {
-                values[j] = Self.flushed(values[j] + Self.flushed(layer.bias[j]))
+            let (x, w) = (values.map(Self.rounded), weights.map(Self.rounded))
+            switch order {
+            case .tiles:
+                values = sums(x, w, layer.outputs)
+                for j in values.indices {
+                    values[j] = Self.flushed(values[j] + Self.flushed(layer.bias[j]))
+                }
+            case .pairs: values = sumsOfPairs(x, w, layer.bias)
             }
             guard index < model.layers.count - 1 else { break }
             values = values.map { $0 < 0 ? 0 : $0 }
@@ -66,6 +85,21 @@ struct RoundedModel {
                             isThere ? x[k] : 0, isThere ? weights[k * outputs + j] : 0))
                 }
                 total = Self.flushed(total + Self.flushed(parts[0] + parts[1]))
+            }
+            return total
+        }
+    }
+
+    private func sumsOfPairs(_ x: [Float], _ weights: [Float], _ bias: [Float]) -> [Float] {
+        bias.indices.map { j in
+            var total = Self.flushed(bias[j])
+            for first in stride(from: 0, to: x.count, by: 2) {
+                for k in [first + 1, first] {
+                    let isThere = k < x.count
+                    total = Self.flushed(
+                        total.addingProduct(
+                            isThere ? x[k] : 0, isThere ? weights[k * bias.count + j] : 0))
+                }
             }
             return total
         }

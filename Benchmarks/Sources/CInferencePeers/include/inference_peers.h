@@ -15,9 +15,10 @@ typedef struct ip_peer ip_peer;
 ip_peer *ip_open_onnxruntime(const char *library, const char *model, size_t rows, size_t inputs,
                              size_t outputs, float *x, float *y);
 
-/// The same with the OpenVINO whose C interface is in `library`: one stream, one thread, float32.
-ip_peer *ip_open_openvino(const char *library, const char *model, size_t rows, size_t inputs,
-                          size_t outputs, float *x, float *y);
+/// The same with the OpenVINO whose C interface is in `library`: one stream, one thread, arithmetic
+/// in `precision` ("f32" or "bf16").
+ip_peer *ip_open_openvino(const char *library, const char *precision, const char *model,
+                          size_t rows, size_t inputs, size_t outputs, float *x, float *y);
 
 /// Runs the model `calls` times; returns whether all went well.
 int ip_run(ip_peer *peer, size_t calls);
