@@ -28,8 +28,9 @@ struct CompiledFeatures: Sendable {
     var stepCount: Int { steps.count }
 
     init(_ specification: FeatureSpecification) {
+        let positions = specification.schema.positions
         func position(_ name: String) -> Int {
-            guard let column = specification.columns.firstIndex(of: name) else {
+            guard let column = positions[name] else {
                 preconditionFailure("a specification names only columns that it has")
             }
             return column

@@ -16,11 +16,11 @@ struct RowProgramTables {
     /// The fields that are read as short numbers before the steps, a bit for each.
     private(set) var early: UInt64 = 0
 
-    private let columns: [String]
+    private let positions: [String: Int]
     private var place = 0
 
     init(_ specification: FeatureSpecification) {
-        columns = specification.columns
+        positions = specification.schema.positions
         for (number, feature) in specification.features.enumerated() { add(feature, number) }
         joinNeighbours()
         addRules(of: specification)
@@ -41,7 +41,7 @@ struct RowProgramTables {
     }
 
     private func position(_ name: String) -> Int32 {
-        guard let column = columns.firstIndex(of: name) else {
+        guard let column = positions[name] else {
             preconditionFailure("a specification names only columns that it has")
         }
         return Int32(column)
