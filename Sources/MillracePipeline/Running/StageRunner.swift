@@ -199,7 +199,7 @@ struct StageRunner {
             source, cores: Array(available.prefix(source.partitions)),
             coreSharing: named == nil ? .allowed : .withinProcess, isExclusive: true)
         let metrics = try data.topic(
-            MetricsTopic.name(of: stage.name), creating: TopicConfiguration(kind: .bytes))
+            MetricsTopic.name(of: stage.name), creating: MetricsTopic.configuration)
         board.add(metrics)
         let task = try TrainTask(
             work,
