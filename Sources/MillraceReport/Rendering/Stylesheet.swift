@@ -113,11 +113,22 @@ enum Stylesheet {
           "DejaVu Sans Mono", monospace; }
         footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
           color: var(--faint); font-size: .82rem; white-space: pre-line; }
-        @media (max-width: 40rem) { body { padding: 2rem 1.1rem; } h1 { font-size: 1.6rem; } }
+        @media (max-width: 40rem) {
+          body { padding: 2rem 1.1rem; } h1 { font-size: 1.6rem; }
+          table { min-width: min(100%, 18rem); }
+          caption { white-space: normal; max-width: calc(100vw - 2.2rem); }
+        }
         @media print {
-          body { padding: 0; max-width: none; font-size: 11pt; }
-          figure, table, .facts { break-inside: avoid; }
-          h2, h3 { break-after: avoid; }
+          body { padding: 0; max-width: none; font-size: 10pt; print-color-adjust: exact; }
+          section { margin-top: 2rem; }
+          .facts { grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: 1rem; }
+          .plots { grid-template-columns: 1fr 1fr; gap: 1.4rem; }
+          svg text, svg .note { font-size: 14px; }
+          table { font-size: 8pt; }
+          th, td { padding-right: .9rem; }
+          td { overflow-wrap: break-word; }
+          figure, table, p, .facts { break-inside: avoid; }
+          h2, h3, section > p { break-after: avoid; }
           button, .reading { display: none; }
         }
 
