@@ -86,7 +86,10 @@ struct StageRunner {
             """
             \(stage.name) shares core \(use.core) with group '\(use.group)' of process \
             \(use.process), since none is free
-            """)
+            """,
+            metadata: [
+                "core": "\(use.core)", "other_group": "\(use.group)", "process": "\(use.process)",
+            ])
     }
 
     func loop(_ consumer: GroupConsumer, _ vote: EndVote) -> SlotLoop<GroupConsumer> {
