@@ -84,7 +84,7 @@ def look(rows, background, curves, what):
             for pixel, count in counts.items()
             if all(abs(a - b) <= 8 for a, b in zip(pixel, curve))
         )
-        assert near > 300, f"{what}: only {near} pixels have the colour {curve} of a curve"
+        assert near > 100, f"{what}: only {near} pixels have the colour {curve} of a curve"
     print(f"{what}: {len(rows[0])} x {len(rows)} pixels, {ink} of them ink")
 
 

@@ -39,7 +39,7 @@ enum Stylesheet {
         .subtitle { margin: .4rem 0 0; color: var(--soft); overflow-wrap: anywhere; }
         .facts { display: grid; gap: 1.4rem 2rem; margin: 2.2rem 0 0; padding: 1.4rem 0;
           border: solid var(--line); border-width: 1px 0;
-          grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); }
+          grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
         .facts div { min-width: 0; }
         .facts dt { color: var(--soft); font-size: .82rem; }
         .facts dd { margin: 0; font-size: 1.3rem; font-weight: 600; line-height: 1.35;
