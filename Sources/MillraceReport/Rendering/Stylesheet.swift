@@ -122,10 +122,12 @@ enum Stylesheet {
           body { padding: 0; max-width: none; font-size: 10pt; print-color-adjust: exact; }
           section { margin-top: 2rem; }
           .facts { grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: 1rem; }
-          .plots { grid-template-columns: 1fr 1fr; gap: 1.4rem; }
-          svg text, svg .note { font-size: 14px; }
-          table { font-size: 8pt; }
-          th, td { padding-right: .9rem; }
+          .plots, .plots.squares { grid-template-columns: 1fr 1fr; gap: 1.4rem; }
+          figure > svg { padding-left: .6rem; }
+          svg text, svg .note { font-size: 13px; }
+          table { font-size: 8.5pt; }
+          th { font-size: 8pt; }
+          th, td { padding: .25rem .9rem .25rem 0; }
           td { overflow-wrap: break-word; }
           figure, table, p, .facts { break-inside: avoid; }
           h2, h3, section > p { break-after: avoid; }
