@@ -38,6 +38,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         // How Swift services are started and shut down together; only MillraceService has it.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // The metrics backend of who embeds a pipeline as a service; only MillraceService has it.
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     ],
     targets: [
         // Leaves: C, because Swift 6.3 has no per-function target features and cannot see GNU-only
@@ -131,6 +133,7 @@ let package = Package(
             name: "MillraceService",
             dependencies: [
                 "MillracePipeline", "MillraceSystem",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
@@ -263,6 +266,7 @@ let package = Package(
             dependencies: [
                 "Millrace", "MillraceService", "MillraceSystem", "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
             ],
@@ -280,7 +284,7 @@ let package = Package(
                 "MillraceTool", "Millrace", "MillraceInput", "MillracePipeline", "MillraceSystem",
                 "MillraceTestSupport",
             ],
-            exclude: ["walkthrough.py"],
+            exclude: ["browser.py", "walkthrough.py"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

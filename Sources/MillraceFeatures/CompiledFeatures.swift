@@ -24,14 +24,13 @@ struct CompiledFeatures: Sendable {
     /// The columns that are hashed together with a step's own.
     private var crosses: [[Int]] = []
     private var edges: [Double] = []
-    /// The steps that are common, for rows of plain CSV.
-    private let program: RowProgram?
     let width: Int
+    var stepCount: Int { steps.count }
 
-    init(_ specification: FeatureSpecification, _ missing: MissingValues) {
-        program = RowProgram(specification, missing)
+    init(_ specification: FeatureSpecification) {
+        let positions = specification.schema.positions
         func position(_ name: String) -> Int {
-            guard let column = specification.columns.firstIndex(of: name) else {
+            guard let column = positions[name] else {
                 preconditionFailure("a specification names only columns that it has")
             }
             return column
@@ -72,20 +71,17 @@ struct CompiledFeatures: Sendable {
         }
     }
 
-    /// Writes all features of a row; returns the column at fault and why, or nil.
+    /// Writes the features of some steps of a row, in order; returns the first column at fault and
+    /// why, or nil.
     func encode(
-        _ line: Span<UInt8>, _ fields: borrowing RowFields, _ missing: borrowing MissingValues,
-        into row: inout MutableSpan<Float>
+        _ chosen: Span<Int32>, _ line: Span<UInt8>, _ fields: borrowing RowFields,
+        _ missing: borrowing MissingValues, into row: inout MutableSpan<Float>
     ) -> (column: Int, reason: RejectReason)? {
-        var index = 0
-        while true {
-            if let program {
-                index = program.encode(line, fields.plainPlaces, from: index, into: &row)
-            }
-            guard index < steps.count else { return nil }
-            if let fault = encode(steps[index], line, fields, missing, into: &row) { return fault }
-            index += 1
+        for index in chosen.indices {
+            let step = steps[Int(chosen[index])]
+            if let fault = encode(step, line, fields, missing, into: &row) { return fault }
         }
+        return nil
     }
 
     /// Writes the features of one step.

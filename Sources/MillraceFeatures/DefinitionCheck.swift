@@ -3,9 +3,11 @@ internal import MillraceInput
 /// Finds what makes no sense in a definition or specification before a row is read by it.
 struct DefinitionCheck {
     let columns: [String]
+    private let positions: [String: Int]
     private let format: TextFormat
 
     init(_ schema: RowSchema) {
+        positions = schema.positions
         columns = schema.columns
         format = schema.format
     }
@@ -26,7 +28,7 @@ struct DefinitionCheck {
     /// The position of a column that has to be there.
     @discardableResult
     func position(of column: String, at location: String) throws(FeatureError) -> Int {
-        if let index = columns.firstIndex(of: column) { return index }
+        if let index = positions[column] { return index }
         throw FeatureError(
             .unknownColumn, at: location,
             "there is no column '\(column)'" + NearestName.hint(column, among: columns)

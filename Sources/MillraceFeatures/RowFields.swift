@@ -86,12 +86,6 @@ struct RowFields: Sendable {
         }
     }
 
-    /// Where the fields of a row of plain CSV stand, as `CSVFields.plainPlaces`; none for others.
-    var plainPlaces: Span<Int32> {
-        @_lifetime(borrow self)
-        borrowing get { csv.plainPlaces }
-    }
-
     /// Copies the values of the row into `text`, escapes resolved; from then on ranges refer to it.
     ///
     /// - Complexity: O(line).

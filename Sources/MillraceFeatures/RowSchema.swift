@@ -16,6 +16,13 @@ public struct RowSchema: Sendable, Equatable {
 }
 
 extension RowSchema {
+    /// Where each column stands; of columns of one name the first.
+    ///
+    /// - Complexity: O(columns).
+    var positions: [String: Int] {
+        Dictionary(zip(columns, columns.indices), uniquingKeysWith: { first, _ in first })
+    }
+
     /// The format and the columns as people read them.
     package var text: String {
         "\(format.rawValue) with the columns " + columns.prefix(40).joined(separator: ", ")

@@ -66,6 +66,11 @@ struct ByteSource: ~Copyable, Sendable {
         return count
     }
 
+    /// How many bytes the file has, and how many of them have been read; nil for a pipe or a terminal.
+    var progress: (read: Int, total: Int)? {
+        file.byteCount.map { (min(file.position, $0), $0) }
+    }
+
     /// Whether there is something to read, or the end, after at most so many milliseconds.
     func isReady(withinMilliseconds milliseconds: Int) -> Bool {
         if !head.isEmpty || decoder?.mayHaveMore == true { return true }

@@ -122,14 +122,6 @@ public struct CSVFields: Sendable {
         }
     }
 
-    /// Where the fields of the last line stand: field `c` behind place `c` and before the next.
-    ///
-    /// None where the line has quotes.
-    package var plainPlaces: Span<Int32> {
-        @_lifetime(borrow self)
-        borrowing get { places.span.extracting(0..<(isPlain ? count + 1 : 0)) }
-    }
-
     /// Takes fields from `at` on; false where the room for them ran out before the line did.
     private mutating func splitAsRoomAllows(
         _ line: Span<UInt8>, from at: inout Int

@@ -21,10 +21,11 @@ enum FieldScanner {
         precondition(line.count <= Int32.max, "places have 31 bits")
         var flags: UInt32 = 0
         // SAFETY: the kernel reads within the line and writes as many places as there is room for.
+        let set: UnsafePointer<cm_fields_set> = unsafe cm_fields_best()
         let found = unsafe line.withUnsafeBufferPointer { text in
             let room = Int64(places.count)
             return unsafe places.withUnsafeMutableBufferPointer { places in
-                unsafe cm_fields_find(
+                unsafe set.pointee.find(
                     text.baseAddress, Int64(text.count), separator, places.baseAddress, room,
                     &flags)
             }

@@ -4,29 +4,51 @@ internal import MillraceSystem
 /// A file, pipe or standard input that is read from its beginning to its end.
 struct InputFile: ~Copyable, Sendable {
     let path: String
+    /// How many bytes the file has; nil for what has no size: a pipe, a terminal.
+    let byteCount: Int?
     private let descriptor: Int32
+    /// Whether the end is only told once somebody has begun to write.
+    private let isNamedPipe: Bool
 
     /// Opens `path`, or takes standard input where it is `-`.
+    ///
+    /// A named pipe is opened without waiting for who writes to it: `isReady` and `read` wait.
     init(path: String) throws(InputError) {
         self.path = path
-        if path == "-" {
-            descriptor = STDIN_FILENO
-            return
-        }
+        descriptor = path == "-" ? STDIN_FILENO : try Self.opened(path)
+        var status = stat()
+        // SAFETY: the kernel fills the one structure.
+        let isKnown = unsafe fstat(descriptor, &status) == 0
+        let kind = isKnown ? status.st_mode & S_IFMT : 0
+        byteCount = kind == S_IFREG ? Int(status.st_size) : nil
+        isNamedPipe = path != "-" && kind == S_IFIFO
+    }
+
+    private static func opened(_ path: String) throws(InputError) -> Int32 {
         while true {
-            let opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
+            let opened = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             if opened >= 0 {
-                descriptor = opened
-                return
+                // Reading waits: only opening was not to.
+                guard unsafe fcntl(opened, F_SETFL, 0) == 0 else {
+                    let code = errno
+                    close(opened)
+                    throw failure(path, "fcntl", code)
+                }
+                return opened
             }
-            if errno != EINTR { throw Self.failure(path, "open", errno) }
+            if errno != EINTR { throw failure(path, "open", errno) }
         }
     }
 
     deinit { if descriptor != STDIN_FILENO { close(descriptor) } }
 
+    /// How many of the file's bytes have been read; 0 for what has no size.
+    var position: Int { byteCount == nil ? 0 : max(0, Int(lseek(descriptor, 0, SEEK_CUR))) }
+
     /// Reads bytes into `buffer[start...]`, and says how many; 0 only at the end.
     func read(into buffer: inout [UInt8], from start: Int) throws(InputError) -> Int {
+        // Before anybody has opened it for writing, a pipe reads as one that has ended.
+        while isNamedPipe, !isReady(withinMilliseconds: 1000) {}
         while true {
             // SAFETY: the kernel writes within the array, which outlives the closure.
             let count = unsafe buffer.withUnsafeMutableBytes {

@@ -142,6 +142,12 @@ public struct LineReader: ~Copyable, Sendable {
         return true
     }
 
+    /// How many of the file's bytes, as they are stored, have been taken in, and how many it had when
+    /// it was opened; nil for a pipe or a terminal.
+    ///
+    /// - Complexity: one system call.
+    package var fileProgress: (read: Int, total: Int)? { source.progress }
+
     /// Whether the next line or record is in the buffer, or known to be the last or too long.
     private var hasNext: Bool {
         mutating get {

@@ -50,7 +50,9 @@ final class VersionLoader: Sendable {
         self.reduced = reduced
         self.logger = logger
         do throws(SystemError) { directories = try DirectoryWatch() } catch {
-            logger.notice("new versions are looked for every 20 ms: \(error)")
+            logger.notice(
+                "new versions are looked for every 20 ms: \(error)",
+                metadata: ["model": "\(reference.name)", "error": "\(error)"])
             directories = nil
         }
     }
@@ -73,7 +75,10 @@ final class VersionLoader: Sendable {
         }
         guard isNew else { return }
         logger.error(
-            "model \(reference.name)@\(version) is refused, the one before goes on: \(reason)")
+            "model \(reference.name)@\(version) is refused, the one before goes on: \(reason)",
+            metadata: [
+                "model": "\(reference.name)", "version": "\(version)", "reason": "\(reason)",
+            ])
     }
 
     /// Refuses from now on what was trained on other features than these.
@@ -178,7 +183,11 @@ final class VersionLoader: Sendable {
         let ready = ServingVersion(loaded)
         if newest.load(ordering: .relaxed) == 0, let fallback = ready.fallback {
             logger.warning(
-                "'\(reference)' is scored in float32, not \(precision.rawValue): \(fallback)")
+                "'\(reference)' is scored in float32, not \(precision.rawValue): \(fallback)",
+                metadata: [
+                    "model": "\(reference.name)", "version": "\(ready.version)",
+                    "precision": "\(precision.rawValue)", "reason": "\(fallback)",
+                ])
         }
         state.withLock { state in
             if let before = state.current { state.retired.append(before) }
@@ -186,6 +195,9 @@ final class VersionLoader: Sendable {
             if ready.specification != 0 { state.specification = ready.specification }
         }
         newest.store(loaded.version, ordering: .releasing)
+        logger.info(
+            "model \(reference.name)@\(loaded.version) is in use",
+            metadata: ["model": "\(reference.name)", "version": "\(loaded.version)"])
     }
 
     /// Frees the versions that no scorer has any more, here, so that none has to.
@@ -232,6 +244,10 @@ final class VersionLoader: Sendable {
             defer { state.failure = text }
             return state.failure != text
         }
-        if isNew { logger.error("cannot look for versions of \(reference): \(text)") }
+        if isNew {
+            logger.error(
+                "cannot look for versions of \(reference): \(text)",
+                metadata: ["model": "\(reference.name)", "error": "\(text)"])
+        }
     }
 }

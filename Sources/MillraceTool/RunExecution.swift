@@ -22,7 +22,7 @@ struct RunExecution {
         let server = try metrics.serve(run, logger)
         defer { server?.close() }
         Signals.onInterrupt { run.stop() }
-        let ticker = try screen.follow(run)
+        let ticker = try screen.follow { run.progress() }
         let outcome = Result { try run.run() }
         screen.end(ticker)
         let result = try outcome.get()

@@ -105,6 +105,35 @@ struct LineReaderTests {
         #expect(try reader.isReady(withinMilliseconds: 0))
     }
 
+    /// A named pipe that nobody has opened for writing yet has not ended.
+    @Test func aPipeIsWaitedForBeforeAnybodyWrites() throws {
+        let path = directory.file("early")
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        var reader = try LineReader(stream: path, maxLineBytes: 100)
+        #expect(try !reader.isReady(withinMilliseconds: 1))
+        let pipe = unsafe open(path, O_WRONLY | O_CLOEXEC)
+        #expect(try !reader.isReady(withinMilliseconds: 1))
+        let text = Array("one".utf8)
+        #expect(unsafe write(pipe, text, text.count) == text.count)
+        close(pipe)
+        #expect(try reader.isReady(withinMilliseconds: 1000))
+        _ = try reader.next()
+        #expect(MillraceFeaturesTests.bytes(reader.text) == Array("one".utf8))
+        #expect(try reader.next() == nil)
+        #expect(reader.fileProgress == nil)
+    }
+
+    /// How much of a file has been taken in, as it is stored.
+    @Test func filesSayHowFarTheyAre() throws {
+        let text = [UInt8](repeating: 10, count: 100_000)
+        var reader = try LineReader(
+            path: file("plain", text), maxLineBytes: 100, blockBytes: 1000)
+        #expect(reader.fileProgress?.total == text.count)
+        #expect((reader.fileProgress?.read ?? text.count) <= 1000)
+        while try reader.next() != nil {}
+        #expect(reader.fileProgress?.read == text.count)
+    }
+
     @Test func emptyFilesAndLoneMarksHaveNoLines() throws {
         #expect(try readLines(file("empty", [])).isEmpty)
         #expect(try readLines(file("mark", [0xEF, 0xBB, 0xBF])).isEmpty)

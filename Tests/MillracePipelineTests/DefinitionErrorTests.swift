@@ -34,7 +34,7 @@ import Testing
             "topics: {a: {bytes: true, colour: 3}}\nstages: {}",
             "p.yaml:1:27: unknown key \"colour\" in topic \"a\"\n  Known keys: partitions, bytes, "
                 + "features, predictions, dtype, label, codec, level, filter, scale, zeroPoint, flush, "
-                + "retentionBytes, retentionHours, retentionHoldBytes."
+                + "retentionBytes, retentionHours, retentionHoldBytes, segmentBytes, segmentMinutes."
         ),
         (
             "topics: {a: {bytes: true, filter: split}}\nstages: {}",
@@ -59,6 +59,11 @@ import Testing
         (
             "topics: {a: {bytes: true, flush: 0.5}}\nstages: {}",
             "p.yaml:1:34: flush: expected none, batch or 1 to 3600000 milliseconds, found \"0.5\""
+        ),
+        (
+            "topics: {a: {bytes: true, segmentBytes: 1000}}\nstages: {}",
+            "p.yaml:1:41: segmentBytes: expected a whole number from 65536 to 1099511627776, found "
+                + "\"1000\""
         ),
         (
             "topics: {a: {bytes: true, retentionHours: 0}}\nstages: {}",

@@ -1,4 +1,5 @@
 import Logging
+import MetricsTestKit
 import Millrace
 import MillraceService
 import MillraceSystem
@@ -39,16 +40,19 @@ import Testing
     }
 
     private func service(follow: Bool = true) throws -> PipelineService {
+        PipelineService(try pipeline(follow: follow))
+    }
+
+    private func pipeline(follow: Bool) throws -> PipelineRun {
         let definition = try PipelineDefinition.scoring(
             from: "rows", to: "scores", model: "m", group: "score",
             data: directory.file("data"))
-        return PipelineService(
-            try PipelineRun(
-                definition,
-                options: RunOptions(
-                    data: directory.file("data"), models: directory.file("models"),
-                    sharesCores: true,
-                    follow: follow), logger: Logger(label: "test")))
+        return try PipelineRun(
+            definition,
+            options: RunOptions(
+                data: directory.file("data"), models: directory.file("models"),
+                sharesCores: true,
+                follow: follow), logger: Logger(label: "test"))
     }
 
     /// Rows that have a prediction; nil before there are any.
@@ -103,6 +107,36 @@ import Testing
                 services: services, logger: Logger(label: "test")))
         try await group.run()
         #expect(try scored() == 2 * Self.rows)
+    }
+
+    @Test func theHostsMetricsAreToldOfAllRows() async throws {
+        let pipeline = try pipeline(follow: false)
+        let backend = TestMetrics()
+        // Ended after the pipeline, which comes after it.
+        let services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(
+                service: PipelineMetrics(
+                    pipeline, every: .milliseconds(1), factory: backend)),
+            .init(
+                service: PipelineService(pipeline),
+                successTerminationBehavior: .gracefullyShutdownGroup),
+        ]
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services, logger: Logger(label: "test")))
+        try await group.run()
+        let stage = try #require(pipeline.progress().first)
+        let dimensions = [("stage", stage.name), ("kind", "score")]
+        let rows = try backend.expectCounter("millrace_stage_rows_total", dimensions)
+        #expect(rows.totalValue == Int64(2 * Self.rows))
+        let rejected = try backend.expectCounter("millrace_stage_rejected_rows_total", dimensions)
+        #expect(rejected.totalValue == 0)
+        let version = try backend.expectMeter("millrace_stage_model_version", dimensions)
+        #expect(version.lastValue == 1)
+        let durations = try backend.expectTimer(
+            "millrace_stage_batch_duration_seconds", dimensions)
+        #expect(durations.values.count == stage.batches?.count)
+        #expect(durations.values.allSatisfy { $0 >= 1000 })
     }
 
     @Test func aStageThatFailsEndsItWithItsError() async throws {

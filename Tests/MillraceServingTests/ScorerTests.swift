@@ -110,6 +110,10 @@ import Testing
         try fixture.publish()
         #expect(Patience.wait { predict(&scorer) == 3 })
         #expect(fixture.messages.errors.count == 1)
+        // By field, for who searches logs so: what was refused, and what came into use.
+        let fields = fixture.messages.metadata
+        #expect(fields.contains { $0["reason"] != nil && $0["version"] == "2" })
+        #expect(fields.contains(["model": "m", "version": "3"]))
     }
 
     @Test func aliasesThatCannotBeReadAreToldOnce() throws {

@@ -40,7 +40,10 @@ struct ServingFixture: Sendable {
 /// What was logged.
 final class Messages: Sendable {
     private let texts = Lock<[(level: Logger.Level, text: String)]>([])
+    private let fields = Lock<[[String: String]]>([])
 
+    /// The structured fields of each message.
+    var metadata: [[String: String]] { fields.withLock { $0 } }
     var errors: [String] { all { $0 >= .error } }
     var warnings: [String] { all { $0 == .warning } }
 
@@ -64,6 +67,8 @@ final class Messages: Sendable {
 
         func log(event: LogEvent) {
             messages.texts.withLock { $0.append((event.level, "\(event.message)")) }
+            let told = (event.metadata ?? [:]).mapValues { "\($0)" }
+            messages.fields.withLock { $0.append(told) }
         }
     }
 }

@@ -186,6 +186,55 @@ import Testing
         #expect(try lines("raw") == [["one", "two", "three", "four"]])
     }
 
+    @Test(arguments: [UInt16(40), 200])
+    func progressOnATerminal(columns: UInt16) throws {
+        try bench.create("raw", "--bytes")
+        let feed = try Feed(bench.directory.file("feed"))
+        let terminal = try PseudoTerminal(columns: columns, rows: 12)
+        let process = try ToolProcess(
+            [
+                "-c", "exec \"$0\" produce raw --from '\(feed.path)' 2> '\(terminal.path)'",
+                ToolProcess.executable,
+            ], program: "/bin/bash",
+            environment: ["MILLRACE_DATA=\(bench.data)", "TERM=xterm", "NO_COLOR=1"])
+        feed.send("one\ntwo\n")
+        var text = ""
+        while !text.contains("2 rows") { text += terminal.text() }
+        process.send(SIGINT)
+        #expect(try process.outcome().code == 130)
+        let drawn = text.split(separator: "\n").filter { $0.contains("raw") }
+        #expect(drawn.allSatisfy { $0.count <= Int(columns) + "\r\u{1B}[1A\u{1B}[K".count })
+        #expect(drawn.last?.contains("running") == true)
+    }
+
+    /// Nobody ever writes to the pipe: a signal ends the waiting all the same.
+    @Test(arguments: ["csv", "lines"])
+    func aSignalBeforeAnybodyWrites(format: String) throws {
+        try bench.create("raw", "--bytes")
+        let path = bench.directory.file("lonely")
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        let process = try start("raw", "--from", path, "--format", format)
+        usleep(200_000)
+        process.send(SIGINT)
+        #expect(try process.outcome().code == 130)
+        #expect(try lines("raw").joined().isEmpty)
+    }
+
+    /// A writer that comes late is waited for, and its end is the end.
+    @Test func aWriterThatComesLate() throws {
+        try bench.create("raw", "--bytes")
+        let path = bench.directory.file("late")
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        let process = try start("raw", "--from", path)
+        usleep(200_000)
+        let pipe = unsafe open(path, O_WRONLY | O_CLOEXEC)
+        let text = Array("one\ntwo".utf8)
+        #expect(unsafe write(pipe, text, text.count) == text.count)
+        close(pipe)
+        #expect(try process.outcome().code == 0)
+        #expect(try lines("raw") == [["one", "two"]])
+    }
+
     @Test func twoOfOneName() throws {
         try bench.create("raw", "--bytes")
         let feed = try Feed(bench.directory.file("feed"))

@@ -24,10 +24,10 @@ import Testing
 
     @Test func wideWindowsShowEverything() {
         #expect(
-            text(stages, TerminalWindow(columns: 125)) == """
+            text(stages, TerminalWindow(columns: 138)) == """
                 flights.csv.lz4  ━━━━━━━━━━━━━━━     done  336,776 rows
-                prepare          ━━━━━━━━━──────     62 %  208,900 rows   812 k rows/s  lag 127,876\
-                                               3 rejected
+                prepare          ━━━━━━━━━──────     62 %  208,900 rows   812 k rows/s     1 s left\
+                  lag 127,876                             3 rejected
                 learn                             running   50,500 rows   402 k rows/s    lag 1,000\
                   loss 0.3110  AUC 0.8855  v1
                 predict                           waiting
@@ -42,6 +42,28 @@ import Testing
                 learn            running   50,500 rows
                 predict          waiting
                 """)
+    }
+
+    @Test func aFileThatIsReadSaysHowMuchIsLeft() {
+        var stage = StageProgress(
+            name: "rows", kind: "produce", state: .running, rowsDone: 1_000_000,
+            rowsPerSecond: 500_000)
+        stage.bytes = StageProgress.FileBytes(read: 25_000_000, total: 100_000_000)
+        #expect(
+            text([stage], TerminalWindow(columns: 110)) == """
+                rows  ━━━━━━━─────────────────────  25 %  25.0 MB of 100 MB  1,000,000 rows   500 k \
+                rows/s     6 s left
+                """)
+        #expect(
+            text([stage], TerminalWindow(columns: 40))
+                == "rows  25 %  1,000,000 rows     6 s left")
+        stage.state = .done
+        #expect(stage.secondsLeft == nil)
+    }
+
+    @Test(arguments: [(0.0, "0 s"), (59.1, "60 s"), (100, "2 min"), (5941, "2 h"), (1e9, "days")])
+    func theRestIsToldInOneUnit(_ seconds: Double, _ text: String) {
+        #expect(ProgressLines.rest(seconds) == text)
     }
 
     @Test func aRunningStageIsNotAtItsEnd() {

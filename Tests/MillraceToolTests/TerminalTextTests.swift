@@ -45,6 +45,13 @@ import Testing
                 "prepare  336,776  0, 1",
                 "a-rath…        1",
             ])
+        // A column goes before names get too short to be told apart.
+        #expect(
+            table.lines(limit: 18) == [
+                "stage       rows",
+                "prepare  336,776",
+                "a-rath…        1",
+            ])
         for limit in 1...60 {
             for line in table.lines(limit: limit) {
                 #expect(TerminalText.width(line) <= limit, "\(limit): \(line)")

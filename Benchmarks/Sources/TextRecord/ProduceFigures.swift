@@ -75,19 +75,22 @@ enum ProduceFigures {
         var features = [Float](repeating: 0, count: rows * columns)
         let began = ContinuousClock.now
         var reader = try LineReader(path: path)
-        var fields = CSVFields()
-        _ = try reader.next()
+        guard try reader.next() != nil else { throw CSVFigures.Rejected(rows: 0) }
+        let names = try CSVHeader(line: reader.text, path: path).names
+        var encoder = RowEncoder(
+            try FeatureSpecification(
+                schema: RowSchema(columns: names),
+                features: names.map {
+                    FrozenFeature(column: $0, encoding: .number(NumberEncoding()))
+                }))
         var at = 0
         while try reader.next() != nil {
-            let line = reader.text
-            try fields.split(line)
-            for column in 0..<columns {
-                guard let number = NumberParser.float(line.extracting(fields[column].range)) else {
-                    throw CSVFigures.Rejected(rows: at)
-                }
-                features[at] = number
-                at += 1
+            var all = features.mutableSpan
+            var row = all._mutatingExtracting(at..<at + columns)
+            guard case .encoded = encoder.encode(reader.text, offset: 0, into: &row) else {
+                throw CSVFigures.Rejected(rows: at)
             }
+            at += columns
         }
         return ((ContinuousClock.now - began) / .seconds(1), features)
     }

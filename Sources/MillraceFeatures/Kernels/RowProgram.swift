@@ -1,119 +1,128 @@
 internal import CMillraceKernels
 
-/// The steps of a specification that are common, as the kernel carries them out for lines of plain
-/// CSV: short numbers, times of day, vocabularies, hashes and edges.
+/// The steps and rules of a specification that are common, as the kernel carries them out for lines
+/// of plain CSV: short numbers, times of day, vocabularies, hashes and edges.
 ///
-/// It makes the same of a field as `CompiledFeatures` does, or leaves it to that.
+/// It makes the same of a field as `CompiledFeatures` and `CompiledRules` do, or leaves it to them.
 ///
 /// **Thread-safety**: constant.
 @safe
 final class RowProgram: @unchecked Sendable {
+    /// What became of a line.
+    struct Outcome {
+        /// How many steps are left to the caller.
+        var leftCount: Int
+        /// Whether `label` and `route` say what they should; if not, they are left to the caller.
+        var isSettled: Bool
+        /// The label, NaN for none.
+        var label: Float
+        /// The first route that the row takes; -1 where it takes none.
+        var route: Int
+        /// Whether all bytes of the line are below 0x80.
+        var isASCII: Bool
+    }
+
     // SAFETY: what the pointers lead to is written by `init` alone and freed by `deinit`; the kernel
     // only reads it.
     private let program: cm_row_program
+    private let set: UnsafePointer<cm_fields_set>
     private let memory: [UnsafeMutableRawPointer]
     private let width: Int
-    /// As many fields as a line has.
-    private let columnCount: Int
+    /// How many steps the specification has.
+    private let stepCount: Int
+
+    /// Where in its memory the program notes the places of fields, and where the steps that are
+    /// left to the caller; the memory ends behind these.
+    private let placesCount: Int
+    /// How many numbers of memory `encode` needs.
+    var scratchCount: Int { placesCount + stepCount }
 
     /// Nil for rows that are not CSV, and where a number may mean that a value is missing.
-    init?(_ specification: FeatureSpecification, _ missing: MissingValues) {
+    convenience init?(_ specification: FeatureSpecification, _ missing: MissingValues) {
+        unsafe self.init(specification, missing, cm_fields_best())
+    }
+
+    /// The program by every set of kernels that this processor can run, with its name.
+    static func all(
+        _ specification: FeatureSpecification, _ missing: MissingValues
+    ) -> [(name: String, program: RowProgram)] {
+        let sets = unsafe [cm_fields_portable(), cm_fields_avx2(), cm_fields_avx512()]
+        return unsafe sets.compactMap { set in
+            guard let set = unsafe set else { return nil }
+            return unsafe RowProgram(specification, missing, set).map {
+                unsafe (String(cString: set.pointee.name), $0)
+            }
+        }
+    }
+
+    private init?(
+        _ specification: FeatureSpecification, _ missing: MissingValues,
+        _ set: UnsafePointer<cm_fields_set>
+    ) {
         guard specification.schema.format == .csv, !missing.includeNumbers else { return nil }
-        var tables = Tables()
-        for feature in specification.features { tables.add(feature, specification) }
+        let tables = RowProgramTables(specification)
         var memory: [UnsafeMutableRawPointer] = unsafe []
         unsafe program = cm_row_program(
-            steps: Self.copy(tables.steps, &memory), step_count: Int32(tables.steps.count),
-            width: Int32(specification.width),
+            column_count: Int32(specification.columns.count), separator: UInt8(ascii: ","),
             empty_is_missing: missing.isEmptyMissing ? 1 : 0,
-            edges: Self.copy(tables.edges, &memory), slots: Self.copy(tables.slots, &memory),
+            steps: Self.copy(tables.steps, &memory), step_count: Int32(tables.steps.count),
+            early: tables.early, clear_first: Int32(tables.clear.lowerBound),
+            clear_count: Int32(tables.clear.count), edges: Self.copy(tables.edges, &memory),
+            slots: Self.copy(tables.slots, &memory), keys: Self.copy(tables.keys, &memory),
+            key_places: Self.copy(tables.keyPlaces, &memory),
             vocabulary: Self.copy(tables.texts, &memory),
-            missing: Self.copy(missing.others, &memory))
+            missing: Self.copy(missing.others, &memory), label: tables.label,
+            routes: Self.copy(tables.routes, &memory), route_count: Int32(tables.routes.count),
+            tests: Self.copy(tables.tests, &memory))
         unsafe self.memory = memory
+        unsafe self.set = set
         width = specification.width
-        columnCount = specification.columns.count
+        placesCount = specification.columns.count + 1 + Int(CM_FIELDS_SLACK)
+        stepCount = specification.features.count
     }
 
     deinit { unsafe memory.forEach { unsafe $0.deallocate() } }
 
-    /// Carries out the steps from `step` on; returns the first that is left to the caller, or the
-    /// number of steps after the last.
+    /// Splits `line` and carries out all steps, then the rules; nil, and nothing else is told, where
+    /// it has quotes, another number of fields, or more than `Int32.max` bytes.
     ///
-    /// - Parameter places: as `CSVFields.plainPlaces` says them of `line`; without any, nothing is
-    ///   done.
+    /// - Parameters:
+    ///   - scratch: `scratchCount` numbers, -1 at first, of which `left` then tells.
+    ///   - row: `width` numbers.
     @inline(__always)
     func encode(
-        _ line: Span<UInt8>, _ places: Span<Int32>, from step: Int,
+        _ line: Span<UInt8>, offset: UInt64, _ scratch: inout MutableSpan<Int32>,
         into row: inout MutableSpan<Float>
-    ) -> Int {
-        guard !places.isEmpty else { return step }
+    ) -> Outcome? {
         precondition(
-            places.count > columnCount && row.count == width
-                && Int(places[places.count - 1]) <= line.count, "the line that was split")
-        // SAFETY: a step reads a field of the line, which has as many as the specification has
-        // columns, and writes features of the row.
-        return unsafe line.withUnsafeBufferPointer { text in
-            unsafe places.withUnsafeBufferPointer { places in
+            scratch.count == scratchCount && row.count == width, "room for what the kernel writes")
+        guard line.count <= Int32.max else { return nil }
+        var outcome = cm_row_outcome()
+        // SAFETY: the kernel reads within the line, and writes as many places, steps and features
+        // as there is room for.
+        let isPlain = unsafe line.withUnsafeBufferPointer { text in
+            unsafe scratch.withUnsafeMutableBufferPointer { scratch in
                 unsafe row.withUnsafeMutableBufferPointer { row in
                     unsafe withUnsafePointer(to: program) {
-                        unsafe Int(
-                            cm_row_encode(
-                                $0, Int32(step), text.baseAddress, places.baseAddress,
-                                row.baseAddress))
+                        unsafe set.pointee.encode(
+                            $0, text.baseAddress, Int64(text.count), offset, scratch.baseAddress,
+                            scratch.baseAddress.map { unsafe $0 + placesCount }, row.baseAddress,
+                            &outcome)
                     }
                 }
             }
         }
+        guard isPlain != 0 else { return nil }
+        return Outcome(
+            leftCount: Int(outcome.left_count), isSettled: outcome.is_settled != 0,
+            label: outcome.label, route: Int(outcome.route),
+            isASCII: outcome.flags & CM_FIELDS_HIGH == 0)
     }
 
-    /// The tables of all steps together.
-    private struct Tables {
-        var steps: [cm_step] = []
-        var edges: [Double] = []
-        var slots: [Int32] = []
-        var texts = TextTable()
-        private var place = 0
-
-        mutating func add(_ feature: FrozenFeature, _ specification: FeatureSpecification) {
-            guard let column = specification.columns.firstIndex(of: feature.column) else {
-                preconditionFailure("a specification names only columns that it has")
-            }
-            var step = cm_step()
-            step.column = Int32(column)
-            step.place = Int32(place)
-            step.width = Int32(feature.width)
-            step.kind = Int32(kind(of: feature.encoding))
-            switch feature.encoding {
-            case .oneHot(let values, _):
-                let slots = Vocabulary(values).slots
-                step.first = Int32(self.slots.count)
-                step.count = Int32(slots.count)
-                let base = Int32(texts.append(values).lowerBound)
-                self.slots += slots.map { $0 < 0 ? -1 : $0 + base } + [base]
-            case .bucketize(let edges, _):
-                step.first = Int32(self.edges.count)
-                step.count = Int32(edges.count)
-                self.edges += edges
-            case .number, .hash, .cross: break
-            }
-            steps.append(step)
-            place += feature.width
-        }
-
-        private func kind(of encoding: FrozenFeature.Encoding) -> Int {
-            switch encoding {
-            case .number(let number) where number.isUnchanged && !number.indicator:
-                switch number.format {
-                case .plain: CM_STEP_NUMBER
-                case .hhmm: CM_STEP_TIME
-                default: CM_STEP_OTHER
-                }
-            case .oneHot: CM_STEP_ONE_HOT
-            case .hash: CM_STEP_HASH
-            case .bucketize: CM_STEP_BUCKET
-            case .number, .cross: CM_STEP_OTHER
-            }
-        }
+    /// The numbers of the steps that `encode` left to its caller, in order.
+    @_lifetime(copy scratch)
+    func left(_ outcome: Outcome, in scratch: Span<Int32>) -> Span<Int32> {
+        scratch.extracting(placesCount..<placesCount + outcome.leftCount)
     }
 
     /// A copy of values in a block of its own, which is added to `memory`.

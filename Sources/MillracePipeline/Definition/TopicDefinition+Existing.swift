@@ -28,6 +28,7 @@ extension TopicDefinition {
             codec: found.codec == .none ? .none : .lz4(level: found.level),
             storage: TopicStorage(
                 filter: found.filter, scale: Double(found.scale), zeroPoint: Int(found.zeroPoint),
-                flush: found.flush, retention: found.retention))
+                flush: found.flush, retention: found.retention, segmentBytes: found.segmentBytes,
+                segmentMilliseconds: found.segmentMilliseconds))
     }
 }

@@ -12,16 +12,24 @@ public struct TopicStorage: Sendable, Equatable {
     public var flush: FlushPolicy
     /// When old rows are removed.
     public var retention: RetentionPolicy
+    /// Size in bytes at which a segment is closed: retention removes whole segments; nil for what
+    /// topics have that do not say.
+    public var segmentBytes: Int?
+    /// Age at which a segment is closed; nil for none.
+    public var segmentMilliseconds: Int?
 
     /// Rows as they come, made durable in the kernel's own time, kept for ever.
     public init(
         filter: Filter = .none, scale: Double = 1, zeroPoint: Int = 0, flush: FlushPolicy = .none,
-        retention: RetentionPolicy = .keep
+        retention: RetentionPolicy = .keep, segmentBytes: Int? = nil,
+        segmentMilliseconds: Int? = nil
     ) {
         self.filter = filter
         self.scale = scale
         self.zeroPoint = zeroPoint
         self.flush = flush
         self.retention = retention
+        self.segmentBytes = segmentBytes
+        self.segmentMilliseconds = segmentMilliseconds
     }
 }

@@ -1,6 +1,10 @@
+internal import MillraceFeatures
 internal import MillraceInput
 
 /// Lines of a CSV file.
+///
+/// Rows of features are read by the kernels of preprocessing, for which each column is a number. A row
+/// that those do not take, and the keys, are read field by field.
 final class CSVRowDecoder: RowDecoder {
     /// The columns that are features, in the order of the file; empty for rows of bytes.
     private let features: [Int]
@@ -8,6 +12,8 @@ final class CSVRowDecoder: RowDecoder {
     private let label: Int?
     private let names: [String]
     private var fields = CSVFields()
+    /// Nil for rows of bytes, and for names that no specification may have.
+    private var encoder: RowEncoder?
 
     /// A file of one column of features may leave its field empty.
     var takesEmptyLines: Bool { names.count == 1 && !features.isEmpty }
@@ -36,6 +42,7 @@ final class CSVRowDecoder: RowDecoder {
         }
         let taken = [key, label].compactMap(\.self)
         features = width == 0 ? [] : header.names.indices.filter { !taken.contains($0) }
+        encoder = Self.encoder(header.names, features, label: label)
         guard features.count == width else {
             throw PipelineError(
                 .badData,
@@ -45,7 +52,23 @@ final class CSVRowDecoder: RowDecoder {
         }
     }
 
+    private static func encoder(
+        _ names: [String], _ features: [Int], label: Int?
+    ) -> RowEncoder? {
+        guard !features.isEmpty else { return nil }
+        do throws(FeatureError) {
+            return RowEncoder(
+                try FeatureSpecification(
+                    schema: RowSchema(columns: names),
+                    features: features.map {
+                        FrozenFeature(column: names[$0], encoding: .number(NumberEncoding()))
+                    }, label: label.map { LabelRule(column: names[$0], rule: .value) }))
+        } catch { return nil }
+    }
+
     func decode(_ text: Span<UInt8>, into row: inout DecodedRow) throws(RowFault) {
+        let isEncoded = encode(text, into: &row)
+        if isEncoded, key == nil { return }
         do throws(CSVFault) { try fields.split(text) } catch {
             let before = fields.count == 0 ? 0 : fields[fields.count - 1].range.upperBound + 1
             throw RowFault(
@@ -59,12 +82,25 @@ final class CSVRowDecoder: RowDecoder {
         }
         // Read once: each look at a property of a class is checked to be the only one.
         let fields = fields
-        try take(text, fields, &row.features)
-        if let label, !features.isEmpty { row.label = try number(text, fields[label], label) }
+        if !isEncoded {
+            try take(text, fields, &row.features)
+            if let label, !features.isEmpty { row.label = try number(text, fields[label], label) }
+        }
         if let key {
             row.hasKey = !fields[key].range.isEmpty
             fields[key].append(from: text, to: &row.key)
         }
+    }
+
+    /// Reads all numbers of a row at once; false where they are not all plain numbers, or nothing is
+    /// asked for but text.
+    private func encode(_ text: Span<UInt8>, into row: inout DecodedRow) -> Bool {
+        var target = row.features.mutableSpan
+        guard case .encoded(let label, _)? = encoder?.encode(text, offset: 0, into: &target) else {
+            return false
+        }
+        row.label = label
+        return true
     }
 
     private func take(
@@ -88,7 +124,6 @@ final class CSVRowDecoder: RowDecoder {
             range.lowerBound + 1,
             "'\(ShownText.of(shown))' in column '\(names[column])' is not a number")
     }
-
 }
 
 /// Text of a file as an error shows it.

@@ -15,6 +15,7 @@ struct ProduceLoop: ~Copyable {
     private let topic: Topic
     private let options: ProduceOptions
     private let stop: StopFlag
+    private let status: ProduceStatus
     /// The input as errors name it.
     private let file: String
     private var reader: LineReader
@@ -39,7 +40,9 @@ struct ProduceLoop: ~Copyable {
     /// Whether anything was appended since then.
     private var needsFlush = false
 
-    init(topic: Topic, options: ProduceOptions, stop: StopFlag) throws(PipelineError) {
+    init(
+        topic: Topic, options: ProduceOptions, stop: StopFlag, status: ProduceStatus
+    ) throws(PipelineError) {
         let configuration = topic.configuration
         let file = options.path == "-" ? "standard input" : options.path
         var reader = try Self.open(options, configuration)
@@ -51,6 +54,7 @@ struct ProduceLoop: ~Copyable {
         self.topic = topic
         self.options = options
         self.stop = stop
+        self.status = status
         self.file = file
         self.reader = reader
         self.decoder = decoder
@@ -211,6 +215,8 @@ struct ProduceLoop: ~Copyable {
             waitingRows = 0
             needsFlush = true
         }
+        let rows = rowsAlreadyThere + lanes.reduce(0) { $0 + $1.rows }
+        status.note(rows: rows, file: reader.fileProgress)
         try flushInTime()
         place.begin = place.end
         place.beginLine = 0

@@ -97,7 +97,8 @@ final class ProducerLane {
     func add(_ row: DecodedRow) {
         do {
             var target = builder.nextRow()
-            for index in row.features.indices { target[index] = row.features[index] }
+            let features = row.features.span
+            for index in features.indices { target[index] = features[index] }
         }
         let label = labelled ? row.label : nil
         row.hasKey

@@ -15,7 +15,7 @@ internal import MillraceSystem
 /// first one's did, which is compared by checksum before anything is appended, and may have grown.
 /// Of two at once the later to append is refused.
 ///
-/// **Thread-safety**: `run` is called once; `stop` from any thread at any time.
+/// **Thread-safety**: `run` is called once; `stop` and `progress` from any thread at any time.
 public final class TopicProducer: Sendable {
     /// Lines of a block: with `blockBytes` it says where batches end, and so may never change.
     static let blockLines = 4096
@@ -27,6 +27,7 @@ public final class TopicProducer: Sendable {
     private let topic: Topic
     private let options: ProduceOptions
     private let stopFlag = StopFlag()
+    private let status: ProduceStatus
 
     /// Opens the topic and checks that the options fit it; nothing is written.
     ///
@@ -39,6 +40,7 @@ public final class TopicProducer: Sendable {
             throw PipelineError(error)
         }
         topic = try directory.existingTopic(name)
+        status = ProduceStatus(topic: name)
         var options = options
         let kind = topic.configuration.kind
         let format =
@@ -82,6 +84,11 @@ public final class TopicProducer: Sendable {
     /// Asks for an end: what has been read is appended, then `run` throws `interrupted`.
     public func stop() { stopFlag.set() }
 
+    /// How far it is: rows in the topic, and bytes read of a file that has an end.
+    ///
+    /// Those that a named producer had appended before count too.
+    public func progress() -> StageProgress { status.progress }
+
     /// Appends everything.
     ///
     /// **Durability**: as `ProduceOptions.durability` says.
@@ -92,8 +99,11 @@ public final class TopicProducer: Sendable {
     ///   appended.
     public func run() throws(PipelineError) -> ProduceSummary {
         let begun = Clock.monotonicNanoseconds()
-        var loop = try ProduceLoop(topic: topic, options: options, stop: stopFlag)
+        status.begin()
+        var loop = try ProduceLoop(
+            topic: topic, options: options, stop: stopFlag, status: status)
         try loop.run()
+        status.end(.done)
         var summary = loop.summary
         summary.seconds = Double(Clock.monotonicNanoseconds() - begun) / 1e9
         return summary

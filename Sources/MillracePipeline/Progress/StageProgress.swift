@@ -14,6 +14,20 @@ public struct StageProgress: Sendable, Equatable {
         case failed
     }
 
+    /// How much of a file has been read, as it is stored.
+    public struct FileBytes: Sendable, Equatable {
+        /// Bytes read.
+        public var read: Int
+        /// Bytes that the file has.
+        public var total: Int
+
+        /// `read` of `total` bytes.
+        public init(read: Int, total: Int) {
+            self.read = read
+            self.total = total
+        }
+    }
+
     /// The stage's name.
     public var name: String
     /// Its work, as in a pipeline file: `preprocess`, `train` or `score`; `source` for a file.
@@ -24,6 +38,8 @@ public struct StageProgress: Sendable, Equatable {
     public var rowsDone: Int
     /// Rows in all; nil while the end is not known.
     public var rowsTotal: Int?
+    /// How much of a file has been read; nil where none is, or its end is not known.
+    public var bytes: FileBytes?
     /// Rows a second, over the last second or so.
     public var rowsPerSecond: Double
     /// Rows that are published and not yet read; nil where nobody counts them.
@@ -75,10 +91,29 @@ public struct StageProgress: Sendable, Equatable {
         self.batches = batches
     }
 
-    /// The part of the rows that has its outcome, from 0 to 1; nil while the end is not known.
+    /// The part of the rows that has its outcome, or of the file that has been read, from 0 to 1; nil
+    /// while the end is not known.
     public var fraction: Double? {
-        guard let rowsTotal else { return nil }
-        guard rowsTotal > 0 else { return state == .done ? 1 : 0 }
-        return min(max(Double(rowsDone) / Double(rowsTotal), 0), 1)
+        let (done, total) = bytes.map { ($0.read, $0.total) } ?? (rowsDone, rowsTotal ?? -1)
+        guard total >= 0 else { return nil }
+        guard total > 0 else { return state == .done ? 1 : 0 }
+        return min(max(Double(done) / Double(total), 0), 1)
+    }
+
+    /// How long the rest will take at the present rate, seconds; nil where the end is not known, for
+    /// who does not run, and while nothing moves.
+    public var secondsLeft: Double? {
+        guard state == .running, rowsPerSecond > 0, rowsPerSecond.isFinite else { return nil }
+        let rowsLeft: Double
+        if let bytes {
+            guard bytes.read > 0, rowsDone > 0 else { return nil }
+            // As many bytes a row as so far.
+            rowsLeft = Double(bytes.total - bytes.read) * Double(rowsDone) / Double(bytes.read)
+        } else if let rowsTotal {
+            rowsLeft = Double(rowsTotal - rowsDone)
+        } else {
+            return nil
+        }
+        return max(rowsLeft, 0) / rowsPerSecond
     }
 }

@@ -44,7 +44,9 @@ struct RunReport {
                 facts.append(.init("RMSE", NumberText.significant(rmse, 4), note: stage.name))
             }
             facts.append(
-                .init("Scored", NumberText.count(stage.rowsRead), note: "\(quality.rows) labelled"))
+                .init(
+                    "Scored", NumberText.count(stage.rowsRead),
+                    note: "\(NumberText.count(quality.rows)) labelled"))
         }
         // A preprocess stage's rejected rows are among the drops of its topics.
         let rejected =

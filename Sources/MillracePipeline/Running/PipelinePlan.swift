@@ -277,6 +277,8 @@ struct PipelinePlan: Sendable {
         configuration.filter = topic.storage.filter
         configuration.flush = topic.storage.flush
         configuration.retention = topic.storage.retention
+        if let bytes = topic.storage.segmentBytes { configuration.segmentBytes = bytes }
+        configuration.segmentMilliseconds = topic.storage.segmentMilliseconds
         return configuration
     }
 }

@@ -227,11 +227,14 @@ public final class PipelineRun: Sendable {
                     self.wait(for: after.name)
                 }
                 guard !self.stopFlag.isSet else { return }
+                var logger = self.logger
+                logger[metadataKey: "stage"] = "\(stage.name)"
+                logger[metadataKey: "group"] = "\(stage.group)"
                 let runner = StageRunner(
                     stage: stage, plan: self.plan, data: data, board: self.board,
                     status: status, stop: self.stopFlag, rejections: self.rejections,
                     upstream: self.upstream(of: stage), trainer: self.trainer(for: stage),
-                    logger: self.logger)
+                    logger: logger)
                 try runner.run()
             }
         }

@@ -150,7 +150,9 @@ extension StageRunner {
                     advice: "Train it first, or name another with --models.")
             }
             if !hasSaidSo {
-                logger.notice("\(stage.name) waits for a first version of '\(work.model)'")
+                logger.notice(
+                    "\(stage.name) waits for a first version of '\(work.model)'",
+                    metadata: ["model": "\(work.model)"])
                 hasSaidSo = true
             }
             PinnedThread.sleep(nanoseconds: 10_000_000)

@@ -86,7 +86,10 @@ struct StageRunner {
             """
             \(stage.name) shares core \(use.core) with group '\(use.group)' of process \
             \(use.process), since none is free
-            """)
+            """,
+            metadata: [
+                "core": "\(use.core)", "other_group": "\(use.group)", "process": "\(use.process)",
+            ])
     }
 
     func loop(_ consumer: GroupConsumer, _ vote: EndVote) -> SlotLoop<GroupConsumer> {
@@ -199,7 +202,7 @@ struct StageRunner {
             source, cores: Array(available.prefix(source.partitions)),
             coreSharing: named == nil ? .allowed : .withinProcess, isExclusive: true)
         let metrics = try data.topic(
-            MetricsTopic.name(of: stage.name), creating: TopicConfiguration(kind: .bytes))
+            MetricsTopic.name(of: stage.name), creating: MetricsTopic.configuration)
         board.add(metrics)
         let task = try TrainTask(
             work,

@@ -25,7 +25,11 @@ final class RejectionLog: Sendable {
                 file: file, position: SourcePosition(line: line, column: 1))
         }
         let number = count.wrappingAdd(1, ordering: .relaxed).newValue
-        if number <= Self.maxNamed { logger.warning("\(file):\(line): skipped: \(reason)") }
+        if number <= Self.maxNamed {
+            logger.warning(
+                "\(file):\(line): skipped: \(reason)",
+                metadata: ["file": "\(file)", "line": "\(line)", "reason": "\(reason)"])
+        }
         if number == Self.maxNamed {
             logger.warning("further skipped rows are counted, not listed")
         }

@@ -29,6 +29,10 @@ final class MetricsTopic {
         hasVersion = (last?.origin.modelVersion ?? 0) > 0
     }
 
+    /// Records by the hundred thousand are kept; a trainer that follows its rows writes for ever.
+    static let configuration = TopicConfiguration(
+        kind: .bytes, segmentBytes: 16 << 20, retention: RetentionPolicy(bytes: 64 << 20))
+
     /// Name of the metrics topic of a stage.
     static func name(of stage: String) -> String { stage + ".metrics" }
 

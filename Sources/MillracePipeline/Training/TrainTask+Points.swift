@@ -42,7 +42,11 @@ extension TrainTask {
             position.gate = verdict
             if verdict.outcome == .refused {
                 logger.warning(
-                    "no version of '\(stage.model)' after \(rows) rows: \(verdict.reason ?? "")")
+                    "no version of '\(stage.model)' after \(rows) rows: \(verdict.reason ?? "")",
+                    metadata: [
+                        "model": "\(stage.model)", "rows": "\(rows)",
+                        "reason": "\(verdict.reason ?? "")",
+                    ])
             } else {
                 position.pendingPublication = "\(position.trainingID)/\(rows)"
             }
@@ -103,7 +107,9 @@ extension TrainTask {
         do { version = try publish(settlement, again: again) } catch let error as RepositoryError {
             // Its predictions of golden rows overflow: that is so whenever it is tried.
             guard error.code == .invalidModel else { throw error }
-            logger.warning("no version of '\(stage.model)': \(error.description)")
+            logger.warning(
+                "no version of '\(stage.model)': \(error.description)",
+                metadata: ["model": "\(stage.model)", "reason": "\(error.description)"])
             refusal = GateVerdict(outcome: .refused, reason: error.description)
         }
         if var record = settlement.position.pendingRecord {
@@ -205,6 +211,9 @@ extension TrainTask {
         let version = try repository.publish(
             model, as: stage.model, publication, onceByKey: again)
         status.use(version: version)
+        logger.info(
+            "model \(stage.model)@\(version) is published",
+            metadata: ["model": "\(stage.model)", "version": "\(version)"])
         pruneVersions()
         return version
     }
@@ -213,7 +222,9 @@ extension TrainTask {
     private func pruneVersions() {
         guard let count = stage.keepVersions else { return }
         do throws(RepositoryError) { try repository.prune(stage.model, keeping: count) } catch {
-            logger.warning("old versions of '\(stage.model)' are not removed: \(error.description)")
+            logger.warning(
+                "old versions of '\(stage.model)' are not removed: \(error.description)",
+                metadata: ["model": "\(stage.model)", "error": "\(error.description)"])
         }
     }
 
@@ -249,7 +260,7 @@ extension TrainTask {
         if stage.drift != nil, hasRows { watchFeatures() }
         record.alarms = position.alarms.isEmpty ? nil : position.alarms
         for alarm in position.alarms {
-            logger.warning("\(status.name): \(alarm)")
+            logger.warning("\(status.name): \(alarm)", metadata: ["alarm": "\(alarm)"])
         }
         position.alarms = []
         status.judge(loss: record.loss, auc: record.auc, accuracy: record.accuracy)

@@ -77,6 +77,11 @@ extension TrainTask {
             \(around.status.name): the checkpoint was made with kernels \(position.kernels) and \
             OpenBLAS \(position.openBLASCore), and goes on with \(kernels) and \(core): the last \
             bits of the weights may differ from those of an undisturbed training
-            """)
+            """,
+            metadata: [
+                "kernels": "\(kernels)", "openblas": "\(core)",
+                "checkpoint_kernels": "\(position.kernels)",
+                "checkpoint_openblas": "\(position.openBLASCore)",
+            ])
     }
 }

@@ -263,7 +263,9 @@ final class TrainTask: @unchecked Sendable {
         // The first error counts, and a checkpoint that is being written is not given up.
         if failure == nil { failure = error }
         do { try collect(waiting: true) } catch {
-            logger.warning("\(status.name): the last checkpoint failed too: \(error)")
+            logger.warning(
+                "\(status.name): the last checkpoint failed too: \(error)",
+                metadata: ["error": "\(error)"])
         }
         isOver = true
         stop.set()

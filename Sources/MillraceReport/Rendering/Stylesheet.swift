@@ -39,7 +39,7 @@ enum Stylesheet {
         .subtitle { margin: .4rem 0 0; color: var(--soft); overflow-wrap: anywhere; }
         .facts { display: grid; gap: 1.4rem 2rem; margin: 2.2rem 0 0; padding: 1.4rem 0;
           border: solid var(--line); border-width: 1px 0;
-          grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); }
+          grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
         .facts div { min-width: 0; }
         .facts dt { color: var(--soft); font-size: .82rem; }
         .facts dd { margin: 0; font-size: 1.3rem; font-weight: 600; line-height: 1.35;
@@ -113,11 +113,24 @@ enum Stylesheet {
           "DejaVu Sans Mono", monospace; }
         footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
           color: var(--faint); font-size: .82rem; white-space: pre-line; }
-        @media (max-width: 40rem) { body { padding: 2rem 1.1rem; } h1 { font-size: 1.6rem; } }
+        @media (max-width: 40rem) {
+          body { padding: 2rem 1.1rem; } h1 { font-size: 1.6rem; }
+          table { min-width: min(100%, 18rem); }
+          caption { white-space: normal; max-width: calc(100vw - 2.2rem); }
+        }
         @media print {
-          body { padding: 0; max-width: none; font-size: 11pt; }
-          figure, table, .facts { break-inside: avoid; }
-          h2, h3 { break-after: avoid; }
+          body { padding: 0; max-width: none; font-size: 10pt; print-color-adjust: exact; }
+          section { margin-top: 2rem; }
+          .facts { grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: 1rem; }
+          .plots, .plots.squares { grid-template-columns: 1fr 1fr; gap: 1.4rem; }
+          figure > svg { padding-left: .6rem; }
+          svg text, svg .note { font-size: 13px; }
+          table { font-size: 8.5pt; }
+          th { font-size: 8pt; }
+          th, td { padding: .25rem .9rem .25rem 0; }
+          td { overflow-wrap: break-word; }
+          figure, table, p, .facts { break-inside: avoid; }
+          h2, h3, section > p { break-after: avoid; }
           button, .reading { display: none; }
         }
 

@@ -13,7 +13,9 @@ struct ConsumeCommand: ParsableCommand {
             newline, or its numbers as little-endian float32, the label last.
 
             With --group, what is printed is committed, a batch at a time, and a second run goes on \
-            behind it; killed between printing and committing, it prints that batch again. --offset \
+            behind it; killed between printing and committing, it prints that batch again. Printed is \
+            what a pipe has taken: what it still holds when its reader goes is not printed again, so \
+            use --max rather than head. --offset \
             and --time then say where a group begins that has committed nothing. Without, partitions \
             are printed one after the other from the start, or as rows come with --follow. SIGINT ends \
             it behind the last row printed, with code 0 when following, else 130.

@@ -18,7 +18,8 @@ struct ProduceCommand: ParsableCommand {
 
             A row that cannot be read ends the command with code 65 and its line and column: rows \
             before it are appended, none after it is. So does SIGINT, with code 130, behind the last \
-            row that was read. Rows from a slow writer are appended 20 ms after the last one.
+            row that was read. Rows from a slow writer are appended 20 ms after the last one. A \
+            terminal shows how far it is.
 
             --producer NAME lets a second attempt go on: with the same input, options and partitions, \
             each row is appended once in all, wherever the first attempt was killed. The input must \
@@ -65,6 +66,11 @@ struct ProduceCommand: ParsableCommand {
                     path: from, format: format, key: key, label: label, partitioner: partitioner,
                     durability: durability, producer: producer))
             Signals.onInterrupt { work.stop() }
+            let screen = Screen()
+            // Who types the rows sees them already.
+            let isTyped = from == "-" && TerminalWindow(0) != nil
+            let ticker = try isTyped ? nil : screen.follow { [work.progress()] }
+            defer { screen.end(ticker) }
             return try work.run()
         }
         if json { return try JSONText.print(summary) }

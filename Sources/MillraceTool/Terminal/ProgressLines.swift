@@ -7,11 +7,12 @@ internal import MillraceReport
 /// least are left out; no line ever reaches the window's edge, so none wraps.
 struct ProgressLines {
     private enum Field: CaseIterable {
-        case name, bar, state, rows, rate, lag, loss, quality, version, rejected
+        case name, bar, state, bytes, rows, rate, left, lag, loss, quality, version, rejected
 
         /// What stays longest when the window gets narrower comes first.
         static let byImportance: [Field] = [
-            .name, .state, .rows, .rate, .rejected, .loss, .quality, .version, .bar, .lag,
+            .name, .state, .rows, .rate, .rejected, .left, .loss, .quality, .version, .bar, .bytes,
+            .lag,
         ]
     }
 
@@ -115,6 +116,7 @@ struct ProgressLines {
         case .rows: stage.rowsTotal.map { NumberText.count($0).count + " rows".count } ?? 0
         case .lag: stage.rowsTotal.map { "lag ".count + NumberText.count($0).count } ?? 0
         case .rate: "1.23 M rows/s".count
+        case .left: stage.state == .running && stage.fraction != nil ? "59 min left".count : 0
         default: 0
         }
     }
@@ -128,6 +130,10 @@ struct ProgressLines {
         case .rows: stage.state == .waiting ? "" : NumberText.count(stage.rowsDone) + " rows"
         case .rate:
             stage.state == .running ? NumberText.compact(stage.rowsPerSecond) + " rows/s" : ""
+        case .bytes:
+            stage.bytes.map { "\(NumberText.bytes($0.read)) of \(NumberText.bytes($0.total))" }
+                ?? ""
+        case .left: stage.secondsLeft.map { Self.rest($0) + " left" } ?? ""
         case .lag: stage.lagRows.map { "lag " + NumberText.count($0) } ?? ""
         case .loss: stage.loss.map { "loss " + NumberText.fixed($0, 4) } ?? ""
         case .quality:
@@ -136,6 +142,16 @@ struct ProgressLines {
         case .version: stage.modelVersion.map { "v\($0)" } ?? ""
         case .rejected:
             stage.rejectedRows > 0 ? NumberText.count(stage.rejectedRows) + " rejected" : ""
+        }
+    }
+
+    /// A time that is only foretold, in one unit.
+    static func rest(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<99.5: "\(Int(seconds.rounded(.up))) s"
+        case ..<5940: "\(Int((seconds / 60).rounded(.up))) min"
+        case ..<359_000: "\(Int((seconds / 3600).rounded(.up))) h"
+        default: "days"
         }
     }
 

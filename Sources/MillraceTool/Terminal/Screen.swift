@@ -13,12 +13,14 @@ final class Screen: Sendable {
     private let state = Lock(State())
     private static let tickNanoseconds: Int64 = 100_000_000
 
-    /// Shows the progress of a run ten times a second, on a terminal; nil where there is none.
-    func follow(_ run: PipelineRun) throws(SystemError) -> PinnedThread? {
+    /// Shows the progress of stages ten times a second, on a terminal; nil where there is none.
+    func follow(
+        _ progress: @escaping @Sendable () -> [StageProgress]
+    ) throws(SystemError) -> PinnedThread? {
         guard state.withLock({ $0.display != nil }) else { return nil }
         return try PinnedThread(name: "progress", core: nil) {
             while !self.state.withLock({ $0.isOver }) {
-                let stages = run.progress()
+                let stages = progress()
                 self.state.withLock {
                     $0.shown = stages
                     $0.display?.show(stages)

@@ -16,7 +16,7 @@ struct TextTable: Equatable {
     var rows: [[String]]
 
     private static let gap = 2
-    private static let narrowest = 4
+    private static let narrowest = 7
     /// How wide a table in a file or a pipe may be.
     private static let widthOfFiles = 120
 

@@ -17,7 +17,10 @@ extension DefinitionParser {
                 bytes: try fields.optionalInteger(.retentionBytes, in: 1...1 << 50),
                 milliseconds: try fields.optionalInteger(.retentionHours, in: 1...87_600).map {
                     $0 * 3_600_000
-                }, heldBytes: try fields.optionalInteger(.retentionHoldBytes, in: 1...1 << 50)))
+                }, heldBytes: try fields.optionalInteger(.retentionHoldBytes, in: 1...1 << 50)),
+            segmentBytes: try fields.optionalInteger(.segmentBytes, in: 1 << 16...1 << 40),
+            segmentMilliseconds: try fields.optionalInteger(.segmentMinutes, in: 1...5_256_000)
+                .map { $0 * 60_000 })
     }
 
     private func filter(

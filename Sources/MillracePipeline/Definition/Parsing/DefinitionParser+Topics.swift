@@ -2,6 +2,7 @@ extension DefinitionParser {
     enum TopicKey: String, CaseIterable {
         case partitions, bytes, features, predictions, dtype, label, codec, level
         case filter, scale, zeroPoint, flush, retentionBytes, retentionHours, retentionHoldBytes
+        case segmentBytes, segmentMinutes
     }
 
     private enum CodecName: String, CaseIterable {
