@@ -29,7 +29,7 @@ struct InputFile: ~Copyable, Sendable {
             let opened = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             if opened >= 0 {
                 // Reading waits: only opening was not to.
-                guard unsafe fcntl(opened, F_SETFL, 0) == 0 else {
+                guard fcntl(opened, F_SETFL, 0) == 0 else {
                     let code = errno
                     close(opened)
                     throw failure(path, "fcntl", code)

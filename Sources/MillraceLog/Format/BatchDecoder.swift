@@ -26,6 +26,12 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
         try decoded[0].header.read(bytes)
     }
 
+    /// Exchanges its memory for another, without what was decoded.
+    mutating func exchange(_ memory: DecodingMemory) {
+        swap(&arena, &memory.arena)
+        swap(&scratch, &memory.scratch)
+    }
+
     /// Checks and decodes the payload of `header`; `stored` is what follows it.
     mutating func decode(
         _ header: BatchHeader, stored: RawSpan, verify: Bool

@@ -94,6 +94,12 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// Takes the memory for decoded batches, and leaves its own: called before a batch is read and
+    /// again when it is done with, so that other readers of the thread have it meanwhile.
+    ///
+    /// - Complexity: O(1); no allocation.
+    package mutating func exchange(_ memory: DecodingMemory) { decoder.exchange(memory) }
+
     /// The next batch; nil when everything published has been read.
     ///
     /// The batch borrows the reader until it goes away. No allocation, lock or reference count.

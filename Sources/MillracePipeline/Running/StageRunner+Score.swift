@@ -49,14 +49,14 @@ extension StageRunner {
     /// What reads a partition: features as they are stored, or text by the model's specification.
     private func input(
         _ source: Topic, _ partition: Int, from offset: UInt64, _ first: ServingVersion,
-        _ work: ScoreStage
+        _ work: ScoreStage, _ memory: SlotMemory
     ) throws -> LogInput {
         let text =
             source.configuration.kind == .bytes
             ? try TextRows(
                 source, partition: partition, for: first, model: work.model.name,
                 rejections: rejections) : nil
-        return try LogInput(source, partition: partition, from: offset, text: text)
+        return try LogInput(source, partition: partition, from: offset, text: text, memory)
     }
 
     func score(_ work: ScoreStage, _ source: Topic) throws {
@@ -71,15 +71,17 @@ extension StageRunner {
             let vote = EndVote(voters: group.cores.count)
             try group.run { consumer in
                 var loop = self.loop(consumer, vote)
+                let memory = SlotMemory()
                 try loop.run { claim in
                     let first = try self.version(models, work)
                     let predictions = try LogOutput(
                         output, group: group.name, source: source, claim: claim,
-                        model: work.model.name, first
+                        model: work.model.name, first, memory
                     ) { try consumer.commit(claim, next: $0) }
                     // The output is the truth; what the group committed is a copy of it.
                     let rows = try self.input(
-                        source, claim.partition.partition, from: predictions.tail, first, work)
+                        source, claim.partition.partition, from: predictions.tail, first, work,
+                        memory)
                     return self.task(
                         work, models, first, from: rows, to: predictions,
                         rowsDone: Int(predictions.tail))
@@ -107,6 +109,7 @@ extension StageRunner {
                         patienceMilliseconds: target.patienceMilliseconds)
                     let partitions = try sink.partitions(of: target.address.topic)
                     var loop = self.loop(consumer, vote)
+                    let memory = SlotMemory()
                     try loop.run { claim in
                         let number = claim.partition.partition
                         let first = try self.version(models, work)
@@ -119,7 +122,7 @@ extension StageRunner {
                             try sink.flush()
                             try consumer.commit(claim, next: next)
                         }
-                        let rows = try self.input(source, number, from: begin, first, work)
+                        let rows = try self.input(source, number, from: begin, first, work, memory)
                         return self.task(
                             work, models, first, from: rows, to: predictions,
                             rowsDone: Int(begin))
@@ -248,6 +251,7 @@ extension StageRunner {
             let sink = try target.map { try $0.open(member) }
             var loop = SlotLoop(
                 consumer: member, upstream: upstream, stop: stop, status: status, vote: vote)
+            let memory = SlotMemory()
             try loop.run { claim in
                 let first = try self.version(slot.models, slot.work)
                 var position = claim.position
@@ -257,7 +261,7 @@ extension StageRunner {
                         output, partition: claim.number % output.partitions,
                         group: self.stage.group, source: slot.identity,
                         partition: claim.number, start: UInt64(position ?? 0),
-                        model: slot.work.model.name, first
+                        model: slot.work.model.name, first, memory
                     ) { member.advance(claim, to: Int64($0)) }
                     // The output is the truth; what the group committed is a copy of it.
                     if position != nil || written.tail > 0 { position = Int64(written.tail) }

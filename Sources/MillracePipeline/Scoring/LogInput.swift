@@ -1,7 +1,7 @@
 internal import MillraceCompute
 internal import MillraceLog
 
-/// A partition of the log as a score stage reads it: features in place or decoded into the reader's
+/// A partition of the log as a score stage reads it: features in place or decoded into the slot's
 /// arena, or made of text.
 final class LogInput: FeatureInput {
     private let source: Topic
@@ -9,6 +9,7 @@ final class LogInput: FeatureInput {
     private let element: MatrixElement
     /// What makes features of the source's rows, where they are text.
     private let text: TextRows?
+    private let memory: SlotMemory
     private var reader: PartitionReader?
 
     /// Begins at `offset`.
@@ -16,9 +17,11 @@ final class LogInput: FeatureInput {
     /// - Throws: `LogError` with `offsetOutOfRange`, which says how many rows retention has removed
     ///   that have no outcome.
     init(
-        _ source: Topic, partition: Int, from offset: UInt64, text: TextRows? = nil
+        _ source: Topic, partition: Int, from offset: UInt64, text: TextRows? = nil,
+        _ memory: SlotMemory
     ) throws(LogError) {
         self.source = source
+        self.memory = memory
         self.text = text
         element = MatrixElement(source.configuration.elementDecoding)
         reader = try source.reader(
@@ -32,7 +35,9 @@ final class LogInput: FeatureInput {
 
     func next(_ body: (FeatureRows) throws -> Void) throws -> Bool {
         guard var reader = reader.take() else { return false }
+        reader.exchange(memory.decoding)
         let worked = try step(&reader, body)
+        reader.exchange(memory.decoding)
         self.reader = consume reader
         return worked
     }

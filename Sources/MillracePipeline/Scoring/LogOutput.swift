@@ -11,7 +11,8 @@ internal import MillraceServing
 /// covers: predictions and progress are one append. A row whose outputs are not finite is marked.
 final class LogOutput: PredictionOutput {
     private var writer: PartitionWriter?
-    private var builder = BatchBuilder()
+    /// Whose builder every batch is made in.
+    private let memory: SlotMemory
     private let template: BatchOrigin
     /// Whether the writer is a named producer, whose batches are numbered.
     private let isNamed: Bool
@@ -25,7 +26,7 @@ final class LogOutput: PredictionOutput {
     /// - Throws: `LogError` with `fenced` when a later generation owns the source partition.
     init(
         _ output: Topic, group: String, source: Topic, claim: GroupConsumer.Claim,
-        model: String, _ version: ServingVersion,
+        model: String, _ version: ServingVersion, _ memory: SlotMemory,
         onProgress: @escaping (_ next: UInt64) throws -> Void
     ) throws {
         let partition = claim.partition.partition
@@ -41,6 +42,7 @@ final class LogOutput: PredictionOutput {
         template = origin
         tail = writer.claimedEnd ?? 0
         self.writer = consume writer
+        self.memory = memory
         isNamed = false
         self.onProgress = onProgress
     }
@@ -51,7 +53,7 @@ final class LogOutput: PredictionOutput {
     /// that of the earlier fail.
     init(
         _ output: Topic, partition target: Int, group: String, source: String, partition: Int,
-        start: UInt64, model: String, _ version: ServingVersion,
+        start: UInt64, model: String, _ version: ServingVersion, _ memory: SlotMemory,
         onProgress: @escaping (_ next: UInt64) throws -> Void
     ) throws {
         // The writer comes first: should another write the partition from now on, the later of us
@@ -65,6 +67,7 @@ final class LogOutput: PredictionOutput {
             group: "group:" + group)
         tail = last?.origin.end ?? start
         self.writer = consume writer
+        self.memory = memory
         isNamed = true
         self.onProgress = onProgress
     }
@@ -87,14 +90,11 @@ final class LogOutput: PredictionOutput {
         _ rows: FeatureRows, by version: ServingVersion,
         _ predict: (_ outputs: inout MutableSpan<Float>) -> [NullRow]
     ) throws -> Int {
-        builder.reset()
+        memory.builder.reset()
         var nulls: [NullRow] = []
         if rows.rows > 0 {
-            builder.columns = version.model.outputWidth
-            do {
-                var outputs = builder.addRows(rows.rows)
-                nulls = predict(&outputs)
-            }
+            memory.builder.columns = version.model.outputWidth
+            nulls = Self.fill(&memory.builder, rows.rows, predict)
             if !nulls.isEmpty { mark(nulls, of: rows.rows) }
         }
         if let records = rows.records { place(records, from: rows.begin) }
@@ -103,28 +103,36 @@ final class LogOutput: PredictionOutput {
         origin.end = rows.end
         origin.sourceEpoch = rows.epoch
         origin.modelVersion = UInt64(version.version)
-        builder.origin = origin
-        if isNamed { builder.sequence = rows.end }
-        try writer?.append(&builder)
+        memory.builder.origin = origin
+        if isNamed { memory.builder.sequence = rows.end }
+        try writer?.append(&memory.builder)
         try onProgress(rows.end)
         return nulls.count
+    }
+
+    private static func fill(
+        _ builder: inout BatchBuilder, _ rows: Int,
+        _ predict: (_ outputs: inout MutableSpan<Float>) -> [NullRow]
+    ) -> [NullRow] {
+        var outputs = builder.addRows(rows)
+        return predict(&outputs)
     }
 
     /// Marks each row: 0 where it has outputs.
     private func mark(_ nulls: [NullRow], of rows: Int) {
         var rest = nulls[...]
         for row in 0..<rows {
-            builder.addMark(rest.first?.row == row ? rest.removeFirst().mark : 0)
+            memory.builder.addMark(rest.first?.row == row ? rest.removeFirst().mark : 0)
         }
     }
 
     /// Says which source offset each row has, and which have none.
     private func place(_ records: SourceRecords, from begin: UInt64) {
         for offset in records.offsets {
-            builder.addSourceDelta(UInt32(truncatingIfNeeded: offset - begin))
+            memory.builder.addSourceDelta(UInt32(truncatingIfNeeded: offset - begin))
         }
         for bad in records.bad {
-            builder.drop(
+            memory.builder.drop(
                 sourceDelta: UInt32(truncatingIfNeeded: bad.offset - begin),
                 reason: bad.fault.reason.rawValue)
         }
