@@ -72,5 +72,6 @@ static int take_bytes(const cm_network *network, const float *x, uint32_t *to) {
 }
 
 #define FINISH(layer, column, s) finish_bytes(layer, column, s)
+#define STORE_SIMPLE(layer, column, to, s) store_bytes(to, scaled_sums(layer, column, s))
 #define STORE_NARROW(layer, column, to, s) store_sums(layer, column, to, s)
 #define TAKE_ROW(network, x, to) take_bytes(network, x, to)

@@ -5,6 +5,8 @@
 //   ADD_PRODUCTS(s, word, w)     s plus the products of a row's word with those of 16 columns
 //   FINISH(layer, column, s)     the activations that 16 sums become
 //   STORE_NARROW(layer, column, to, s)   the same as the next layer takes them
+//   STORE_SIMPLE(layer, column, to, s)   the same of a simple layer's 16 columns that are all there:
+//                                without a call, so that sums stay in registers
 //   TAKE_ROW(network, x, to)     rounds one row of features; returns whether it has outputs
 //   CM_NARROW_ROWS               rows of the largest register block: 6, or 1 for little code
 // `layer` is a narrow_layer.
@@ -57,7 +59,7 @@ CM_INLINE void narrow_block(const narrow_part *p, const int rows, const int vect
         const uint32_t *weights = p->weights, *row[CM_NARROW_ROWS];
         CM_UNROLL for (int r = 0; r < rows; r++) row[r] = x + (size_t)r * p->x_stride;
         const size_t words = p->words, panel_size = p->panel_size;
-        _Pragma("clang loop unroll_count(2)") for (size_t k = 0; k < words; k++) {
+        _Pragma("clang loop unroll_count(4)") for (size_t k = 0; k < words; k++) {
             vi w[2 * CM_NARROW_VECTORS];
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
                 memcpy(&w[v], weights + (size_t)(v / vectors) * panel_size + v % vectors * CM_LANES,
@@ -74,7 +76,7 @@ CM_INLINE void narrow_block(const narrow_part *p, const int rows, const int vect
         if (next) {
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
                 CM_UNROLL for (int r = 0; r < rows; r++) {
-                    STORE_NARROW(&p->layer, p->column + (size_t)v * CM_LANES,
+                    STORE_SIMPLE(&p->layer, p->column + (size_t)v * CM_LANES,
                                  next + (size_t)r * p->next_stride + v * (CM_LANES / CM_WORD),
                                  s[r][v]);
                 }

@@ -49,5 +49,6 @@ static int take_pairs(const float *x, size_t width, uint32_t *to) {
 }
 
 #define FINISH(layer, column, s) finish_pairs(layer, s)
+#define STORE_SIMPLE(layer, column, to, s) store_bfloat16((uint16_t *)(to), vrelu(s))
 #define STORE_NARROW(layer, column, to, s) store_pairs(layer, column, to, s)
 #define TAKE_ROW(network, x, to) take_pairs(x, (network)->input.width, to)

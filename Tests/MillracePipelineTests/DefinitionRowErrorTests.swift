@@ -167,8 +167,8 @@ import Testing
             "kernels: expected avx512, avx2, portable or blas, found \"sse\""
         ),
         (
-            "to: scores", "to: scores\n    precision: int8",
-            "precision: expected float32 or bfloat16, found \"int8\""
+            "to: scores", "to: scores\n    precision: int4",
+            "precision: expected float32, bfloat16 or int8, found \"int4\""
         ),
         (
             "label: true}", "label: false}",

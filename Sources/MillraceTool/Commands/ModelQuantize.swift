@@ -41,7 +41,7 @@ extension ModelCommand {
         }
 
         func run() throws {
-            let (name, found) = try ExitStatus.coded {
+            let (name, found, isLinear) = try ExitStatus.coded {
                 let precision = try PrecisionArgument.parse(precision)
                 guard precision != .float32 else {
                     throw PipelineError(
@@ -57,7 +57,13 @@ extension ModelCommand {
                     try calibration.add(topic: calibrate, data: places.data, most: rows)
                 }
                 let source = from.map { "file \($0)" } ?? "topic \(calibrate ?? "")"
-                return ("\(name)@\(version)", try calibration.record(bound: bound, source: source))
+                let isLinear = calibration.loaded.model.layers.count == 1
+                let found = try calibration.record(bound: bound, source: source)
+                return ("\(name)@\(version)", found, isLinear)
+            }
+            if isLinear {
+                ExitStatus.write(
+                    "note: it has no hidden layer, and a few outputs are scored faster in float32")
             }
             if json { return try JSONText.print(found) }
             print(
