@@ -215,6 +215,7 @@ let package = Package(
             dependencies: [
                 "MillraceFeatures", "MillraceInput", "MillraceSystem", "MillraceTestSupport",
             ],
+            exclude: ["Guards"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceModelsTests",

@@ -265,6 +265,10 @@ import Testing
         let said = lines.text.lines.withLock { $0 }
         #expect(
             said.contains { $0.contains("kernels neon") && $0.contains("differ") })
+        #expect(
+            lines.text.fields.withLock { $0 }.contains {
+                $0["group"] == "learn" && $0["stage"] != nil && $0["checkpoint_kernels"] == "neon"
+            })
         let other = #expect(throws: PipelineError.self) {
             _ = try fixture.run(cores: core) { $0.optimizer = .sgd() }
         }
@@ -360,6 +364,7 @@ import Testing
 private struct Lines: LogHandler {
     final class Text: Sendable {
         let lines = Lock<[String]>([])
+        let fields = Lock<[[String: String]]>([])
     }
 
     let text = Text()
@@ -371,5 +376,9 @@ private struct Lines: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) { text.lines.withLock { $0.append(event.message.description) } }
+    func log(event: LogEvent) {
+        text.lines.withLock { $0.append(event.message.description) }
+        let all = metadata.merging(event.metadata ?? [:]) { _, told in told }
+        text.fields.withLock { $0.append(all.mapValues { "\($0)" }) }
+    }
 }

@@ -61,6 +61,16 @@ import Testing
         #expect(outcome.errors != "")
     }
 
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func completions(_ shell: String) throws {
+        let script = try ToolProcess.run(["--generate-completion-script", shell])
+        #expect(script.code == 0 && script.errors == "")
+        for word in ["quantize", "--durability", "--retention-hold-bytes", "roundRobin"] {
+            let plain = word.drop { $0 == "-" }
+            #expect(script.output.contains(plain), "\(word)")
+        }
+    }
+
     // MARK: Run
 
     @Test func runAsJSON() throws {

@@ -27,8 +27,8 @@ import Testing
             text(stages, TerminalWindow(columns: 138)) == """
                 flights.csv.lz4  ━━━━━━━━━━━━━━━     done  336,776 rows
                 prepare          ━━━━━━━━━──────     62 %  208,900 rows   812 k rows/s     1 s left\
-                  lag 127,876                             3 rejected
-                learn                             running   50,500 rows   402 k rows/s    lag 1,000\
+                  lag 127,876                               3 rejected
+                learn                             running   50,500 rows   402 k rows/s                 lag 1,000\
                   loss 0.3110  AUC 0.8855  v1
                 predict                           waiting
                 """)

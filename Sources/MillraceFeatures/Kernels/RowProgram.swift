@@ -24,7 +24,8 @@ final class RowProgram: @unchecked Sendable {
 
     // SAFETY: what the pointers lead to is written by `init` alone and freed by `deinit`; the kernel
     // only reads it.
-    private let program: cm_row_program
+    // A pointer: a value would be copied for each row.
+    private let program: UnsafePointer<cm_row_program>
     private let set: UnsafePointer<cm_fields_set>
     private let memory: [UnsafeMutableRawPointer]
     private let width: Int
@@ -62,7 +63,7 @@ final class RowProgram: @unchecked Sendable {
         guard specification.schema.format == .csv, !missing.includeNumbers else { return nil }
         let tables = RowProgramTables(specification)
         var memory: [UnsafeMutableRawPointer] = unsafe []
-        unsafe program = cm_row_program(
+        let program = unsafe cm_row_program(
             column_count: Int32(specification.columns.count), separator: UInt8(ascii: ","),
             empty_is_missing: missing.isEmptyMissing ? 1 : 0,
             steps: Self.copy(tables.steps, &memory), step_count: Int32(tables.steps.count),
@@ -74,6 +75,7 @@ final class RowProgram: @unchecked Sendable {
             missing: Self.copy(missing.others, &memory), label: tables.label,
             routes: Self.copy(tables.routes, &memory), route_count: Int32(tables.routes.count),
             tests: Self.copy(tables.tests, &memory))
+        unsafe self.program = Self.copy([program], &memory)
         unsafe self.memory = memory
         unsafe self.set = set
         width = specification.width
@@ -103,12 +105,11 @@ final class RowProgram: @unchecked Sendable {
         let isPlain = unsafe line.withUnsafeBufferPointer { text in
             unsafe scratch.withUnsafeMutableBufferPointer { scratch in
                 unsafe row.withUnsafeMutableBufferPointer { row in
-                    unsafe withUnsafePointer(to: program) {
-                        unsafe set.pointee.encode(
-                            $0, text.baseAddress, Int64(text.count), offset, scratch.baseAddress,
-                            scratch.baseAddress.map { unsafe $0 + placesCount }, row.baseAddress,
-                            &outcome)
-                    }
+                    unsafe set.pointee.encode(
+                        program, text.baseAddress, Int64(text.count), offset,
+                        scratch.baseAddress,
+                        scratch.baseAddress.map { unsafe $0 + placesCount }, row.baseAddress,
+                        &outcome)
                 }
             }
         }
