@@ -38,6 +38,8 @@
 
 #include "cm_optimize.h"
 
+#include "cm_prepare.h"
+
 #include "cm_sequential.h"
 
 static const cm_kernel_set kernel_set = {
@@ -48,6 +50,7 @@ static const cm_kernel_set kernel_set = {
     .predict = predict,
     .dense = dense,
     .condition = condition,
+    .has_infinity = has_infinity,
     .activate = activate,
     .differentiate = differentiate,
     .softmax = softmax,
@@ -56,8 +59,13 @@ static const cm_kernel_set kernel_set = {
     .product_scratch = product_scratch,
     .column_sums = column_sums,
     .column_moments = column_moments,
+    .merge_moments = merge_moments,
+    .labels_outside = labels_outside,
+    .count_odds = count_odds,
     .judge_logistic = judge_logistic,
     .judge_softmax = judge_softmax,
     .optimize = optimize,
+    .prepare_rows = prepare_rows,
     .learn_rows = learn_rows,
+    .learn_scratch = learn_scratch,
 };

@@ -85,8 +85,8 @@ CM_INLINE vd log_of_normal(vd x) {
     return choose_double(x - x == 0.0, log, x);
 }
 
-// log(1 + x) for 0 <= x <= 1, relatively accurate.
-CM_INLINE vd log_of_one_plus(vd x) {
+// log(1 + x) for 0 <= x <= 1, relatively accurate; `share` is 1 / (1 + x).
+CM_INLINE vd log_of_one_plus(vd x, vd share) {
     vd u = 1.0 + x;
-    return log_of_normal(u) + (x - (u - 1.0)) / u;
+    return log_of_normal(u) + (x - (u - 1.0)) * share;
 }

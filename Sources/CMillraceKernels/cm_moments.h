@@ -124,3 +124,39 @@ static void column_moments(const float *x, size_t stride, size_t rows, size_t wi
         column_moment(x + i, stride, rows, count + i, mean + i, squares + i);
     }
 }
+
+// The moments of all rows from those of some and of others: `count` and so on get them.
+// Source: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+// Variances", 1979.
+static void merge_moments(double *count, double *mean, double *squares, const double *more_count,
+                          const double *more_mean, const double *more_squares, size_t width) {
+    size_t i = 0;
+    for (; i + CM_HALF <= width; i += CM_HALF) {
+        vd c, m, s, more, other, rest;
+        memcpy(&c, count + i, sizeof c);
+        memcpy(&m, mean + i, sizeof m);
+        memcpy(&s, squares + i, sizeof s);
+        memcpy(&more, more_count + i, sizeof more);
+        memcpy(&other, more_mean + i, sizeof other);
+        memcpy(&rest, more_squares + i, sizeof rest);
+        vl some = more > 0.0;
+        vd total = choose_double(some, c + more, splat_double(1));
+        vd difference = other - m;
+        vd new_mean = m + difference * (more / total);
+        vd new_squares = s + (rest + difference * difference * (c * more / total));
+        c = choose_double(some, total, c);
+        m = choose_double(some, new_mean, m);
+        s = choose_double(some, new_squares, s);
+        memcpy(count + i, &c, sizeof c);
+        memcpy(mean + i, &m, sizeof m);
+        memcpy(squares + i, &s, sizeof s);
+    }
+    for (; i < width; i++) {
+        const double more = more_count[i];
+        if (!(more > 0)) continue;
+        const double total = count[i] + more, difference = more_mean[i] - mean[i];
+        mean[i] += difference * (more / total);
+        squares[i] += more_squares[i] + difference * difference * (count[i] * more / total);
+        count[i] = total;
+    }
+}

@@ -1,50 +1,87 @@
 // What happens to rows before and after the layers, and what training needs element by element.
 // Written once for every set; see cm_body.h.
 
-// Some features of one row, `missing` being the stage's; returns which of them are missing.
-CM_INLINE vi condition_some(const cm_conditioning *stage, const int32_t missing, size_t i,
-                            size_t count, const float *x, float *y) {
-    vf value = load_first(x + i, count);
-    vi found = {0};
-    if (missing == CM_REJECT) {
-        found = ~(magnitude(value) < splat(__builtin_inff()));
-    } else if (missing == CM_IMPUTE) {
-        found = value != value;
-        value = choose(found, load_first(stage->impute + i, count), value);
-    }
-    value = value - load_first(stage->mean + i, count);
-    vf limit = load_first(stage->limit + i, count);
-    value = choose(value > limit, limit, value);
-    value = choose(value < -limit, -limit, value);
-    if (stage->scale) value = value * load_first(stage->scale + i, count);
-    store_first(y + i, value, count);
-    return found;
+// What the stage has for some features.
+typedef struct {
+    vf impute, mean, limit, scale;
+} stage_part;
+
+// `missing` is the stage's; without a scale there is nothing to multiply by.
+CM_INLINE stage_part part_of_stage(const cm_conditioning *stage, const int32_t missing, size_t i,
+                                   size_t count) {
+    stage_part part = {.mean = load_first(stage->mean + i, count),
+                       .limit = load_first(stage->limit + i, count)};
+    if (missing == CM_IMPUTE) part.impute = load_first(stage->impute + i, count);
+    part.scale = stage->scale ? load_first(stage->scale + i, count) : splat(1);
+    return part;
 }
 
-// `rows` rows, few enough to stand in one unrolled loop: what the stage has for a feature is read
-// once for all of them.
+// Some features of one row; `found` gets which of them are missing.
+CM_INLINE vf condition_some(const stage_part part, const int32_t missing, vf value, vi *found) {
+    *found = (vi){0};
+    if (missing == CM_REJECT) {
+        *found = ~(magnitude(value) < splat(__builtin_inff()));
+    } else if (missing == CM_IMPUTE) {
+        *found = value != value;
+        value = choose(*found, part.impute, value);
+    }
+    value = value - part.mean;
+    value = choose(value > part.limit, part.limit, value);
+    value = choose(value < -part.limit, -part.limit, value);
+    return value * part.scale;
+}
+
+// Some features of `rows` rows, few enough to stand in one unrolled loop: what the stage has for a
+// feature is read once for all of them, and nothing is stored before.
+CM_INLINE void condition_part(const cm_conditioning *stage, const int32_t missing, const int rows,
+                              size_t i, size_t count, const float *x, size_t x_stride, float *y,
+                              size_t y_stride, vi *found) {
+    const stage_part part = part_of_stage(stage, missing, i, count);
+    vf values[4];
+    CM_UNROLL for (int r = 0; r < rows; r++) {
+        vi some;
+        values[r] = condition_some(part, missing, load_first(x + (size_t)r * x_stride + i, count),
+                                   &some);
+        found[r] -= some;
+    }
+    CM_UNROLL for (int r = 0; r < rows; r++) {
+        store_first(y + (size_t)r * y_stride + i, values[r], count);
+    }
+}
+
 CM_INLINE void condition_rows(const cm_conditioning *stage, const int32_t missing, const int rows,
                               const float *x, size_t x_stride, float *y, size_t y_stride,
                               uint32_t *counts) {
     vi found[4] = {{0}, {0}, {0}, {0}};
     size_t i = 0;
     for (; i + CM_LANES <= stage->width; i += CM_LANES) {
-        CM_UNROLL for (int r = 0; r < rows; r++) {
-            found[r] -= condition_some(stage, missing, i, CM_LANES, x + (size_t)r * x_stride,
-                                       y + (size_t)r * y_stride);
-        }
+        condition_part(stage, missing, rows, i, CM_LANES, x, x_stride, y, y_stride, found);
     }
     if (i < stage->width) {
-        CM_UNROLL for (int r = 0; r < rows; r++) {
-            found[r] -= condition_some(stage, missing, i, stage->width - i,
-                                       x + (size_t)r * x_stride, y + (size_t)r * y_stride);
-        }
+        condition_part(stage, missing, rows, i, stage->width - i, x, x_stride, y, y_stride, found);
     }
     if (!counts) return;
     CM_UNROLL for (int r = 0; r < rows; r++) {
         counts[r] = (uint32_t)__builtin_reduce_add(found[r]);
     }
 }
+
+// Whether an element is infinite.
+static int has_infinity(const float *x, size_t count) {
+    vi found = {0};
+    size_t i = 0;
+    for (; i + 4 * CM_LANES <= count; i += 4 * CM_LANES) {
+        CM_UNROLL for (size_t v = 0; v < 4; v++) {
+            found |= magnitude(load(x + i + v * CM_LANES)) == splat(__builtin_inff());
+        }
+    }
+    for (; i < count; i += CM_LANES) {
+        found |= magnitude(load_first(x + i, up_to_lanes(count - i))) == splat(__builtin_inff());
+    }
+    return __builtin_reduce_or(found) != 0;
+}
+
+#define CM_AHEAD 24  // how many rows before their turn rows are asked for
 
 // Asks for rows before they are needed: several streams at once are more than the processor foresees.
 CM_INLINE void prefetch_rows(const float *x, size_t stride, const int rows, size_t width) {
@@ -58,7 +95,9 @@ CM_INLINE void condition_all(const cm_conditioning *stage, const int32_t missing
                              uint32_t *counts) {
     size_t row = 0;
     for (; row + 4 <= rows; row += 4) {
-        if (row + 12 <= rows) prefetch_rows(x + (row + 8) * x_stride, x_stride, 4, stage->width);
+        if (row + CM_AHEAD + 4 <= rows) {
+            prefetch_rows(x + (row + CM_AHEAD) * x_stride, x_stride, 4, stage->width);
+        }
         condition_rows(stage, missing, 4, x + row * x_stride, x_stride, y + row * y_stride,
                        y_stride, counts ? counts + row : NULL);
     }
@@ -155,24 +194,46 @@ static void activate(int32_t activation, const float *bias, size_t rows, size_t 
     }
 }
 
-CM_INLINE void differentiate_kind(const int32_t activation, const float *z, const float *a,
-                                  float *delta, size_t count) {
-    size_t i = 0;
-    for (; i + CM_LANES <= count; i += CM_LANES) {
-        store(delta + i, load(delta + i) * derivative(activation, load(z + i), load(a + i)));
+// Some columns of all rows, `vectors` vectors of them unless they are the last.
+CM_INLINE void differentiate_part(const int32_t activation, const int vectors, size_t count,
+                                  const float *z, const float *a, float *delta, size_t rows,
+                                  size_t columns, float *sums) {
+    vf sum[4] = {{0}, {0}, {0}, {0}};
+    for (size_t at = 0; at < rows * columns; at += columns) {
+        CM_UNROLL for (int v = 0; v < vectors; v++) {
+            const size_t i = at + (size_t)v * CM_LANES;
+            vf slope = derivative(activation, load_first(z + i, count), load_first(a + i, count));
+            vf value = load_first(delta + i, count) * slope;
+            store_first(delta + i, value, count);
+            sum[v] = sum[v] + value;
+        }
     }
-    if (i < count) {
-        size_t n = count - i;
-        vf slope = derivative(activation, load_first(z + i, n), load_first(a + i, n));
-        store_first(delta + i, load_first(delta + i, n) * slope, n);
+    CM_UNROLL for (int v = 0; v < vectors; v++) store_first(sums + v * CM_LANES, sum[v], count);
+}
+
+CM_INLINE void differentiate_kind(const int32_t activation, const float *z, const float *a,
+                                  float *delta, size_t rows, size_t columns, float *sums) {
+    size_t i = 0;
+    for (; i + 4 * CM_LANES <= columns; i += 4 * CM_LANES) {
+        differentiate_part(activation, 4, CM_LANES, z + i, a + i, delta + i, rows, columns,
+                           sums + i);
+    }
+    for (; i + CM_LANES <= columns; i += CM_LANES) {
+        differentiate_part(activation, 1, CM_LANES, z + i, a + i, delta + i, rows, columns,
+                           sums + i);
+    }
+    if (i < columns) {
+        differentiate_part(activation, 1, columns - i, z + i, a + i, delta + i, rows, columns,
+                           sums + i);
     }
 }
 
 static void differentiate(int32_t activation, const float *z, const float *a, float *delta,
-                          size_t count) {
+                          size_t rows, size_t columns, float *sums) {
 #define CM_CASE(KIND)                                                                              \
-    case KIND: differentiate_kind(KIND, z, a, delta, count); break;
+    case KIND: differentiate_kind(KIND, z, a, delta, rows, columns, sums); break;
     switch (activation) {
+        CM_CASE(CM_IDENTITY)
         CM_CASE(CM_RELU)
         CM_CASE(CM_LEAKY_RELU)
         CM_CASE(CM_TANH)

@@ -50,46 +50,45 @@ CM_INLINE float sum_of_halves(vf x) {
     return z[0] + z[1];
 }
 
-// 1 / (1 + exp(x)), the probability of the answer whose log odds are -x, relatively accurate on both
-// sides to 1e-14: everything waits for it, so there is no more in it than there must be.
-CM_INLINE double probability_against(double x) {
-    x = x > 708 ? 708 : x;
-    x = x < -708 ? -708 : x;
+// exp(x) within 6e-11 of it, at least exp(-700) and at most exp(700). The polynomials here are those
+// whose largest error is least, in the order in which everything waits the least.
+CM_INLINE double exp_of(double x) {
+    x = x > 700 ? 700 : x;
+    x = x < -700 ? -700 : x;
     double shifted = CM_FMA(x, 1.4426950408889634, CM_ROUND);
     double r = CM_FMA(shifted - CM_ROUND, -0.6931471805599453, x), q = r * r;
-    double p = CM_EXP_POLYNOMIAL(r, q, (double));
+    double p = CM_FMA(q, CM_FMA(r, 1.9790341767026256e-04, 1.3944659774293455e-03),
+                      CM_FMA(r, 8.333497075129242e-03, 4.1666294945254756e-02));
+    p = CM_FMA(q, p, CM_FMA(r, 0.16666665868930783, 0.5000000067682687));
+    p = CM_FMA(q, p, 1 + r);
     uint64_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits + 1023) << 52;
     double power;
     memcpy(&power, &bits, sizeof power);
-    return 1 / CM_FMA(p, power, 1.0);
+    return p * power;
 }
 
-CM_INLINE double slope_of_loss(const cm_linear_learner *learner, const int32_t loss, double sum,
-                               float label) {
-    if (loss == CM_LOSS_LOGISTIC) {
-        return label == 1 ? -probability_against(sum) : probability_against(-sum);
-    }
-    double error = sum - (double)label;
-    if (loss == CM_LOSS_SQUARED) return error;
-    if (error > learner->huber) return learner->huber;
-    return error < -learner->huber ? -learner->huber : error;
+// 1 + base * exp(x) for |x| <= 1, within 8e-10 of it.
+CM_INLINE double one_plus_grown(double base, double x) {
+    double q = x * x;
+    double low = CM_FMA(q, CM_FMA(x, 8.333194883040476e-03, 4.1666794656116016e-02),
+                        CM_FMA(x, 0.16666669417203805, 0.4999999909507636));
+    double high = CM_FMA(q, CM_FMA(x, 2.695181920861396e-06, 2.542680204431491e-05),
+                         CM_FMA(x, 1.9860856063117678e-04, 1.3884212952726953e-03));
+    return CM_FMA(base * q, CM_FMA(q * q, high, low), CM_FMA(base, 1 + x, 1.0));
 }
 
 // Puts the common factor into the weights.
-CM_INLINE void fold_scale(cm_linear_learner *learner) {
-    for (size_t i = 0; i < learner->width; i++) {
-        learner->weights[i] = (float)((double)learner->weights[i] * learner->scale);
-    }
-    learner->scale = 1;
+CM_INLINE void fold_scale(float *weights, size_t width, double scale) {
+    for (size_t i = 0; i < width; i++) weights[i] = (float)((double)weights[i] * scale);
 }
 
 // Takes from each weight what it owes, never past zero.
-CM_INLINE void collect_penalty(cm_linear_learner *learner) {
+CM_INLINE void collect_penalty(cm_linear_learner *learner, float *weights, size_t width) {
     double owed = learner->penalty, scale = learner->scale;
-    for (size_t i = 0; i < learner->width; i++) {
-        double z = learner->weights[i], paid = learner->paid[i];
+    for (size_t i = 0; i < width; i++) {
+        double z = weights[i], paid = learner->paid[i];
         double w = z;
         if (scale * w > 0) {
             w -= (owed + paid) / scale;
@@ -98,8 +97,8 @@ CM_INLINE void collect_penalty(cm_linear_learner *learner) {
             w += (owed - paid) / scale;
             w = w < 0 ? w : 0;
         }
-        learner->weights[i] = (float)w;
-        learner->paid[i] = paid + scale * ((double)learner->weights[i] - z);
+        weights[i] = (float)w;
+        learner->paid[i] = paid + scale * ((double)weights[i] - z);
     }
 }
 
@@ -135,98 +134,126 @@ CM_INLINE ahead step_and_look(float *w, const float *x, float by, const float *r
                    .overlap = sum_of_halves(overlaps[0] + overlaps[1])};
 }
 
-CM_INLINE double update_of(const cm_linear_learner *learner, const int32_t loss, double sum,
-                           float label, const float *factor) {
-    double slope = slope_of_loss(learner, loss, sum, label);
-    slope = slope > learner->limit ? learner->limit : slope;
-    slope = slope < -learner->limit ? -learner->limit : slope;
-    return -learner->rate * slope * (factor ? (double)*factor : 1);
+CM_INLINE double limited(double slope, double limit) {
+    slope = slope > limit ? limit : slope;
+    return slope < -limit ? -limit : slope;
+}
+
+// A row's update where `rate` has its factor in it. Its sum is `base` and what the update before it
+// adds, `change` times `reach`.
+CM_INLINE double update_of(const cm_linear_learner *learner, const int32_t loss, double rate,
+                           double base, double change, double reach, float label) {
+    if (loss == CM_LOSS_LOGISTIC) {
+        // Of the right answer's log odds: what is long to find is found before the change is there.
+        const double side = label == 1 ? 1 : -1;
+        const double odds = exp_of(side * base);
+        const double x = change * (side * reach);
+        const double all = x >= -1 && x <= 1 ? one_plus_grown(odds, x)
+                                             : 1 + exp_of(side * CM_FMA(change, reach, base));
+        const double update = side * rate / all;
+        return learner->limit < 1 ? limited(update, rate * learner->limit) : update;
+    }
+    const double error = CM_FMA(change, reach, base) - (double)label;
+    const double slope = loss == CM_LOSS_HUBER ? limited(error, learner->huber) : error;
+    return -rate * limited(slope, learner->limit);
 }
 
 // Row after row without L1. The sum of a row with the weights is made before the weights have had
 // the step of the row before it, and gets what that step adds: no row waits for another's vectors.
-CM_INLINE size_t learn_ahead(cm_linear_learner *learner, const int32_t loss, const float *x,
-                             size_t stride, size_t rows, const float *labels, const float *factors,
-                             float *sums) {
+CM_INLINE size_t learn_ahead(cm_linear_learner *learner, const int32_t loss, const preparation p,
+                             const cm_row_source *source, float *sums) {
     const double shrink = 1 - learner->rate * learner->l2;
     const int decays = learner->l2 != 0;
-    float *w = learner->weights;
+    const float *labels = source->labels, *factors = source->factors;
+    // In registers: whatever is stored on the way might be what a pointer points at.
+    const cm_linear_learner constants = *learner;
+    double bias = learner->bias, scale = learner->scale;
     // The step that the weights have not had yet, of the row before.
     double update = 0;
     float step = 0;
-    ahead now = {.product = product_of_row(x, w, learner->width)};
-    const float *before = x;
+    const float *before = prepared(p, 0);
+    ahead now = {.product = product_of_row(before, p.weights, p.width)};
     size_t row = 0;
-    for (; row < rows; row++) {
-        double sum = decays ? learner->scale * now.product + learner->bias
-                            : (double)now.product + learner->bias;
-        sum = CM_FMA(update, (double)now.overlap + 1, sum);
+    for (; row < p.rows; row++) {
+        prepare_ahead(p, row);
+        const float *x = prepared(p, row);
+        double base = decays ? scale * now.product + bias : (double)now.product + bias;
+        const double reach = (double)now.overlap + 1, sum = CM_FMA(update, reach, base);
         sums[row] = (float)sum;
         // Infinity minus itself is no number.
         if (sum - sum != 0) break;
-        const float *next = row + 1 < rows ? x + stride : x;
-        now = step_and_look(w, before, step, x, next, learner->width);
-        learner->bias += update;
-        update = update_of(learner, loss, sum, labels[row], factors ? factors + row : NULL);
+        const float *next = row + 1 < p.rows ? prepared(p, row + 1) : x;
+        now = step_and_look(p.weights, before, step, x, next, p.width);
+        bias += update;
+        const double rate = factors ? constants.rate * (double)factors[row] : constants.rate;
+        update = update_of(&constants, loss, rate, base, update, reach, labels[row]);
         step = (float)update;
         if (decays) {
-            learner->scale *= shrink > 0 ? shrink : 0;
-            if (learner->scale < 1e-9) {
-                fold_scale(learner);
+            scale *= shrink > 0 ? shrink : 0;
+            if (scale < 1e-9) {
+                fold_scale(p.weights, p.width, scale);
+                scale = 1;
                 // At once, since the product was made with the weights of before.
-                now = step_and_look(w, x, step, x, next, learner->width);
-                learner->bias += update;
+                now = step_and_look(p.weights, x, step, x, next, p.width);
+                bias += update;
                 update = step = 0;
             } else {
-                step = (float)(update / learner->scale);
+                step = (float)(update / scale);
             }
         }
         before = x;
-        x += stride;
     }
-    if (step != 0) add_row(w, before, step, learner->width);
-    learner->bias += update;
+    if (step != 0) add_row(p.weights, before, step, p.width);
+    learner->bias = bias + update;
+    learner->scale = scale;
     return row;
 }
 
 // Each weight owes a penalty after each row: the next row's sum cannot be made before.
-static size_t learn_with_penalty(cm_linear_learner *learner, const float *x, size_t x_stride,
-                                 size_t rows, const float *labels, const float *factors,
-                                 float *sums) {
+static size_t learn_with_penalty(cm_linear_learner *learner, const preparation p,
+                                 const cm_row_source *source, float *sums) {
     const double shrink = 1 - learner->rate * learner->l2;
-    for (size_t row = 0; row < rows; row++, x += x_stride) {
-        double product = product_of_row(x, learner->weights, learner->width);
+    for (size_t row = 0; row < p.rows; row++) {
+        prepare_ahead(p, row);
+        const float *x = prepared(p, row);
+        double product = product_of_row(x, p.weights, p.width);
         double sum = learner->scale * product + learner->bias;
         sums[row] = (float)sum;
         if (sum - sum != 0) return row;
-        double update = update_of(learner, learner->loss, sum, labels[row],
-                                  factors ? factors + row : NULL);
+        const double rate =
+            source->factors ? learner->rate * (double)source->factors[row] : learner->rate;
+        double update = update_of(learner, learner->loss, rate, sum, 0, 0, source->labels[row]);
         if (learner->l2 != 0) {
             learner->scale *= shrink > 0 ? shrink : 0;
-            if (learner->scale < 1e-9) fold_scale(learner);
+            if (learner->scale < 1e-9) {
+                fold_scale(p.weights, p.width, learner->scale);
+                learner->scale = 1;
+            }
         }
         if (update != 0) {
-            add_row(learner->weights, x, (float)(update / learner->scale), learner->width);
+            add_row(p.weights, x, (float)(update / learner->scale), p.width);
             learner->bias += update;
         }
         learner->penalty += learner->rate * learner->l1;
-        collect_penalty(learner);
+        collect_penalty(learner, p.weights, p.width);
     }
-    return rows;
+    return p.rows;
 }
 
-static size_t learn_rows(cm_linear_learner *learner, const float *x, size_t x_stride, size_t rows,
-                         const float *labels, const float *factors, float *sums) {
+static size_t learn_rows(cm_linear_learner *learner, const cm_row_source *source, float *sums,
+                         float *scratch) {
+    const preparation p = begin_preparation(source, learner->weights, scratch);
+    size_t learnt = 0;
     if (learner->l1 != 0) {
-        return learn_with_penalty(learner, x, x_stride, rows, labels, factors, sums);
+        learnt = learn_with_penalty(learner, p, source, sums);
+    } else if (learner->loss == CM_LOSS_LOGISTIC) {
+        learnt = learn_ahead(learner, CM_LOSS_LOGISTIC, p, source, sums);
+    } else if (learner->loss == CM_LOSS_HUBER) {
+        learnt = learn_ahead(learner, CM_LOSS_HUBER, p, source, sums);
+    } else {
+        learnt = learn_ahead(learner, CM_LOSS_SQUARED, p, source, sums);
     }
-#define CM_CASE(LOSS)                                                                              \
-    case LOSS: return learn_ahead(learner, LOSS, x, x_stride, rows, labels, factors, sums);
-    switch (learner->loss) {
-        CM_CASE(CM_LOSS_SQUARED)
-        CM_CASE(CM_LOSS_HUBER)
-        CM_CASE(CM_LOSS_LOGISTIC)
-    }
-#undef CM_CASE
-    return 0;
+    memcpy(learner->weights, p.weights, p.width * sizeof(float));
+    finish_preparation(&p, source, learnt);
+    return learnt;
 }

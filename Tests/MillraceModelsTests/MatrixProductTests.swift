@@ -21,7 +21,8 @@ import Testing
 
     static let shapes = [
         (1, 1, 1), (1, 10, 64), (2, 64, 3), (6, 16, 5), (7, 17, 300), (13, 33, 257), (256, 10, 64),
-        (64, 128, 256), (5, 4, 700), (300, 1, 9),
+        (64, 128, 256), (5, 4, 700), (300, 1, 9), (64, 10, 256), (128, 64, 33), (30, 16, 40),
+        (11, 8, 21),
     ].map { Shape(rows: $0.0, columns: $0.1, depth: $0.2) }
 
     @Test(arguments: KernelSet.available, shapes)
@@ -54,6 +55,27 @@ import Testing
         }
     }
 
+    /// However factors are stored and whichever way round they are multiplied.
+    @Test(arguments: KernelSet.available.filter { $0 != .blas }, shapes)
+    func formsOfAProductHaveTheSameBits(_ kernels: KernelSet, _ shape: Shape) {
+        var random = SplitMix64(seed: 13)
+        var product = MatrixProduct(kernels)
+        let (rows, columns, depth) = (shape.rows, shape.columns, shape.depth)
+        let a = Self.numbers(rows * depth, &random)
+        let b = Self.numbers(depth * columns, &random)
+        func turned(_ x: [Float], _ rows: Int, _ columns: Int) -> [Float] {
+            (0..<rows * columns).map { x[$0 % rows * columns + $0 / rows] }
+        }
+        var plain = [Float](repeating: 0, count: rows * columns)
+        var left = plain
+        var right = plain
+        product.multiply(.plain, shape.size, a, b, into: &plain)
+        product.multiply(.transposedLeft, shape.size, turned(a, rows, depth), b, into: &left)
+        product.multiply(.transposedRight, shape.size, a, turned(b, depth, columns), into: &right)
+        #expect(left == plain)
+        #expect(right == plain)
+    }
+
     @Test(arguments: KernelSet.available.filter { $0 != .blas })
     func aRowOfAProductHasTheSameBitsAmongAnyOthers(_ kernels: KernelSet) {
         var random = SplitMix64(seed: 12)
@@ -82,7 +104,7 @@ import Testing
     func layersAndSlopesAreThoseOfTheirDefinition(_ kernels: KernelSet) {
         var random = SplitMix64(seed: 13)
         var product = MatrixProduct(kernels)
-        let (rows, columns, depth) = (19, 22, 31)
+        let (rows, columns, depth) = (19, 86, 31)
         let size = MatrixProduct.Size(rows: rows, columns: columns, depth: depth)
         let x = Self.numbers(rows * depth, &random)
         let parameters = Self.numbers(2 + depth * columns + columns, &random)
@@ -93,9 +115,16 @@ import Testing
                 size, x, parameters: parameters, weights: 2, bias: 2 + depth * columns, function,
                 z: &z, y: &y)
             var slopes = [Float](repeating: 1, count: rows * columns)
+            var sums = [Float](repeating: 7, count: columns + 2)
             Elementwise.differentiate(
                 function, z: function.derivativeNeedsArgument ? z : nil, a: y, delta: &slopes,
-                count: slopes.count, kernels: kernels)
+                rows: rows, columns: columns, sums: &sums, start: 1, kernels: kernels)
+            for j in 0..<columns {
+                // From first to last, to the bit.
+                let sum = (0..<rows).reduce(Float(0)) { $0 + slopes[$1 * columns + j] }
+                #expect(sums[1 + j] == sum)
+            }
+            #expect(sums[0] == 7 && sums[columns + 1] == 7)
             for i in 0..<rows {
                 for j in 0..<columns {
                     var sum = Double(parameters[2 + depth * columns + j])

@@ -163,89 +163,65 @@ import Testing
         }
     }
 
-    // MARK: Row by row
-
-    struct Learning: CustomTestStringConvertible {
-        var loss: RowLoss
-        var l2: Double
-        var width: Int
-        var testDescription: String { "\(loss), l2 \(l2), \(width) features" }
-    }
-
-    static let learnings = [RowLoss.squared, .huber, .logistic].flatMap { loss in
-        // The last one takes the common factor below its limit within the rows.
-        [0, 0.01, 40].flatMap { l2 in
-            [1, 8, 15, 64, 100].map { Learning(loss: loss, l2: l2, width: $0) }
-        }
-    }
-
-    @Test(arguments: KernelSet.available, learnings)
-    func rowsAreLearntAsByTheirDefinition(_ kernels: KernelSet, _ learning: Learning) {
-        var random = SplitMix64(seed: 15)
-        let (rows, width, rate) = (120, learning.width, 0.02)
-        let x = Self.numbers(rows * width, &random)
-        let labels = (0..<rows).map { Float(x[$0 * width] > 0 ? 1 : 0) }
-        let factors = Self.numbers(rows, &random).map(abs)
-        var settings = LinearLearner.Settings(learning.loss)
-        settings.huber = 0.3
-        settings.l2 = learning.l2
-        settings.limit = 0.8
-        var learner = LinearLearner(width: width)
-        var sums = [Float](repeating: 0, count: rows)
-        // In two parts, with all steps made in between.
-        for part in [0..<50, 50..<rows] {
-            let learnt = learner.learn(
-                settings, rate: rate, x, rows: part, labels: labels.span, factors: factors.span,
-                sums: &sums, kernels: kernels)
-            #expect(learnt == part.count)
-        }
-        var weights = [Double](repeating: 0, count: width)
-        var bias = 0.0
-        for row in 0..<rows {
-            let features = x[row * width..<(row + 1) * width].map(Double.init)
-            let sum = zip(features, weights).reduce(bias) { $0 + $1.0 * $1.1 }
-            #expect(abs(Double(sums[row]) - sum) < 2e-5)
-            let label = Double(labels[row])
-            var slope: Double
-            switch learning.loss {
-            case .logistic: slope = 1 / (1 + exp(-sum)) - label
-            case .squared: slope = sum - label
-            case .huber: slope = min(max(sum - label, -0.3), 0.3)
+    @Test func momentsOfPartsMakeThoseOfAll() {
+        var random = SplitMix64(seed: 21)
+        for width in [1, 7, 8, 19, 64] {
+            let rows = 90
+            var x = Self.numbers(rows * width, &random)
+            // One column begins with missing numbers only.
+            for row in 0..<60 { x[row * width] = .nan }
+            let all = ColumnMoments(
+                x.span, rows: rows, width: width, stride: width, kernels: .best)
+            var parts = ColumnMoments(width: width)
+            for part in [0..<30, 30..<31, 31..<90] {
+                parts.merge(
+                    ColumnMoments(
+                        x.span.extracting(part.lowerBound * width..<part.upperBound * width),
+                        rows: part.count, width: width, stride: width, kernels: .best))
             }
-            slope = min(max(slope, -0.8), 0.8)
-            let update = -rate * slope * Double(factors[row])
             for i in 0..<width {
-                weights[i] = weights[i] * (1 - rate * learning.l2) + update * features[i]
+                #expect(parts.count[i] == all.count[i])
+                #expect(abs(parts.mean[i] - all.mean[i]) < 1e-14)
+                #expect(abs(parts.squares[i] - all.squares[i]) < 1e-12)
             }
-            bias += update
+            parts.clear()
+            #expect(parts == ColumnMoments(width: width))
         }
-        for (found, expected) in zip(learner.folded, weights) {
-            #expect(abs(Double(found) - expected) < 1e-5)
-        }
-        #expect(abs(learner.bias - bias) < 1e-5)
     }
 
-    @Test(arguments: KernelSet.available)
-    func learningStopsAtASumThatIsNoNumber(_ kernels: KernelSet) {
-        let width = 20
-        var x = [Float](repeating: 0.5, count: 10 * width)
-        x[6 * width + 19] = .infinity
-        let labels = [Float](repeating: 1, count: 10)
-        let none: [Float] = []
-        var sums = [Float](repeating: 0, count: 10)
-        var learner = LinearLearner(width: width)
-        var before = learner
-        let settings = LinearLearner.Settings(.logistic)
-        let learnt = learner.learn(
-            settings, rate: 0.1, x, rows: 0..<10, labels: labels.span, factors: none.span,
-            sums: &sums, kernels: kernels)
-        #expect(learnt == 6)
-        // The rows before have been learnt, to the last of them.
-        _ = before.learn(
-            settings, rate: 0.1, x, rows: 0..<6, labels: labels.span, factors: none.span,
-            sums: &sums,
-            kernels: kernels)
-        #expect(zip(learner.weights, before.weights).allSatisfy { abs($0 - $1) < 1e-6 })
-        #expect(abs(learner.bias - before.bias) < 1e-6)
+    // MARK: Labels and bins
+
+    @Test func labelsThatAreNoClassesAreCounted() {
+        let none: [Float] = [-1, 3, 0.5, 1e9, .nan, .infinity, -.infinity, -0.5]
+        for rows in [1, 15, 16, 17, 40] {
+            for place in Set([0, rows / 2, rows - 1]) {
+                var labels = (0..<rows).map { Float($0 % 3) }
+                #expect(RowLosses.labelsOutside(labels.span, rows: rows, classes: 3) == 0)
+                for label in none {
+                    labels[place] = label
+                    let found = RowLosses.labelsOutside(labels.span, rows: rows, classes: 3)
+                    #expect(found == 1, "\(label) at \(place) of \(rows)")
+                }
+            }
+        }
+    }
+
+    @Test func rowsAreCountedInTheBinsOfTheirLogOdds() {
+        let odds: [Float] = [
+            -20, -16, -15.999, -1, -1e-9, 0, 1e-9, 0.0019, 0.002, 15.999, 16, 20, .infinity,
+            -.infinity, .nan, 3, -3, 3, -3,
+        ]
+        let labels = odds.indices.map { Float($0 % 2) }
+        var positives = [UInt64](repeating: 0, count: 1 << 14)
+        var negatives = positives
+        RowLosses.countOdds(
+            odds, labels: labels.span, rows: odds.count, range: 16, positives: &positives,
+            negatives: &negatives)
+        for (i, odd) in odds.enumerated() {
+            let place = (Double(odd) + 16) * 512
+            let bin = place >= 0 ? Int(min(place, 16383)) : 0
+            if labels[i] == 1 { positives[bin] -= 1 } else { negatives[bin] -= 1 }
+        }
+        #expect((positives + negatives).allSatisfy { $0 == 0 })
     }
 }

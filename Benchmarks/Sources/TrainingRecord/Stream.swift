@@ -54,20 +54,23 @@ final class Stream {
         return Double(ip_now() - begin) / Double(rows.count)
     }
 
-    /// Nanoseconds a row of a run of one train stage.
-    func train(_ change: (inout TrainStage) -> Void, cores: [Int]) throws -> Double {
+    /// Nanoseconds a row of a run of one train stage that goes over the rows `passes` times.
+    func train(
+        _ change: (inout TrainStage) -> Void, cores: [Int], passes: Int = 1
+    ) throws -> Double {
         runs += 1
         var stage = TrainStage(
             from: Reference(Self.topicName), model: "digits-\(runs)",
             learner: LearnerDefinition(objective: .logistic))
         change(&stage)
+        stage.epochs = passes
         let definition = PipelineDefinition(
             topics: [try .existing(Self.topicName, data: work.path)],
             stages: [StageDefinition(name: "train-\(runs)", work: .train(stage))])
         let run = try PipelineRun(
             definition, options: RunOptions(data: work.path, cores: cores, sharesCores: true),
             logger: Logger(label: "training-record"))
-        return try run.run().summary.seconds * 1e9 / Double(rows.count)
+        return try run.run().summary.seconds * 1e9 / Double(passes * rows.count)
     }
 }
 

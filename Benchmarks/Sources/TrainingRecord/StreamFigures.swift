@@ -6,11 +6,12 @@ internal import Millrace
 /// What a stream adds to training.
 enum StreamFigures {
     private static let rows = 1 << 20
+    /// How often a run goes over the rows: opening, a last checkpoint and a version are part of it.
+    private static let passes = 4
 
     /// From a topic beside from memory, on one core.
     ///
-    /// What opening, a last checkpoint and a version take of a run (about 0.15 s) is part of it: the
-    /// fast trainer has four times the rows.
+    /// The fast trainer has four times the rows.
     static func stream(samples count: Int, core: Int) throws {
         print("\n" + FigureTable.head)
         for work in Work.allCases {
@@ -19,7 +20,7 @@ enum StreamFigures {
             let stream = try Stream(rows, labels: work.labels(rows), partitions: 1)
             var times: [(stream: Double, beside: Double)] = []
             for sample in 0...count {
-                let streamed = try stream.train(work.define, cores: [core])
+                let streamed = try stream.train(work.define, cores: [core], passes: passes)
                 let decoded = isLinear ? try stream.decode() : 0
                 let trained = try work.train(rows, scaler: true).time
                 // The first one maps the files.
@@ -61,8 +62,8 @@ enum StreamFigures {
             var own: [Double] = []
             var bare: [Double] = []
             for sample in 0...count {
-                let one = try stream.train(define, cores: [cores[0]])
-                let two = try stream.train(define, cores: cores)
+                let one = try stream.train(define, cores: [cores[0]], passes: passes)
+                let two = try stream.train(define, cores: cores, passes: passes)
                 let threads = try scaling(cores)
                 guard sample > 0 else { continue }
                 own.append(one / two)

@@ -199,13 +199,24 @@ typedef struct {
     double rate;
     double l1, l2;
     double limit;  // of the gradient by the sum, in either direction; infinity for nothing
-    size_t width;
     double scale;
     double bias;
     double penalty;  // the L1 penalty that every weight could have had so far
     float *weights;
     double *paid;  // the L1 penalty that each weight has had; null where there is none
 } cm_linear_learner;
+
+/// Rows to learn, as they come: `stage` makes the model's input of them.
+typedef struct {
+    const cm_conditioning *stage;  // with scales
+    const float *x;
+    size_t stride;
+    size_t rows;
+    const float *labels;
+    const float *factors;  // what each row's gradient is multiplied by; null for 1
+    // As `column_moments` fills them, of all rows as they came; null where they are not wanted.
+    double *count, *mean, *squares;
+} cm_row_source;
 
 /// One implementation of everything below, for one kind of processor.
 ///
@@ -234,13 +245,17 @@ typedef struct {
     void (*condition)(const cm_conditioning *stage, const float *x, size_t x_stride, size_t rows,
                       float *y, size_t y_stride, uint32_t *missing);
 
+    /// Whether one of the elements is infinite.
+    int (*has_infinity)(const float *x, size_t count);
+
     /// z += bias, a = activation(z), both [rows, columns]; `a` may be `z`.
     void (*activate)(int32_t activation, const float *bias, size_t rows, size_t columns, float *z,
                      size_t z_stride, float *a, size_t a_stride);
 
-    /// delta *= the activation's derivative, from its argument z and its value a.
+    /// delta[rows, columns] *= the activation's derivative, from its argument z and its value a;
+    /// sums[columns] = the sums of its columns, rows from first to last.
     void (*differentiate)(int32_t activation, const float *z, const float *a, float *delta,
-                          size_t count);
+                          size_t rows, size_t columns, float *sums);
 
     /// Each row of x[rows, columns] becomes its softmax, in place.
     void (*softmax)(float *x, size_t stride, size_t rows, size_t columns);
@@ -260,6 +275,18 @@ typedef struct {
     void (*column_moments)(const float *x, size_t x_stride, size_t rows, size_t width,
                            double *count, double *mean, double *squares);
 
+    /// The moments of more rows are added to those of some; the same bits with every set.
+    void (*merge_moments)(double *count, double *mean, double *squares, const double *more_count,
+                          const double *more_mean, const double *more_squares, size_t width);
+
+    /// How many of the labels are no whole numbers from 0 to below `classes`.
+    size_t (*labels_outside)(const float *labels, size_t rows, size_t classes);
+
+    /// Counts rows in `bins` equal bins of their log odds from -range to range; those beyond count in
+    /// the outer ones, and what is no number in the first.
+    void (*count_odds)(const float *odds, const float *labels, size_t rows, double range,
+                       size_t bins, uint64_t *positives, uint64_t *negatives);
+
     /// Of rows with log odds `sums` and labels 0 or 1: probabilities, log-losses `costs`, and their
     /// slopes `delta`, times `factors` if not null. Returns how many are right.
     size_t (*judge_logistic)(const float *sums, const float *labels, const float *factors,
@@ -275,11 +302,16 @@ typedef struct {
     void (*optimize)(const cm_optimizer_step *step, float *parameters, const float *gradient,
                      float *first, float *second, size_t count);
 
+    /// y[rows, width], the model's input, and the moments of the rows as they came; `scratch` has
+    /// `learn_scratch` floats.
+    void (*prepare_rows)(const cm_row_source *source, float *y, float *scratch);
+
     /// Learns rows one by one: predicts each, then takes a step of SGD. `sums` gets each row's
-    /// prediction before its step; `factors` is what a row's gradient is multiplied by, null for 1.
-    /// Returns how many rows were learnt: fewer than `rows` when a sum was not finite.
-    size_t (*learn_rows)(cm_linear_learner *learner, const float *x, size_t x_stride, size_t rows,
-                         const float *labels, const float *factors, float *sums);
+    /// prediction before its step; `scratch` has `learn_scratch` floats. Returns how many rows were
+    /// learnt: fewer than there are when a sum was not finite.
+    size_t (*learn_rows)(cm_linear_learner *learner, const cm_row_source *source, float *sums,
+                         float *scratch);
+    size_t (*learn_scratch)(size_t width);
 } cm_kernel_set;
 
 /// The kernels of a set; null where the processor or the operating system lacks what they need.

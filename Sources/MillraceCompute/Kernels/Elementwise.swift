@@ -1,29 +1,18 @@
 internal import CMillraceKernels
 
 extension Conditioning {
-    /// The `rows` rows of `x`, `stride` floats apart, as `[rows, width]` in `y`, neither selected
-    /// nor divided by a norm.
-    package func apply(
-        _ x: Span<Float>, rows: Int, stride: Int, into y: inout [Float]
-    ) {
-        Shape.check(x.count, rows: rows, columns: width, stride: stride)
-        Shape.check(y.count, rows: rows, columns: width, stride: width)
-        // SAFETY: the spans hold what the shapes say; the arrays have `width` elements each.
-        unsafe x.withUnsafeBufferPointer { x in
-            unsafe y.withUnsafeMutableBufferPointer { y in
-                unsafe impute.withUnsafeBufferPointer { impute in
-                    unsafe mean.withUnsafeBufferPointer { mean in
-                        unsafe limit.withUnsafeBufferPointer { limit in
-                            unsafe scale.withUnsafeBufferPointer { scale in
-                                var stage = unsafe cm_conditioning(
-                                    impute: impute.baseAddress, mean: mean.baseAddress,
-                                    limit: limit.baseAddress, scale: scale.baseAddress,
-                                    width: width, missing: missing.rawValue)
-                                unsafe KernelTable.best.functions.pointee.condition(
-                                    &stage, x.baseAddress, stride, rows, y.baseAddress, width,
-                                    nil)
-                            }
-                        }
+    /// Calls a body with what the kernels read.
+    func withPointers<R>(_ body: (UnsafePointer<cm_conditioning>) -> R) -> R {
+        // SAFETY: the arrays have `width` elements each and live as long as the call.
+        unsafe impute.withUnsafeBufferPointer { impute in
+            unsafe mean.withUnsafeBufferPointer { mean in
+                unsafe limit.withUnsafeBufferPointer { limit in
+                    unsafe scale.withUnsafeBufferPointer { scale in
+                        var stage = unsafe cm_conditioning(
+                            impute: impute.baseAddress, mean: mean.baseAddress,
+                            limit: limit.baseAddress, scale: scale.baseAddress,
+                            width: width, missing: missing.rawValue)
+                        return unsafe body(&stage)
                     }
                 }
             }
@@ -86,21 +75,28 @@ package enum Elementwise {
         }
     }
 
-    /// `delta *= function'(z)` for the first `count` elements, where `a = function(z)`.
+    /// `delta *= function'(z)` for `[rows, columns]`, where `a = function(z)`; then `sums`, from
+    /// element `start` on, gets the sums of the columns of `delta`, rows from first to last.
     ///
     /// `z` is nil where the derivative follows from `a` alone.
     package static func differentiate(
-        _ function: Nonlinearity, z: [Float]?, a: [Float], delta: inout [Float], count: Int,
-        kernels: KernelSet
+        _ function: Nonlinearity, z: [Float]?, a: [Float], delta: inout [Float], rows: Int,
+        columns: Int, sums: inout [Float], start: Int, kernels: KernelSet
     ) {
         let z = z ?? a
-        precondition(min(z.count, a.count, delta.count) >= count, "too few elements")
-        // SAFETY: all three hold `count` elements.
+        precondition(rows > 0 && columns > 0, "nothing to differentiate")
+        Shape.check(
+            min(z.count, a.count, delta.count), rows: rows, columns: columns, stride: columns)
+        Shape.check(sums.count, from: start, rows: 1, columns: columns, stride: columns)
+        // SAFETY: the three matrices hold the rows, the sums begin within their array.
         unsafe z.withUnsafeBufferPointer { z in
             unsafe a.withUnsafeBufferPointer { a in
                 unsafe delta.withUnsafeMutableBufferPointer { delta in
-                    unsafe KernelTable(kernels).functions.pointee.differentiate(
-                        function.rawValue, z.baseAddress, a.baseAddress, delta.baseAddress, count)
+                    unsafe sums.withUnsafeMutableBufferPointer { sums in
+                        unsafe KernelTable(kernels).functions.pointee.differentiate(
+                            function.rawValue, z.baseAddress, a.baseAddress, delta.baseAddress,
+                            rows, columns, sums.baseAddress.unsafelyUnwrapped + start)
+                    }
                 }
             }
         }

@@ -1,13 +1,18 @@
+internal import CMillraceKernels
+
 /// Searches among many floats.
 ///
-/// - Complexity: O(values), eight at a time.
+/// - Complexity: O(values), many at a time.
 package enum FloatScan {
     private static let exponent: UInt32 = 0x7F80_0000
-    private static let magnitude: UInt32 = 0x7FFF_FFFF
 
     /// Whether one of the numbers is infinite; NaN is not.
     package static func hasInfinity(_ values: Span<Float>) -> Bool {
-        any(values) { ($0 & SIMD8(repeating: magnitude)) .== SIMD8(repeating: exponent) }
+        // SAFETY: the buffer has as many elements as are asked for.
+        unsafe values.withUnsafeBufferPointer { values in
+            unsafe KernelTable.best.functions.pointee.has_infinity(
+                values.baseAddress, values.count) != 0
+        }
     }
 
     /// Whether all are finite: none infinite, none NaN.

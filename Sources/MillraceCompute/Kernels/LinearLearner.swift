@@ -42,24 +42,22 @@ package struct LinearLearner: Sendable, Equatable {
     /// The weights with the factor in them.
     package var folded: [Float] { weights.map { Float(Double($0) * scale) } }
 
-    /// Predicts rows `[rows, width]` one by one, taking a step of SGD after each.
+    /// Predicts rows one by one, taking a step of SGD after each.
     ///
-    /// `sums` gets each row's prediction from before its step; `factors` is empty, or holds what
-    /// each row's gradient is multiplied by. Returns how many rows were learnt: fewer than `rows`
-    /// when a prediction was not finite.
+    /// Returns how many rows were learnt: fewer than `rows` when a prediction was not finite.
+    /// `found` gets each row's prediction from before its step and, where `measures`, the moments of
+    /// all rows as they came.
     /// - Complexity: O(rows · width).
     package mutating func learn(
-        _ settings: Settings, rate: Double, _ x: [Float], rows: Range<Int>, labels: Span<Float>,
-        factors: Span<Float>, sums: inout [Float], kernels: KernelSet? = nil
+        _ settings: Settings, rate: Double, _ source: borrowing RowSource, rows: Range<Int>,
+        measures: Bool, into found: inout Learnt, kernels: KernelSet? = nil
     ) -> Int {
         let width = weights.count
         let table = kernels.map(KernelTable.init) ?? .best
-        precondition(
-            rows.lowerBound >= 0 && width > 0 && rows.upperBound <= x.count / width
-                && rows.upperBound <= min(labels.count, sums.count)
-                && (factors.isEmpty || rows.upperBound <= factors.count) && paid.count == width,
-            "rows beyond their end")
+        source.check(rows, width: width)
+        precondition(paid.count == width && found.moments.count.count == width, "other widths")
         guard !rows.isEmpty else { return 0 }
+        found.reserve(rows.upperBound, unsafe table.functions.pointee.learn_scratch(width))
         var learner = unsafe cm_linear_learner()
         unsafe learner.loss = settings.loss.rawValue
         unsafe learner.huber = settings.huber
@@ -67,30 +65,31 @@ package struct LinearLearner: Sendable, Equatable {
         unsafe learner.l1 = settings.l1
         unsafe learner.l2 = settings.l2
         unsafe learner.limit = settings.limit
-        unsafe learner.width = width
         unsafe learner.scale = scale
         unsafe learner.bias = bias
         unsafe learner.penalty = penalty
         let first = rows.lowerBound
-        let hasFactors = !factors.isEmpty
-        // SAFETY: the arrays hold the rows and `width` elements; none that is used is empty.
-        let learnt = unsafe weights.withUnsafeMutableBufferPointer { weights in
-            unsafe paid.withUnsafeMutableBufferPointer { paid in
-                unsafe x.withUnsafeBufferPointer { x in
-                    unsafe labels.withUnsafeBufferPointer { labels in
-                        unsafe factors.withUnsafeBufferPointer { factors in
-                            unsafe sums.withUnsafeMutableBufferPointer { sums in
-                                unsafe learner.weights = weights.baseAddress
-                                unsafe learner.paid = paid.baseAddress
-                                return unsafe table.functions.pointee.learn_rows(
-                                    &learner, x.baseAddress.unsafelyUnwrapped + first * width,
-                                    width, rows.count,
-                                    labels.baseAddress.unsafelyUnwrapped + first,
-                                    hasFactors
-                                        ? factors.baseAddress.unsafelyUnwrapped + first : nil,
-                                    sums.baseAddress.unsafelyUnwrapped + first)
-                            }
-                        }
+        let ownsPenalties = settings.l1 != 0
+        // SAFETY: the source holds the rows, `found` a sum for each and the scratch memory that the
+        // kernel asks for; the penalties of weights are touched only where there are any.
+        let learnt = unsafe source.withPointers(from: first, count: rows.count) { rows in
+            var rows = unsafe rows
+            return unsafe weights.withUnsafeMutableBufferPointer { weights in
+                unsafe learner.weights = weights.baseAddress
+                return unsafe found.withPointers { moments, sums, scratch in
+                    if measures {
+                        unsafe rows.count = moments.count
+                        unsafe rows.mean = moments.mean
+                        unsafe rows.squares = moments.squares
+                    }
+                    guard ownsPenalties else {
+                        return unsafe table.functions.pointee.learn_rows(
+                            &learner, &rows, sums + first, scratch)
+                    }
+                    return unsafe paid.withUnsafeMutableBufferPointer { paid in
+                        unsafe learner.paid = paid.baseAddress
+                        return unsafe table.functions.pointee.learn_rows(
+                            &learner, &rows, sums + first, scratch)
                     }
                 }
             }

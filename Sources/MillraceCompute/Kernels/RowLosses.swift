@@ -32,7 +32,8 @@ package enum RowLosses {
         _ sums: [Float], wide: Int, classes: Int, labels: Span<Float>, factors: [Float], rows: Int,
         outputs: inout [Float], delta: inout [Float], costs: inout [Double], _ kernels: KernelSet
     ) -> Int {
-        check(labels, rows: rows, classes: classes)
+        precondition(
+            labelsOutside(labels, rows: rows, classes: classes) == 0, "labels that are no classes")
         precondition(
             rows >= 0 && min(sums.count, outputs.count, delta.count) >= rows * wide
                 && costs.count >= rows && (factors.isEmpty || factors.count >= rows),
@@ -65,12 +66,40 @@ package enum RowLosses {
         }
     }
 
-    private static func check(_ labels: Span<Float>, rows: Int, classes: Int) {
-        precondition(labels.count >= rows, "rows beyond their end")
-        var outside = 0
-        for row in 0..<rows where !(labels[row] >= 0 && labels[row] < Float(classes)) {
-            outside += 1
+    /// How many of the first `rows` labels are no classes from 0 to below `classes`.
+    package static func labelsOutside(_ labels: Span<Float>, rows: Int, classes: Int) -> Int {
+        precondition(labels.count >= rows && rows >= 0 && classes > 0, "rows beyond their end")
+        // SAFETY: the span holds the rows.
+        return unsafe labels.withUnsafeBufferPointer { labels in
+            unsafe KernelTable.best.functions.pointee.labels_outside(
+                labels.baseAddress, rows, classes)
         }
-        precondition(outside == 0, "\(outside) labels are no classes")
+    }
+
+    /// Counts rows in equal bins of their log odds from `-range` to `range`, by their labels.
+    ///
+    /// Those beyond count in the outer bins, and what is no number in the first. There are as many
+    /// bins for either label.
+    package static func countOdds(
+        _ odds: [Float], labels: Span<Float>, rows: Int, range: Double,
+        positives: inout [UInt64], negatives: inout [UInt64]
+    ) {
+        let bins = positives.count
+        precondition(
+            rows >= 0 && min(odds.count, labels.count) >= rows && bins > 0
+                && negatives.count == bins && range > 0,
+            "rows beyond their end")
+        // SAFETY: the arrays hold the rows, and the kernel keeps places within the bins.
+        unsafe odds.withUnsafeBufferPointer { odds in
+            unsafe labels.withUnsafeBufferPointer { labels in
+                unsafe positives.withUnsafeMutableBufferPointer { positives in
+                    unsafe negatives.withUnsafeMutableBufferPointer { negatives in
+                        unsafe KernelTable.best.functions.pointee.count_odds(
+                            odds.baseAddress, labels.baseAddress, rows, range, bins,
+                            positives.baseAddress, negatives.baseAddress)
+                    }
+                }
+            }
+        }
     }
 }

@@ -3,9 +3,10 @@ internal import Glibc
 /// Rows in ten groups of stated probability, each as wide as the others.
 package struct CalibrationGroups: Sendable {
     private static let groups = 10
-    private var rows = [Double](repeating: 0, count: groups)
-    private var stated = [Double](repeating: 0, count: groups)
-    private var happened = [Double](repeating: 0, count: groups)
+    // In place: counting is done for each row of a stream.
+    private var rows = InlineArray<10, Double>(repeating: 0)
+    private var stated = InlineArray<10, Double>(repeating: 0)
+    private var happened = InlineArray<10, Double>(repeating: 0)
 
     package init() {}
 
@@ -22,9 +23,13 @@ package struct CalibrationGroups: Sendable {
     /// - Source: Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
     ///   2015 (expected calibration error).
     package var error: Double {
-        let all = rows.reduce(0, +)
-        guard all > 0 else { return 0 }
-        return zip(stated, happened).reduce(0) { $0 + abs($1.0 - $1.1) } / all
+        var all = 0.0
+        var distance = 0.0
+        for group in rows.indices {
+            all += rows[group]
+            distance += abs(stated[group] - happened[group])
+        }
+        return all > 0 ? distance / all : 0
     }
 }
 
@@ -38,11 +43,13 @@ extension ClassificationMetrics {
         guard classes == 2, rows > 0 else { return nil }
         var groups = CalibrationGroups()
         for bin in positives.indices where positives[bin] + negatives[bin] > 0 {
-            let odds = Self.logOdds(ofBin: bin)
             groups.add(
-                probability: 1 / (1 + exp(-odds)), rows: Double(positives[bin] + negatives[bin]),
-                positives: Double(positives[bin]))
+                probability: Self.probabilities[bin],
+                rows: Double(positives[bin] + negatives[bin]), positives: Double(positives[bin]))
         }
         return groups.error
     }
+
+    /// The probability in the middle of each bin.
+    private static let probabilities = (0..<binCount).map { 1 / (1 + exp(-logOdds(ofBin: $0))) }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MillraceCompute
 
 /// How good predicted probabilities are: log-loss, accuracy, and for two classes AUC.
 ///
@@ -60,7 +61,9 @@ public struct ClassificationMetrics: Sendable, Equatable {
 
     /// Counts rows in their bins.
     mutating func place(logOdds: [Float], labels: Span<Float>, rows: Int) {
-        for row in 0..<rows { place(logOdds: Double(logOdds[row]), positive: labels[row] == 1) }
+        RowLosses.countOdds(
+            logOdds, labels: labels, rows: rows, range: Self.range, positives: &positives,
+            negatives: &negatives)
     }
 
     /// Counts a row in its bin.

@@ -40,6 +40,14 @@ extension Objective {
         guard classes > 0 else { return label.isFinite }
         return label >= 0 && label < Float(classes) && label == Float(Int(label))
     }
+
+    /// The first of the first `rows` labels that a row cannot have.
+    package func firstRefused(_ labels: Span<Float>, rows: Int) -> Int? {
+        if classes > 0, RowLosses.labelsOutside(labels, rows: rows, classes: classes) == 0 {
+            return nil
+        }
+        return (0..<rows).first { !accepts(labels[$0]) }
+    }
 }
 
 /// Judges sums of a last layer, with the kernels of a set.
@@ -105,12 +113,15 @@ package struct LossFunction: Sendable {
                     factor: factors.isEmpty ? 1 : Double(factors[row]), &judgement, &evaluation)
             }
         }
+        for row in 0..<rows { evaluation.plainLossSum += judgement.costs[row] }
+        guard !factors.isEmpty else {
+            evaluation.lossSum = evaluation.plainLossSum
+            evaluation.weightSum = Double(rows)
+            return evaluation
+        }
         for row in 0..<rows {
-            let cost = judgement.costs[row]
-            let factor = factors.isEmpty ? 1 : Double(factors[row])
-            evaluation.plainLossSum += cost
-            evaluation.lossSum += cost * factor
-            evaluation.weightSum += factor
+            evaluation.lossSum += judgement.costs[row] * Double(factors[row])
+            evaluation.weightSum += Double(factors[row])
         }
         return evaluation
     }

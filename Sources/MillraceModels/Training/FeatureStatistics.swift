@@ -5,33 +5,23 @@ internal import MillraceCompute
 /// - Source: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
 ///   Sample Variances", 1979.
 struct FeatureStatistics: Sendable, Equatable {
-    private(set) var count: [Double]
-    private(set) var mean: [Double]
-    private(set) var squares: [Double]
+    private var moments: ColumnMoments
 
-    init(features: Int) {
-        count = [Double](repeating: 0, count: features)
-        mean = count
-        squares = count
-    }
+    init(features: Int) { moments = ColumnMoments(width: features) }
 
-    mutating func merge(_ batch: ColumnMoments) {
-        merge(count: batch.count, mean: batch.mean, squares: batch.squares)
-    }
+    /// Those of rows whose moments are known.
+    init(_ moments: ColumnMoments) { self.moments = moments }
 
-    mutating func merge(_ other: FeatureStatistics) {
-        merge(count: other.count, mean: other.mean, squares: other.squares)
-    }
+    private var count: [Double] { moments.count }
+    private var mean: [Double] { moments.mean }
+    private var squares: [Double] { moments.squares }
 
-    private mutating func merge(count more: [Double], mean: [Double], squares: [Double]) {
-        for i in count.indices where more[i] > 0 {
-            let total = count[i] + more[i]
-            let difference = mean[i] - self.mean[i]
-            self.mean[i] += difference * (more[i] / total)
-            self.squares[i] += squares[i] + difference * difference * (count[i] * more[i] / total)
-            count[i] = total
-        }
-    }
+    mutating func merge(_ batch: ColumnMoments) { moments.merge(batch) }
+
+    mutating func merge(_ other: FeatureStatistics) { moments.merge(other.moments) }
+
+    /// Forgets all rows.
+    mutating func clear() { moments.clear() }
 
     /// Whether no row has been counted.
     var isEmpty: Bool { count.allSatisfy { $0 == 0 } }
@@ -74,11 +64,12 @@ struct FeatureStatistics: Sendable, Equatable {
     }
 
     init(features: Int, from reader: inout ByteReader) throws(ModelError) {
-        count = try reader.doubles(features, "the counts of the features")
-        mean = try reader.doubles(features, "the means of the features")
-        squares = try reader.doubles(features, "the variances of the features")
+        let count = try reader.doubles(features, "the counts of the features")
+        let mean = try reader.doubles(features, "the means of the features")
+        let squares = try reader.doubles(features, "the variances of the features")
         guard count.allSatisfy({ $0 >= 0 }), squares.allSatisfy({ $0 >= 0 }) else {
             throw reader.malformed("a negative count or variance of a feature")
         }
+        moments = ColumnMoments(count: count, mean: mean, squares: squares)
     }
 }

@@ -62,20 +62,22 @@ struct GradientWorkspace: Sendable {
                 index == 0 ? input : values[index - 1], index == last ? slopes : delta,
                 into: &gradient,
                 startC: layer.weights.lowerBound)
-            product.sumColumns(
-                index == last ? slopes : delta, rows: rows, columns: layer.outputs, into: &gradient,
-                start: layer.bias.lowerBound)
+            if index == last {
+                product.sumColumns(
+                    slopes, rows: rows, columns: layer.outputs, into: &gradient,
+                    start: layer.bias.lowerBound)
+            }
             guard index > 0 else { break }
             product.multiply(
                 .transposedRight,
                 MatrixProduct.Size(rows: rows, columns: layer.inputs, depth: layer.outputs),
                 index == last ? slopes : delta, parameters, startB: layer.weights.lowerBound,
                 into: &nextDelta)
-            let function = shape.layers[index - 1].function
+            let below = shape.layers[index - 1]
             Elementwise.differentiate(
-                function, z: function.derivativeNeedsArgument ? sums[index - 1] : nil,
-                a: values[index - 1], delta: &nextDelta, count: rows * layer.inputs,
-                kernels: product.kernels)
+                below.function, z: below.function.derivativeNeedsArgument ? sums[index - 1] : nil,
+                a: values[index - 1], delta: &nextDelta, rows: rows, columns: layer.inputs,
+                sums: &gradient, start: below.bias.lowerBound, kernels: product.kernels)
             swap(&delta, &nextDelta)
         }
     }

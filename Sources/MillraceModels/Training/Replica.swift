@@ -26,9 +26,10 @@ struct Replica: Sendable {
     }
 
     /// Learns rows one by one by SGD; false, and nothing learnt, when a prediction was not finite.
+    ///
+    /// `found` gets predictions, and the moments of all rows in either case.
     mutating func learnRows(
-        _ input: [Float], rows: Int, labels: Span<Float>, factors: [Float], sums: inout [Float],
-        _ kernels: KernelSet
+        _ source: borrowing RowSource, rows: Int, into found: inout Learnt, _ kernels: KernelSet
     ) -> Bool {
         guard var learner else { preconditionFailure("these options learn from gradients") }
         var settings: LinearLearner.Settings
@@ -43,13 +44,16 @@ struct Replica: Sendable {
         settings.l2 = options.regularization.l2
         settings.limit = options.regularization.clipValue ?? .infinity
         let isConstant = options.schedule == .constant && optimizer.steps >= options.warmUpSteps
+        if !isConstant {
+            found.moments.measure(
+                source.features, rows: rows, stride: source.stride, kernels: kernels)
+        }
         var next = 0
         while next < rows {
             let end = isConstant ? rows : next + 1
             let learnt = learner.learn(
-                settings, rate: options.rate(step: optimizer.steps + next), input,
-                rows: next..<end, labels: labels, factors: factors.span, sums: &sums,
-                kernels: kernels)
+                settings, rate: options.rate(step: optimizer.steps + next), source,
+                rows: next..<end, measures: isConstant, into: &found, kernels: kernels)
             guard learnt == end - next else { return false }
             next = end
         }
@@ -57,6 +61,12 @@ struct Replica: Sendable {
         self.learner = learner
         optimizer.count(steps: rows)
         return true
+    }
+
+    /// Takes back what rows that were learnt one by one have changed.
+    mutating func restore(_ learner: LinearLearner?, _ optimizer: OptimizerState) {
+        self.learner = learner
+        self.optimizer = optimizer
     }
 
     /// The layers as they are now.

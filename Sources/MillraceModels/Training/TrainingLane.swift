@@ -37,14 +37,15 @@ struct TrainingLane: Sendable {
     /// Of the rows since the lanes were last brought together.
     private(set) var statistics: FeatureStatistics
     private(set) var evaluation = BatchEvaluation()
-    /// Of the rows given last.
-    private var latest: FeatureStatistics
+    /// Of the rows given last: sums of those that were learnt one by one or judged, and moments.
+    private var found: Learnt
+    /// What becomes of features where no statistics take part in it.
+    private let fixedStage: Conditioning?
     private var input: [Float] = []
     private var factors: [Float] = []
     /// Of the rows given last: the predictions of the first ones, `outputCount` numbers, are made.
     private(set) var judgement = LossFunction.Judgement()
     private(set) var outputCount = 0
-    private var sums: [Float] = []
     private let kernels: KernelSet
 
     init(
@@ -58,13 +59,14 @@ struct TrainingLane: Sendable {
         self.metrics = metrics ?? StreamMetrics(options.objective)
         self.heldOut = heldOut ?? StreamMetrics(options.objective)
         statistics = FeatureStatistics(features: options.features)
-        latest = statistics
+        found = Learnt(width: options.features)
+        fixedStage = options.usesStatistics ? nil : statistics.inputStage(options).conditioning
     }
 
     /// Forgets what it has found out since the lanes were last brought together.
     mutating func begin() {
         guard evaluation.rows > 0 else { return }
-        statistics = FeatureStatistics(features: options.features)
+        statistics.clear()
         evaluation = BatchEvaluation()
     }
 
@@ -91,15 +93,15 @@ struct TrainingLane: Sendable {
     mutating func derive(
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) {
-        let moments = try prepare(rows, replica.statistics)
+        try prepare(rows, replica.statistics)
         workspace.forward(input, rows: rows.rows, parameters: replica.parameters)
-        let found = function.evaluate(
+        let losses = function.evaluate(
             workspace.logits, labels: rows.labels, factors: factors, rows: rows.rows,
             into: &judgement)
-        try check(found)
+        try check(losses)
         workspace.backward(
             input, rows: rows.rows, parameters: replica.parameters, slopes: judgement.delta)
-        count(rows, found, moments)
+        count(rows, losses)
     }
 
     /// Predicts rows that nobody learns from, and counts how well.
@@ -108,19 +110,19 @@ struct TrainingLane: Sendable {
     mutating func judge(
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) {
-        _ = try prepare(rows, replica.statistics)
+        try prepare(rows, replica.statistics)
         if let learner = replica.learner {
             reserveSums(rows)
-            learner.predict(input, rows: rows.rows, into: &sums)
+            learner.predict(input, rows: rows.rows, into: &found.sums)
         } else {
             workspace.forward(input, rows: rows.rows, parameters: replica.parameters)
-            sums = workspace.logits
+            found.sums = workspace.logits
             reserveSums(rows)
         }
-        let found = function.evaluate(
-            sums, labels: rows.labels, factors: [], rows: rows.rows, into: &judgement)
-        try check(found)
-        heldOut.count(sums, labels: rows.labels, found, options.objective)
+        let losses = function.evaluate(
+            found.sums, labels: rows.labels, factors: [], rows: rows.rows, into: &judgement)
+        try check(losses)
+        heldOut.count(found.sums, labels: rows.labels, losses, options.objective)
         outputCount = 0
     }
 
@@ -130,25 +132,15 @@ struct TrainingLane: Sendable {
     mutating func learn(
         _ rows: borrowing LabelledRows, on replica: inout Replica
     ) throws(ModelError) {
-        guard options.mode == .sequential else {
+        if options.isLinearSGD {
+            try learnSums(rows, on: &replica)
+        } else if options.mode == .sequential {
+            try learnSingly(rows, on: &replica)
+        } else {
             try derive(rows, by: replica)
             replica.step(workspace.gradient, rows: rows.rows)
-            replica.statistics.merge(latest)
-            return
         }
-        let moments = try prepare(rows, replica.statistics)
-        let before = replica
-        do throws(ModelError) {
-            let found =
-                options.isLinearSGD
-                ? try learnSums(rows, on: &replica) : try learnSingly(rows, on: &replica)
-            count(rows, found, moments)
-        } catch {
-            replica = before
-            outputCount = 0
-            throw error
-        }
-        replica.statistics.merge(latest)
+        replica.statistics.merge(found.moments)
     }
 
     // MARK: Parts of a step
@@ -157,53 +149,58 @@ struct TrainingLane: Sendable {
     /// own.
     private mutating func prepare(
         _ rows: borrowing LabelledRows, _ basis: FeatureStatistics
-    ) throws(ModelError) -> FeatureStatistics {
-        outputCount = 0
-        try check(rows)
-        // Row by row, which also brings the rows into the cache for their columns to be read.
-        if !basis.isEmpty { condition(rows, basis) }
-        let moments = ColumnMoments(
-            rows.features, rows: rows.rows, width: options.features, stride: rows.stride,
-            kernels: kernels)
-        for i in 0..<options.features
-        where !moments.mean[i].isFinite || !moments.squares[i].isFinite {
-            throw ModelError(.invalidFeature, "feature \(i) of the batch has an infinite number")
-        }
-        var own = FeatureStatistics(features: options.features)
-        own.merge(moments)
-        if basis.isEmpty { condition(rows, own) }
+    ) throws(ModelError) {
+        try begin(rows)
+        if basis.isEmpty { try measure(rows) }
+        let none: [Float] = []
+        found.prepare(
+            RowSource(
+                stage(basis.isEmpty ? FeatureStatistics(found.moments) : basis), rows.features,
+                stride: rows.stride, labels: rows.labels, factors: none.span), rows: rows.rows,
+            into: &input, kernels)
+        try checkMoments()
         outputCount = rows.rows * options.objective.outputs
-        weigh(rows)
-        return own
     }
 
-    /// Makes `input` of the rows.
-    private mutating func condition(
-        _ rows: borrowing LabelledRows, _ statistics: FeatureStatistics
-    ) {
-        let needed = rows.rows * options.features
-        if input.count < needed { input = [Float](repeating: 0, count: needed) }
-        statistics.inputStage(options).conditioning.apply(
-            rows.features, rows: rows.rows, stride: rows.stride, into: &input)
+    /// Checks rows but for their features.
+    private mutating func begin(_ rows: borrowing LabelledRows) throws(ModelError) {
+        outputCount = 0
+        try check(rows)
+        weigh(rows)
+    }
+
+    /// Takes the moments of rows, and refuses infinite features.
+    private mutating func measure(_ rows: borrowing LabelledRows) throws(ModelError) {
+        found.moments.measure(
+            rows.features, rows: rows.rows, stride: rows.stride, kernels: kernels)
+        try checkMoments()
+    }
+
+    private func checkMoments() throws(ModelError) {
+        guard let feature = found.moments.firstInfinite else { return }
+        throw ModelError(
+            .invalidFeature, "feature \(feature) of the batch has an infinite number")
+    }
+
+    private func stage(_ statistics: FeatureStatistics) -> Conditioning {
+        fixedStage ?? statistics.inputStage(options).conditioning
     }
 
     private func check(_ rows: borrowing LabelledRows) throws(ModelError) {
-        for row in 0..<rows.rows {
-            guard options.objective.accepts(rows.labels[row]) else {
-                let classes = options.objective.classes
-                let expected =
-                    classes > 0 ? "a class from 0 to \(classes - 1)" : "a finite number"
-                throw ModelError(
-                    .invalidLabel,
-                    "row \(row) of the batch has the label \(rows.labels[row]), where \(expected) "
-                        + "must be")
-            }
-            if let weights = rows.weights, !(weights[row].isFinite && weights[row] >= 0) {
-                throw ModelError(
-                    .invalidNumber,
-                    "row \(row) of the batch has the weight \(weights[row]), which must be finite "
-                        + "and not below 0")
-            }
+        if let row = options.objective.firstRefused(rows.labels, rows: rows.rows) {
+            let classes = options.objective.classes
+            let expected = classes > 0 ? "a class from 0 to \(classes - 1)" : "a finite number"
+            throw ModelError(
+                .invalidLabel,
+                "row \(row) of the batch has the label \(rows.labels[row]), where \(expected) "
+                    + "must be")
+        }
+        guard let weights = rows.weights else { return }
+        for row in 0..<rows.rows where !(weights[row].isFinite && weights[row] >= 0) {
+            throw ModelError(
+                .invalidNumber,
+                "row \(row) of the batch has the weight \(weights[row]), which must be finite "
+                    + "and not below 0")
         }
     }
 
@@ -221,8 +218,8 @@ struct TrainingLane: Sendable {
         }
     }
 
-    private mutating func check(_ found: BatchEvaluation) throws(ModelError) {
-        guard found.lossSum.isFinite, found.plainLossSum.isFinite else {
+    private mutating func check(_ losses: BatchEvaluation) throws(ModelError) {
+        guard losses.lossSum.isFinite, losses.plainLossSum.isFinite else {
             outputCount = 0
             throw Self.diverged(options, metrics.rows)
         }
@@ -235,41 +232,70 @@ struct TrainingLane: Sendable {
                 + "a smaller rate than \(options.optimizer.rate), or scaled features, may help")
     }
 
-    private mutating func count(
-        _ rows: borrowing LabelledRows, _ found: BatchEvaluation, _ moments: FeatureStatistics
-    ) {
-        let judged = options.mode == .sequential ? sums : workspace.logits
-        metrics.count(judged, labels: rows.labels, found, options.objective)
-        evaluation.add(found)
-        statistics.merge(moments)
-        latest = moments
+    private mutating func count(_ rows: borrowing LabelledRows, _ losses: BatchEvaluation) {
+        if options.mode == .sequential {
+            metrics.count(found.sums, labels: rows.labels, losses, options.objective)
+        } else {
+            metrics.count(workspace.logits, labels: rows.labels, losses, options.objective)
+        }
+        evaluation.add(losses)
+        statistics.merge(found.moments)
     }
 
     // MARK: One row at a time
 
     private mutating func reserveSums(_ rows: borrowing LabelledRows) {
-        let needed = rows.rows * options.objective.outputs
-        if sums.count < needed { sums = [Float](repeating: 0, count: needed) }
+        found.reserve(rows: rows.rows * options.objective.outputs)
         judgement.reserve(rows: rows.rows, width: options.objective.outputs)
     }
 
+    /// The steps of a linear model by SGD, which conditions and measures rows on the way.
     private mutating func learnSums(
         _ rows: borrowing LabelledRows, on replica: inout Replica
-    ) throws(ModelError) -> BatchEvaluation {
-        reserveSums(rows)
-        guard
-            replica.learnRows(
-                input, rows: rows.rows, labels: rows.labels, factors: factors, sums: &sums,
-                kernels)
-        else { throw Self.diverged(options, metrics.rows) }
-        let found = function.evaluate(
-            sums, labels: rows.labels, factors: factors, rows: rows.rows, into: &judgement)
-        try check(found)
-        return found
+    ) throws(ModelError) {
+        try begin(rows)
+        if replica.statistics.isEmpty { try measure(rows) }
+        let stage = stage(
+            replica.statistics.isEmpty ? FeatureStatistics(found.moments) : replica.statistics)
+        let before = (learner: replica.learner, optimizer: replica.optimizer)
+        let factors = factors
+        do throws(ModelError) {
+            let isLearnt = replica.learnRows(
+                RowSource(
+                    stage, rows.features, stride: rows.stride, labels: rows.labels,
+                    factors: factors.span), rows: rows.rows, into: &found, kernels)
+            // An infinite number leads to a sum that is not finite.
+            try checkMoments()
+            guard isLearnt else { throw Self.diverged(options, metrics.rows) }
+            let losses = function.evaluate(
+                found.sums, labels: rows.labels, factors: factors, rows: rows.rows,
+                into: &judgement)
+            try check(losses)
+            outputCount = rows.rows * options.objective.outputs
+            count(rows, losses)
+        } catch {
+            replica.restore(before.learner, before.optimizer)
+            throw error
+        }
     }
 
     /// A step from the gradient of each row.
     private mutating func learnSingly(
+        _ rows: borrowing LabelledRows, on replica: inout Replica
+    ) throws(ModelError) {
+        try prepare(rows, replica.statistics)
+        let before = replica
+        do throws(ModelError) {
+            let losses = try step(rows, on: &replica)
+            count(rows, losses)
+        } catch {
+            replica = before
+            outputCount = 0
+            throw error
+        }
+    }
+
+    private mutating func step(
         _ rows: borrowing LabelledRows, on replica: inout Replica
     ) throws(ModelError) -> BatchEvaluation {
         reserveSums(rows)
@@ -281,18 +307,18 @@ struct TrainingLane: Sendable {
         for row in 0..<rows.rows {
             let features = Array(input[row * width..<(row + 1) * width])
             workspace.forward(features, rows: 1, parameters: replica.parameters)
-            let found = function.evaluate(
+            let losses = function.evaluate(
                 workspace.logits, labels: rows.labels.extracting(row..<row + 1),
                 factors: all.isEmpty ? [] : [all[row]], rows: 1, into: &single)
-            try check(found)
+            try check(losses)
             for i in 0..<wide {
-                sums[row * wide + i] = workspace.logits[i]
+                found.sums[row * wide + i] = workspace.logits[i]
                 judgement.outputs[row * wide + i] = single.outputs[i]
             }
             workspace.backward(
                 features, rows: 1, parameters: replica.parameters, slopes: single.delta)
             replica.step(workspace.gradient, rows: 1)
-            total.add(found)
+            total.add(losses)
         }
         return total
     }

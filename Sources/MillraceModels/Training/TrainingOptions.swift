@@ -114,6 +114,11 @@ public struct TrainingOptions: Sendable, Codable, Equatable {
         return optimizer.rate * warmUp * schedule.factor(step: step)
     }
 
+    /// Whether what becomes of features depends on the rows so far.
+    var usesStatistics: Bool {
+        scaledFeatures.contains(true) || imputation.contains { $0 == .mean }
+    }
+
     /// Whether rows are learnt one by one without a gradient in between.
     var isLinearSGD: Bool {
         guard mode == .sequential, objective.outputs == 1, case .sgd = optimizer else {

@@ -48,11 +48,13 @@ struct MetricsWindow {
     /// Keeps the predictions of rows, for two classes.
     mutating func add(_ outputs: ArraySlice<Float>, labels: ArraySlice<Float>) {
         guard objective.classes == 2 else { return }
-        let wide = objective.outputs
-        for (row, label) in zip(0..<outputs.count / wide, labels) {
-            scores.append(outputs[outputs.startIndex + (row + 1) * wide - 1])
-            positives.append(label == 1)
+        if objective.outputs == 1 {
+            scores.append(contentsOf: outputs)
+        } else {
+            scores.append(contentsOf: outputs.enumerated().lazy.filter { $0.0 % 2 == 1 }.map(\.1))
         }
+        let added = scores.count - positives.count
+        for label in labels.prefix(added) { positives.append(label == 1) }
     }
 
     mutating func merge(_ other: MetricsWindow) {

@@ -1,0 +1,223 @@
+import Foundation
+import MillraceCompute
+import MillraceModels
+import MillraceSystem
+import Testing
+
+/// Rows that are learnt one by one, beside their definition in double.
+@Suite struct SequentialKernelTests {
+    struct Learning: CustomTestStringConvertible {
+        var loss: RowLoss
+        var l2 = 0.0
+        var width: Int
+        var rate = 0.02
+        var missing = 0.0
+        var isStandardised = false
+        var testDescription: String {
+            "\(loss), l2 \(l2), \(width) features, \(missing) missing, rate \(rate)"
+                + (isStandardised ? ", standardised" : "")
+        }
+    }
+
+    private static let learnings =
+        [RowLoss.squared, .huber, .logistic].flatMap { loss in
+            // The last one takes the common factor below its limit within the rows.
+            [0, 0.01, 40].flatMap { l2 in
+                [1, 8, 15, 16, 31, 64, 100].map { Learning(loss: loss, l2: l2, width: $0) }
+            }
+        }
+        + [1, 15, 16, 17, 64, 79, 130].flatMap { width in
+            [0, 0.1].flatMap { missing in
+                [false, true].map {
+                    Learning(
+                        loss: .logistic, width: width, missing: missing, isStandardised: $0)
+                }
+            }
+        }
+        // Steps so large that a row's prediction moves far by the one before it.
+        + [8, 64].map { Learning(loss: .logistic, width: $0, rate: 0.7) }
+
+    /// Random rows, and how they become the model's input.
+    private struct Rows {
+        let width: Int
+        let stride: Int
+        let count: Int
+        var features: [Float]
+        var labels: [Float] = []
+        var factors: [Float] = []
+        var stage: Conditioning
+
+        init(_ learning: Learning, count: Int = 120) {
+            var random = SplitMix64(seed: 15)
+            func number() -> Float { Float(2 * random.unit() - 1) }
+            let width = learning.width
+            self.width = width
+            self.count = count
+            stride = width + 3
+            features = [Float](repeating: .nan, count: count * stride)
+            for row in 0..<count {
+                for i in 0..<width where random.unit() >= learning.missing {
+                    features[row * stride + i] = number()
+                }
+                labels.append(number() + (features[row * stride].isNaN ? 0 : 1) > 0.5 ? 1 : 0)
+                factors.append(abs(number()))
+            }
+            let zeros = [Float](repeating: 0, count: width)
+            stage = Conditioning(
+                impute: zeros.map { _ in number() }, mean: zeros,
+                limit: zeros.map { _ in .infinity }, scale: zeros.map { _ in 1 })
+            if learning.isStandardised {
+                stage = Conditioning(
+                    impute: stage.impute, mean: zeros.map { _ in number() / 4 },
+                    limit: zeros.map { _ in 0.9 }, scale: zeros.map { _ in 1.5 + number() / 3 })
+            }
+        }
+
+        /// The model's input of a row, in double.
+        func input(_ row: Int) -> [Double] {
+            (0..<width).map { i in
+                let value = features[row * stride + i]
+                let there = (value.isNaN ? stage.impute[i] : value) - stage.mean[i]
+                let cut = min(max(there, -stage.limit[i]), stage.limit[i])
+                return Double(cut) * Double(stage.scale[i])
+            }
+        }
+
+        func learn(
+            _ learner: inout LinearLearner, _ settings: LinearLearner.Settings, rate: Double,
+            _ part: Range<Int>, into found: inout Learnt, _ kernels: KernelSet,
+            measures: Bool = true
+        ) -> Int {
+            learner.learn(
+                settings, rate: rate,
+                RowSource(
+                    stage, features.span, stride: stride, labels: labels.span,
+                    factors: factors.span), rows: part, measures: measures, into: &found,
+                kernels: kernels)
+        }
+    }
+
+    @Test(arguments: KernelSet.available, learnings)
+    func rowsAreLearntAsByTheirDefinition(_ kernels: KernelSet, _ learning: Learning) {
+        let rows = Rows(learning)
+        let (width, rate) = (learning.width, learning.rate)
+        var settings = LinearLearner.Settings(learning.loss)
+        settings.huber = 0.3
+        settings.l2 = learning.l2
+        settings.limit = 0.8
+        var learner = LinearLearner(width: width)
+        var found = Learnt(width: width)
+        // In parts, with all steps made in between.
+        for part in [0..<50, 50..<51, 51..<rows.count] {
+            #expect(
+                rows.learn(&learner, settings, rate: rate, part, into: &found, kernels)
+                    == part.count)
+            // The same bits as those that are taken by themselves.
+            let start = part.lowerBound * rows.stride
+            #expect(
+                found.moments
+                    == ColumnMoments(
+                        rows.features.span.extracting(start...), rows: part.count, width: width,
+                        stride: rows.stride, kernels: kernels))
+        }
+        var weights = [Double](repeating: 0, count: width)
+        var bias = 0.0
+        for row in 0..<rows.count {
+            let features = rows.input(row)
+            let sum = zip(features, weights).reduce(bias) { $0 + $1.0 * $1.1 }
+            #expect(abs(Double(found.sums[row]) - sum) < 2e-5 * max(1, rate / 0.1))
+            let label = Double(rows.labels[row])
+            var slope: Double
+            switch learning.loss {
+            case .logistic: slope = 1 / (1 + exp(-sum)) - label
+            case .squared: slope = sum - label
+            case .huber: slope = min(max(sum - label, -0.3), 0.3)
+            }
+            slope = min(max(slope, -0.8), 0.8)
+            let update = -rate * slope * Double(rows.factors[row])
+            for i in 0..<width {
+                weights[i] = weights[i] * (1 - rate * learning.l2) + update * features[i]
+            }
+            bias += update
+        }
+        for (found, expected) in zip(learner.folded, weights) {
+            #expect(abs(Double(found) - expected) < 1e-5 * max(1, rate / 0.1))
+        }
+        #expect(abs(learner.bias - bias) < 1e-5)
+    }
+
+    /// A batch that is learnt at once: the model's input, and what is known of the columns.
+    @Test(arguments: KernelSet.available, [0, 0.1])
+    func batchesAreMadeReadyInOnePass(_ kernels: KernelSet, missing: Double) {
+        for width in [1, 15, 16, 17, 64, 79] {
+            for (count, isStandardised) in [(1, true), (3, false), (4, true), (77, true)] {
+                let rows = Rows(
+                    Learning(
+                        loss: .logistic, width: width, missing: missing,
+                        isStandardised: isStandardised), count: count)
+                var found = Learnt(width: width)
+                var input: [Float] = []
+                found.prepare(
+                    RowSource(
+                        rows.stage, rows.features.span, stride: rows.stride,
+                        labels: rows.labels.span, factors: rows.factors.span), rows: count,
+                    into: &input, kernels)
+                for row in 0..<count {
+                    for (i, expected) in rows.input(row).enumerated() {
+                        #expect(input[row * width + i] == Float(expected))
+                    }
+                }
+                #expect(
+                    found.moments
+                        == ColumnMoments(
+                            rows.features.span, rows: count, width: width, stride: rows.stride,
+                            kernels: kernels))
+            }
+        }
+    }
+
+    /// The probability that a step follows is as exact in the tails as in between.
+    @Test(arguments: KernelSet.available)
+    func slopesAreRelativelyExactInBothTails(_ kernels: KernelSet) {
+        for log in stride(from: -80.0, through: 80, by: 0.37) {
+            for label: Float in [0, 1] {
+                var learner = LinearLearner(width: 1)
+                learner.weights[0] = Float(log)
+                var found = Learnt(width: 1)
+                let stage = Conditioning(impute: [0], mean: [0], limit: [.infinity], scale: [1])
+                // A row that changes nothing but the bias, after one that changes nothing.
+                let x: [Float] = [1, 1]
+                let labels = [label, label]
+                let factors: [Float] = [0, 1]
+                let learnt = learner.learn(
+                    LinearLearner.Settings(.logistic), rate: 1,
+                    RowSource(
+                        stage, x.span, stride: 1, labels: labels.span, factors: factors.span),
+                    rows: 0..<2, measures: false, into: &found, kernels: kernels)
+                #expect(learnt == 2)
+                let z = Double(Float(log))
+                let expected = label == 1 ? 1 / (1 + exp(z)) : -1 / (1 + exp(-z))
+                #expect(abs(learner.bias - expected) <= 2e-9 * abs(expected), "\(log), \(label)")
+            }
+        }
+    }
+
+    @Test(arguments: KernelSet.available, [3, 20])
+    func learningStopsAtASumThatIsNoNumber(_ kernels: KernelSet, width: Int) {
+        var rows = Rows(Learning(loss: .logistic, width: width), count: 10)
+        rows.features[6 * rows.stride + width - 1] = .infinity
+        let settings = LinearLearner.Settings(.logistic)
+        var learner = LinearLearner(width: width)
+        var before = learner
+        var found = Learnt(width: width)
+        let learnt = rows.learn(&learner, settings, rate: 0.1, 0..<10, into: &found, kernels)
+        #expect(learnt == 6)
+        // The moments are those of all rows nevertheless.
+        #expect(found.moments.firstInfinite == width - 1)
+        // The rows before have been learnt, to the last of them.
+        _ = rows.learn(
+            &before, settings, rate: 0.1, 0..<6, into: &found, kernels, measures: false)
+        #expect(zip(learner.weights, before.weights).allSatisfy { abs($0 - $1) < 1e-6 })
+        #expect(abs(learner.bias - before.bias) < 1e-6)
+    }
+}
