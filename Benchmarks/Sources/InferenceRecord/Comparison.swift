@@ -11,8 +11,6 @@ struct Comparison {
         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
         """
 
-    /// Probes that take longer than this many times the shortest mark a disturbed sample.
-    private static let disturbance = 1.15
     /// Nanoseconds that a measurement of one engine should take.
     private static let target = 3_000_000.0
 
@@ -92,7 +90,7 @@ struct Comparison {
         let limit = readLimit()
         let after = ip_fma_peak()
         fastestPeak = max(fastestPeak, before, after)
-        guard min(before, after) * Self.disturbance >= fastestPeak else {
+        guard min(before, after) * Disturbance.limit >= fastestPeak else {
             dropped += 1
             return nil
         }

@@ -1,3 +1,5 @@
+internal import BenchmarkSupport
+
 /// Two ways to do the same work, each timed in turn.
 ///
 /// Both return how much they did in a second, or how long they took, in the figure's unit.
@@ -74,8 +76,6 @@ public struct Sample: Sendable {
 
 /// Takes samples of one figure, on one pinned core.
 public final class FigureRun {
-    /// How much slower than the fastest a probe beside a sample may be.
-    private static let tolerance = 1.15
 
     private let contest: any Contest
     private var samples = 0
@@ -104,7 +104,7 @@ public final class FigureRun {
         }
         let slowest = max(before, Bare.probe())
         fastest = min(fastest, before, slowest)
-        guard Double(slowest) <= Double(fastest) * Self.tolerance else {
+        guard Double(slowest) <= Double(fastest) * Disturbance.limit else {
             dropped += 1
             return nil
         }

@@ -6,9 +6,6 @@ internal import Millrace
 
 /// The same jobs by Millrace, by others, and by their parts alone, one after the other in each sample.
 struct Comparison {
-    /// A run of one core's multipliers that is slower than this part of the best marks a disturbed
-    /// sample.
-    private static let disturbance = 1.15
 
     private let core = Machine.cores - 1
     private let directory: WorkDirectory
@@ -76,7 +73,7 @@ struct Comparison {
             let parts = try limits.measure(path: file)
             let after = ip_fma_peak()
             fastest = max(fastest, before, after)
-            guard min(before, after) * Self.disturbance >= fastest else {
+            guard min(before, after) * Disturbance.limit >= fastest else {
                 dropped += 1
                 continue
             }

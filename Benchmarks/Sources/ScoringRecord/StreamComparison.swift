@@ -17,9 +17,6 @@ struct StreamComparison {
         let asked: Figure.Asked
     }
 
-    /// A run of one core's multipliers that is slower than this part of the best marks a disturbed
-    /// sample.
-    private static let disturbance = 1.15
 
     private let core = Machine.cores - 1
     private let pairs: [Pair]
@@ -77,7 +74,7 @@ struct StreamComparison {
             let other = try peer.run("score " + pair.peer).time
             let after = ip_fma_peak()
             fastest = max(fastest, before, after)
-            guard min(before, after) * Self.disturbance >= fastest else {
+            guard min(before, after) * Disturbance.limit >= fastest else {
                 dropped += 1
                 continue
             }

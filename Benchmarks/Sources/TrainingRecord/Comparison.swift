@@ -5,8 +5,6 @@ internal import MillraceModels
 
 /// The same trainings by Millrace and by others, one after the other in each sample.
 struct Comparison {
-    /// Probes that take longer than this many times the shortest mark a disturbed sample.
-    private static let disturbance = 1.15
     private static let rows = 256 * 400
 
     private let rows: Rows
@@ -57,7 +55,7 @@ struct Comparison {
         times["mlp, scaler"] = try Work.mlp.train(rows, scaler: true).time
         let after = ip_fma_peak()
         fastestPeak = max(fastestPeak, before, between, after)
-        guard min(before, between, after) * Self.disturbance >= fastestPeak else {
+        guard min(before, between, after) * Disturbance.limit >= fastestPeak else {
             dropped += 1
             return
         }
