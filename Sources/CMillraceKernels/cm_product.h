@@ -60,8 +60,8 @@ static void pack_columns_of_b(const cm_product *p, float *to) {
     }
 }
 
-// Whether both factors have their depth from row to row and the product is wanted crosswise sooner:
-// the same sums in the same order, with less of the panels left empty.
+// Whether both factors have their depth from row to row and the product is had sooner crosswise, with
+// less of the panels left empty: it then is, for sizes such as these, always.
 CM_INLINE int is_crosswise(const cm_product *p) {
     return p->a_row == 1 && !p->b_transposed && !p->bias && p->activation == CM_IDENTITY &&
            p->columns * whole_vectors(p->rows) < p->rows * whole_vectors(p->columns);

@@ -103,7 +103,7 @@ struct Comparison {
     /// As TRAINING.md shows it.
     private static func limit(of name: String) -> String {
         name.hasPrefix("mlp")
-            ? "multiplications, and activations beyond the second cache"
-            : "each row's chain of dependent steps, and the first look at its bytes"
+            ? "multiplications, the narrow last layer, optimiser and losses"
+            : "each row's chain of dependent steps, beside its moments and conditioning"
     }
 }
