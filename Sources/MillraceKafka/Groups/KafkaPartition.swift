@@ -63,6 +63,15 @@
             Int(max(0, (group.knownEnd(of: number) ?? position) - position))
         }
 
+        /// The offset behind the last record that may be read, as brokers say now.
+        ///
+        /// - Throws: `KafkaError`, `noBroker` when none answers in time.
+        package func askedEnd() throws(KafkaError) -> Int64 {
+            try group.client.offsets(
+                of: group.client.address.topic, partitions: number + 1,
+                Patience(milliseconds: patienceMilliseconds))[number].upperBound
+        }
+
         /// The most events that one `poll` hands over.
         package static let mostEvents = RecordQueue.most
 
