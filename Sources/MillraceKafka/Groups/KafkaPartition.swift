@@ -75,11 +75,13 @@
         /// The most events that one `poll` hands over.
         package static let mostEvents = RecordQueue.most
 
-        /// Hands over what has been fetched, without waiting; returns how many events there were.
+        /// Hands over what has been fetched, up to `most` events, without waiting; returns how many
+        /// there were.
         package func poll(
+            most: Int = KafkaPartition.mostEvents,
             _ body: (KafkaEvent, borrowing KafkaRecord) throws(KafkaError) -> Void
         ) throws(KafkaError) -> Int {
-            try records.poll(milliseconds: 0, body)
+            try records.poll(milliseconds: 0, most: most, body)
         }
 
         package static func == (left: KafkaPartition, right: KafkaPartition) -> Bool {

@@ -13,6 +13,8 @@
         private let policies: Policies
         private let upstream: Upstream
         private let patienceMilliseconds: Int
+        /// The most events of one poll: few of blocks, which are decoded into caches so.
+        private let mostEvents: Int
         /// The offset of the next record; nil while the front has not been seen.
         private(set) var position: UInt64?
         /// What ends the reading once everything before it has its outcome.
@@ -48,6 +50,7 @@
             self.policies = policies
             self.upstream = upstream
             patienceMilliseconds = topic.patienceMilliseconds
+            mostEvents = topic.rowFormat == .block ? 1 : KafkaPartition.mostEvents
             position = offset.map { UInt64($0) }
             try partition.begin(at: offset)
         }
@@ -79,7 +82,7 @@
             var failure: (any Error)?
             var count = 0
             repeat {
-                count = try partition.poll { (event, record) throws(KafkaError) in
+                count = try partition.poll(most: mostEvents) { (event, record) throws(KafkaError) in
                     let offset = UInt64(record.offset)
                     guard event == .record else {
                         end = offset
@@ -104,7 +107,7 @@
                         position = offset + 1
                     } catch { failure = error }
                 }
-            } while count == KafkaPartition.mostEvents && !isEnough() && fault == nil
+            } while count == mostEvents && !isEnough() && fault == nil
                 && failure == nil && cut == nil
             if let failure { throw failure }
             // What lies behind a gap as wide as that is for another batch.

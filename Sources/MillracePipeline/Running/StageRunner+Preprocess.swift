@@ -234,6 +234,7 @@ extension StageRunner {
                 ? .deadLetter : work.definition.onBadRow == .fail ? .stop : .skip
             let cores = try cores(of: group)
             status.begin(cores: cores)
+            status.join(topic: source.address.description) { group.owned }
             for output in outputs { board.add(output) }
             let vote = EndVote(voters: cores.count)
             try group.run(name: stage.name, cores: cores) { member in

@@ -186,6 +186,7 @@ extension StageRunner {
                 }
                 let cores = try cores(of: group)
                 status.begin(cores: cores)
+                status.join(topic: source.address.description) { group.owned }
                 try models.watch()
                 defer { models.close() }
                 let vote = EndVote(voters: cores.count)

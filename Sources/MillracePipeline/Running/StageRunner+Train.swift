@@ -76,6 +76,7 @@ extension StageRunner {
             guard let group = try connect(groupOptions(source)) else { return }
             let cores = try cores(of: group)
             status.begin(cores: cores)
+            status.join(topic: source.address.description) { group.owned }
             let rows = KafkaRows(
                 source, of: group, features: features, specification: frozen?.identifier ?? 0,
                 upstream)
