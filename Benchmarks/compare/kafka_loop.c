@@ -1,4 +1,4 @@
-/* A bare loop that consumes a partition with librdkafka: what no consumer built on it can beat.
+/* A bare loop that consumes a partition with librdkafka and does nothing with it.
  *
  *     kafka_loop BROKER TOPIC FIRST
  *
