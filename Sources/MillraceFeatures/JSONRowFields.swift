@@ -13,10 +13,17 @@ struct JSONRowFields: Sendable {
     private var places: [Place]
     private var name: [UInt8] = []
     private(set) var needUnescaping = false
+    /// The name of the member that is no column and whose array ends the search; nil for none.
+    private let arrayName: [UInt8]?
+    /// Whether the last object has such an array.
+    private(set) var hasArray = false
 
-    /// - Parameter needed: The columns whose values are looked at; members that are others are
-    ///   passed over, whatever they hold.
-    init(_ columns: [String], needed: Set<String>) {
+    /// - Parameters:
+    ///   - needed: The columns whose values are looked at; members that are others are passed over,
+    ///     whatever they hold.
+    ///   - arrayName: The name of a member whose array makes an object something else than a row.
+    init(_ columns: [String], needed: Set<String>, arrayName: String? = nil) {
+        self.arrayName = arrayName.flatMap { columns.contains($0) ? nil : Array($0.utf8) }
         names = Vocabulary(columns)
         areNeeded = columns.map(needed.contains)
         places = [Place](repeating: Place(), count: columns.count)
@@ -32,6 +39,7 @@ struct JSONRowFields: Sendable {
     mutating func split(_ line: Span<UInt8>) -> RowFields.Fault? {
         for index in places.indices { places[index] = Place() }
         needUnescaping = false
+        hasArray = false
         do throws(JSONFault) {
             return try read(line)
         } catch {
@@ -44,6 +52,12 @@ struct JSONRowFields: Sendable {
         try cursor.beginObject(line)
         while let member = try cursor.nextMember(line) {
             guard let column = column(named: member, line), areNeeded[column] else {
+                if let arrayName, JSONCursor.says(line, member, arrayName),
+                    cursor.peek(line) == UInt8(ascii: "[")
+                {
+                    hasArray = true
+                    return RowFields.Fault(reason: .nestedValue, column: -1)
+                }
                 try cursor.skipValue(line)
                 continue
             }

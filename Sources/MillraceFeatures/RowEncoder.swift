@@ -27,8 +27,15 @@ public struct RowEncoder: ~Copyable, Sendable {
     ///
     /// - Complexity: O(specification).
     public init(_ specification: FeatureSpecification) {
+        self.init(specification, arrayName: nil)
+    }
+
+    /// An encoder that rejects an object of JSON in which a member `arrayName`, which is no column,
+    /// is an array; `hasArray` tells so.
+    package init(_ specification: FeatureSpecification, arrayName: String?) {
         let missing = MissingValues(specification.missingValues)
-        self.init(specification, missing, RowProgram(specification, missing))
+        self.init(
+            specification, missing, RowProgram(specification, missing), arrayName: arrayName)
     }
 
     /// Makers of an encoder without the kernels and of one by each set of them, by name.
@@ -41,9 +48,11 @@ public struct RowEncoder: ~Copyable, Sendable {
     }
 
     private init(
-        _ specification: FeatureSpecification, _ missing: MissingValues, _ program: RowProgram?
+        _ specification: FeatureSpecification, _ missing: MissingValues, _ program: RowProgram?,
+        arrayName: String? = nil
     ) {
-        fields = RowFields(specification.schema, needed: specification.neededColumns)
+        fields = RowFields(
+            specification.schema, needed: specification.neededColumns, arrayName: arrayName)
         self.missing = missing
         self.program = program
         features = CompiledFeatures(specification)
@@ -52,6 +61,9 @@ public struct RowEncoder: ~Copyable, Sendable {
         all = Array(0..<Int32(features.stepCount))
         scratch = [Int32](repeating: -1, count: program?.scratchCount ?? 0)
     }
+
+    /// Whether the last row was rejected for its array.
+    package var hasArray: Bool { fields.hasArray }
 
     /// Writes the features of `line`, the row at `offset` of its source partition, to `row`.
     ///

@@ -15,13 +15,20 @@ struct RowFields: Sendable {
 
     /// A splitter of rows of `schema`.
     ///
-    /// - Parameter needed: The columns whose values are looked at.
-    init(_ schema: RowSchema, needed: some Sequence<String>) {
+    /// - Parameters:
+    ///   - needed: The columns whose values are looked at.
+    ///   - arrayName: The name of a member of JSON whose array makes an object something else than
+    ///     a row.
+    init(_ schema: RowSchema, needed: some Sequence<String>, arrayName: String? = nil) {
         format = schema.format
         columns = schema.columns.count
         json = JSONRowFields(
-            schema.format == .jsonl ? schema.columns : [], needed: Set(needed))
+            schema.format == .jsonl ? schema.columns : [], needed: Set(needed),
+            arrayName: arrayName)
     }
+
+    /// Whether the last object has the array that makes it something else than a row.
+    var hasArray: Bool { format == .jsonl && json.hasArray }
 
     /// Why a row as a whole is unusable, and the column at fault, -1 where there is none.
     struct Fault {

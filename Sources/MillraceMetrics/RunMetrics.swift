@@ -80,6 +80,12 @@ public enum RunMetrics {
             "millrace_stage_model_version", .gauge, "The model version in use, or published last."
         ) { $0.modelVersion.map { Double($0) } }
         add(
+            "millrace_kafka_lag_rows", .gauge, "Records of Kafka there and without an outcome yet."
+        ) { $0.kafka.map { Double($0.lag) } }
+        add(
+            "millrace_kafka_partitions", .gauge, "Partitions in Kafka that the process owns."
+        ) { $0.kafka.map { Double($0.partitions.count) } }
+        add(
             "millrace_stage_loss", .gauge, "Prequential log-loss, or squared error."
         ) { $0.loss }
         add("millrace_stage_accuracy", .gauge, "Prequential accuracy, 0 to 1.") { $0.accuracy }

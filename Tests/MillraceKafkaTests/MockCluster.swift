@@ -18,6 +18,7 @@
             case fetch = 1
             case listOffsets = 2
             case metadata = 3
+            case findCoordinator = 10
             case initProducerID = 22
             case addPartitions = 24
             case endTransaction = 26

@@ -78,10 +78,13 @@
                     group: group, data: log.data.path), follow: follow)
         }
 
-        func run(_ definition: PipelineDefinition, follow: Bool = false) throws -> PipelineRun {
+        func run(
+            _ definition: PipelineDefinition, follow: Bool = false, instance: String? = nil
+        ) throws -> PipelineRun {
             try PipelineRun(
                 definition,
-                options: RunOptions(data: log.data.path, sharesCores: true, follow: follow),
+                options: RunOptions(
+                    data: log.data.path, sharesCores: true, instance: instance, follow: follow),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
 

@@ -51,7 +51,8 @@ import Testing
 
         func feed(from offset: UInt64 = 0, end: UInt64? = nil) throws -> RowFeed {
             try RowFeed(
-                topic, 0, .regression, holdOut: .every(rows: 5), from: offset, end: end)
+                LogRows(topic: topic), 0, .regression, holdOut: .every(rows: 5), from: offset,
+                end: end)
         }
 
         static func expected(_ offsets: Range<Int>) -> Block {

@@ -11,6 +11,16 @@ package enum FloatBytes {
         }
     }
 
+    /// Copies as many numbers as `target` has.
+    static func copy(_ bytes: RawSpan, into target: inout MutableSpan<Float>) {
+        let count = target.count
+        precondition(bytes.byteCount == 4 * count, "four bytes for each number")
+        // SAFETY: as above.
+        unsafe target.withUnsafeMutableBytes { target in
+            unsafe bytes.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+        }
+    }
+
     /// Appends numbers to `bytes`.
     package static func append(_ numbers: Span<Float>, to bytes: inout [UInt8]) {
         // SAFETY: as above; the numbers have no padding.

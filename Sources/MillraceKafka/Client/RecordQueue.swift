@@ -32,22 +32,25 @@
         ///
         /// `body` is also told the end of a partition, with the offset at which that is.
         ///
+        /// - Parameter most: How many events there may be, but for the first of those waited for.
         /// - Returns: How many events there were.
         func poll(
-            milliseconds: Int32,
+            milliseconds: Int32, most: Int = RecordQueue.most,
             _ body: (KafkaEvent, borrowing FetchedRecord) throws(KafkaError) -> Void
         ) throws(KafkaError) -> Int {
-            guard milliseconds > 0 else { return try takeThere(body) }
+            guard milliseconds > 0 else { return try takeThere(most, body) }
             guard let first = unsafe rd_kafka_consume_queue(queue, milliseconds) else { return 0 }
             try take(unsafe FetchedRecord(first), body)
-            return 1 + (try takeThere(body))
+            return 1 + (try takeThere(most, body))
         }
 
         /// Those that are there already; a batch would be waited for until it is full.
         private func takeThere(
+            _ most: Int,
             _ body: (KafkaEvent, borrowing FetchedRecord) throws(KafkaError) -> Void
         ) throws(KafkaError) -> Int {
-            let count = unsafe rd_kafka_consume_batch_queue(queue, 0, messages, Self.most)
+            let count = unsafe rd_kafka_consume_batch_queue(
+                queue, 0, messages, min(most, Self.most))
             var next = 0
             // Whatever happens, each message is given back.
             defer { while let record = unsafe message(&next, count) { _ = consume record } }

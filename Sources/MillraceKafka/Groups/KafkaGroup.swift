@@ -238,6 +238,9 @@
             state.withLock { state in for number in numbers { state.entries[number] = nil } }
         }
 
+        /// The partitions that this member has, in order.
+        package var owned: [Int] { state.withLock { $0.entries.keys.sorted() } }
+
         // MARK: For slots
 
         var current: Int { version.load(ordering: .acquiring) }

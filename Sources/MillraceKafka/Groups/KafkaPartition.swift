@@ -63,14 +63,25 @@
             Int(max(0, (group.knownEnd(of: number) ?? position) - position))
         }
 
+        /// The offset behind the last record that may be read, as brokers say now.
+        ///
+        /// - Throws: `KafkaError`, `noBroker` when none answers in time.
+        package func askedEnd() throws(KafkaError) -> Int64 {
+            try group.client.offsets(
+                of: group.client.address.topic, partitions: number + 1,
+                Patience(milliseconds: patienceMilliseconds))[number].upperBound
+        }
+
         /// The most events that one `poll` hands over.
         package static let mostEvents = RecordQueue.most
 
-        /// Hands over what has been fetched, without waiting; returns how many events there were.
+        /// Hands over what has been fetched, up to `most` events, without waiting; returns how many
+        /// there were.
         package func poll(
+            most: Int = KafkaPartition.mostEvents,
             _ body: (KafkaEvent, borrowing KafkaRecord) throws(KafkaError) -> Void
         ) throws(KafkaError) -> Int {
-            try records.poll(milliseconds: 0, body)
+            try records.poll(milliseconds: 0, most: most, body)
         }
 
         package static func == (left: KafkaPartition, right: KafkaPartition) -> Bool {

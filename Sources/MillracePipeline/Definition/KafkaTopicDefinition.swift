@@ -42,6 +42,15 @@ public struct KafkaTopicDefinition: Sendable, Equatable {
         self.patienceMilliseconds = patienceMilliseconds
     }
 
+    /// What the records are of a topic of features that a stage writes.
+    var featureFormat: KafkaFormat {
+        switch rowFormat {
+        case .json: .json
+        case .block: .block
+        case .float32, .csv: .float32
+        }
+    }
+
     /// Where records that are no rows are put; nil where they are not.
     var deadLetters: String? {
         onBadRecord == .deadLetter ? deadLetterTopic ?? address.topic + ".dead-letters" : nil

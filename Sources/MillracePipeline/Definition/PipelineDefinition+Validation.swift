@@ -26,7 +26,7 @@ extension PipelineDefinition {
         try validateOrder()
     }
 
-    private func error(
+    func error(
         _ message: String, at position: SourcePosition?, advice: String? = nil
     ) -> PipelineError {
         PipelineError(.usage, message, advice: advice, file: file, position: position)
@@ -197,31 +197,6 @@ extension PipelineDefinition {
         }
         try validateLabels(of: stage, input)
         try validateSettings(of: stage)
-    }
-
-    /// What stages there are between topics of Kafka.
-    private func validateKafka(
-        _ stage: StageDefinition, _ input: TopicDefinition, _ outputs: [TopicDefinition]
-    ) throws(PipelineError) {
-        guard ([input] + outputs).contains(where: { $0.kafka != nil }) else { return }
-        guard case .score = stage.work else {
-            throw error(
-                "stage \(quote(stage.name)) is of kind \(stage.kind), and only score stages read "
-                    + "and write Kafka", at: stage.position,
-                advice: "Read the topic in with a source, as in \"sources: [{kafka: …, to: …}]\".")
-        }
-        if let source = input.kafka {
-            if source.onBadRecord == .deadLetter, outputs.contains(where: { $0.kafka == nil }) {
-                throw error(
-                    "stage \(quote(stage.name)) writes to the log, where dead letters cannot be "
-                        + "put aside in one step with the rest", at: stage.position,
-                    advice: "Say \"onBadRecord: skip\": the log records what is left out.")
-            }
-            if outputs.contains(where: { $0.kafka?.address == source.address }) {
-                throw error(
-                    "stage \(quote(stage.name)) would read what it writes", at: stage.position)
-            }
-        }
     }
 
     /// The settings of a train or score stage, for definitions that are built in code.

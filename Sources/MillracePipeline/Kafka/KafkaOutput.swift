@@ -13,25 +13,19 @@
         private let sink: KafkaSink
         private let topic: String
         private let target: Int
-        private let place: SourcePlace
-        private let deadLetters: (topic: String, partitions: Int)?
+        private let place: KafkaPlace
+        private let deadLetters: DeadLetters?
         private let onProgress: (_ next: UInt64) throws -> Void
         private var memory = AlignedBuffer()
         private var record: PredictionRecord?
         private var version: Int
         private let wantsHeaders: Bool
 
-        /// Where rows come from.
-        struct SourcePlace {
-            var topic: String
-            var partition: Int
-        }
-
         /// Writes to partition `target` of a topic.
         init(
             _ sink: KafkaSink, to definition: KafkaTopicDefinition, partition target: Int,
-            from place: SourcePlace, deadLetters: (topic: String, partitions: Int)?,
-            _ version: ServingVersion, onProgress: @escaping (_ next: UInt64) throws -> Void
+            from place: KafkaPlace, deadLetters: DeadLetters?, _ version: ServingVersion,
+            onProgress: @escaping (_ next: UInt64) throws -> Void
         ) {
             self.sink = sink
             topic = definition.address.topic
@@ -58,7 +52,7 @@
             }
             let nulls = try write(rows, version, &record, predict)
             self.record = consume record
-            for bad in rows.records?.bad ?? [] { try putAside(bad) }
+            for bad in rows.records?.bad ?? [] { try deadLetters?.add(bad, from: place) }
             try onProgress(rows.end)
             return nulls
         }
@@ -108,25 +102,6 @@
                 RowHeader(
                     "millrace-source", Array("\(place.topic)/\(place.partition)/\(offset)".utf8)),
             ]
-        }
-
-        /// Writes a record that is no row to the dead letters.
-        private func putAside(_ bad: SourceRecords.Bad) throws(KafkaError) {
-            guard let deadLetters else { return }
-            let headers =
-                bad.headers + [
-                    RowHeader("millrace-reason", Array(bad.fault.reason.name.utf8)),
-                    RowHeader("millrace-error", Array(bad.fault.message.utf8)),
-                    RowHeader("millrace-topic", Array(place.topic.utf8)),
-                    RowHeader("millrace-partition", Array("\(place.partition)".utf8)),
-                    RowHeader("millrace-offset", Array("\(bad.offset)".utf8)),
-                ]
-            let value = bad.value ?? []
-            let key = bad.key ?? []
-            try sink.add(
-                topic: deadLetters.topic, partition: place.partition % deadLetters.partitions,
-                value: value.span, key: bad.key == nil ? nil : key.span,
-                milliseconds: bad.milliseconds, headers: headers)
         }
 
         func close() {}

@@ -12,18 +12,26 @@ internal import MillraceServing
 struct RecordDecoder: ~Copyable {
     private var vectors: VectorReader
     private let raw: RawRows?
-    private let format: KafkaRowFormat
 
     /// A decoder for a model.
     ///
     /// - Throws: `PipelineError` with `usage` where records are lines of CSV and the model keeps no
-    ///   specification, or a column that it needs is not among `columns`.
+    ///   specification, or a column that it needs is not among the topic's.
     init(
-        _ format: KafkaRowFormat, columns: [String]?, for version: ServingVersion
+        _ topic: KafkaTopicDefinition, _ content: TopicDefinition.Content,
+        for version: ServingVersion
     ) throws(PipelineError) {
-        let isText = format == .csv || format == .json
+        let format = topic.rowFormat
+        var labels = VectorReader.Labels.none
+        var isRaw = format == .csv || format == .json
+        if case .features(_, _, let hasLabels) = content {
+            // Whoever made the features has encoded them.
+            isRaw = false
+            if hasLabels { labels = .passedOver }
+        }
         let raw =
-            isText ? try RawRows(format == .csv ? .csv : .jsonl, columns: columns, version) : nil
+            isRaw
+            ? try RawRows(format == .csv ? .csv : .jsonl, columns: topic.columns, version) : nil
         guard raw != nil || format != .csv else {
             throw PipelineError(
                 .usage,
@@ -31,9 +39,10 @@ struct RecordDecoder: ~Copyable {
                     + "which lines of CSV could be encoded",
                 advice: "Send vectors: --format json with {\"features\":[…]}, or float32.")
         }
-        self.format = format
         self.raw = raw
-        vectors = VectorReader(format, columns: version.model.inputWidth)
+        vectors = VectorReader(
+            format, columns: version.model.inputWidth, labels: labels,
+            specification: version.specification)
     }
 
     /// Whether it may encode rows by the model's specification.
@@ -45,9 +54,12 @@ struct RecordDecoder: ~Copyable {
     ) throws(RecordFault) -> Int {
         guard let value else { throw RecordFault(.noValue, "a record without a value") }
         guard let raw else { return try vectors.add(value, to: &arena) }
-        if format == .json, try raw.isVector(value) { return try vectors.add(value, to: &arena) }
-        var row = arena.nextRow()
-        try raw.encode(value, into: &row)
+        let isRow: Bool
+        do {
+            var row = arena.nextRow()
+            isRow = try raw.encode(value, into: &row)
+        }
+        guard isRow else { return try vectors.add(value, to: &arena) }
         arena.commitRow()
         return 1
     }
@@ -57,9 +69,6 @@ struct RecordDecoder: ~Copyable {
 private final class RawRows {
     private let specification: FeatureSpecification
     private var encoder: RowEncoder
-    /// The columns' names.
-    private let names: [[UInt8]]
-    private let features = Array("features".utf8)
 
     /// Nil where the model keeps no specification.
     init?(
@@ -79,7 +88,7 @@ private final class RawRows {
             guard let found else { return nil }
             specification = found
         } catch { throw PipelineError(error) }
-        encoder = RowEncoder(specification)
+        encoder = RowEncoder(specification, arrayName: "features")
         guard encoder.width == version.model.inputWidth else {
             throw PipelineError(
                 .badData,
@@ -87,35 +96,39 @@ private final class RawRows {
                     + "\(version.model.inputWidth) numbers, and its specification makes "
                     + "\(encoder.width)")
         }
-        names = specification.columns.map { Array($0.utf8) }
     }
 
-    /// Encodes a line of CSV, or an object.
-    func encode(_ text: Span<UInt8>, into row: inout MutableSpan<Float>) throws(RecordFault) {
+    /// Encodes a line of CSV, or an object; false where that has an array `features`, which is no
+    /// column: it is a vector then.
+    func encode(
+        _ text: Span<UInt8>, into row: inout MutableSpan<Float>
+    ) throws(RecordFault) -> Bool {
         switch encoder.encode(text, offset: 0, into: &row) {
-        case .encoded: return
+        case .encoded: return true
         case .rejected(let reason, let column):
-            throw RecordFault(
-                .undecodable, specification.explain(reason, column: column, line: text))
+            if encoder.hasArray { return false }
+            throw RecordFault.rejected(reason, column, specification, text)
         }
     }
+}
 
-    /// Whether an object has an array `features`, which is no column: it is a vector then.
-    func isVector(_ text: Span<UInt8>) throws(RecordFault) -> Bool {
-        do throws(JSONFault) {
-            var cursor = JSONCursor()
-            try cursor.beginObject(text)
-            while let name = try cursor.nextMember(text) {
-                if JSONCursor.says(text, name, features),
-                    cursor.peek(text) == UInt8(ascii: "["),
-                    !names.contains(features)
-                {
-                    return true
-                }
+extension RecordFault {
+    /// What is wrong with a row that cannot be encoded, in words.
+    static func rejected(
+        _ reason: RejectReason, _ column: Int, _ specification: FeatureSpecification,
+        _ text: Span<UInt8>
+    ) -> RecordFault {
+        if reason == .malformedJSON {
+            // Where that is.
+            do throws(JSONFault) {
+                var cursor = JSONCursor()
                 try cursor.skipValue(text)
-            }
-            try cursor.end(text)
-            return false
-        } catch { throw RecordFault(error) }
+                try cursor.end(text)
+                cursor = JSONCursor()
+                try cursor.beginObject(text)
+            } catch { return RecordFault(error) }
+        }
+        return RecordFault(
+            .undecodable, specification.explain(reason, column: column, line: text))
     }
 }

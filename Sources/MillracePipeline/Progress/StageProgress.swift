@@ -63,6 +63,8 @@ public struct StageProgress: Sendable, Equatable {
     /// How long batches took from being fetched to being committed; nil where nothing works batch by
     /// batch, as sources and trainers.
     public var batches: DurationCounts?
+    /// Its part in a group of Kafka; nil where it reads the log.
+    public var kafka: KafkaShare?
 
     /// Creates a snapshot.
     public init(
@@ -71,7 +73,7 @@ public struct StageProgress: Sendable, Equatable {
         loss: Double? = nil, auc: Double? = nil, accuracy: Double? = nil,
         modelVersion: Int? = nil, cores: [Int] = [], rejectedRows: Int = 0,
         refusedVersions: Int = 0, rowsProcessed: Int = 0,
-        batches: DurationCounts? = nil
+        batches: DurationCounts? = nil, kafka: KafkaShare? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -89,6 +91,7 @@ public struct StageProgress: Sendable, Equatable {
         self.refusedVersions = refusedVersions
         self.rowsProcessed = rowsProcessed
         self.batches = batches
+        self.kafka = kafka
     }
 
     /// The part of the rows that has its outcome, or of the file that has been read, from 0 to 1; nil

@@ -17,17 +17,23 @@ public struct StageReport: Sendable, Equatable, Codable {
     public let modelVersion: Int?
     /// Batches of the last ten seconds; nil where there were none.
     public let latency: BatchLatency?
+    /// Its part in a group of Kafka; nil where the stage reads the log.
+    public let kafka: KafkaShare?
 
-    init(_ identity: ProcessIdentity, modelVersion: Int?, latency: BatchLatency?) {
+    init(
+        _ identity: ProcessIdentity, modelVersion: Int?, latency: BatchLatency?,
+        kafka: KafkaShare? = nil
+    ) {
         process = Int(identity.pid)
         startTime = identity.startTime
         namespace = identity.namespace
         written = Clock.wallNanoseconds()
         self.modelVersion = modelVersion
         self.latency = latency
+        self.kafka = kafka
     }
 
-    private static let maxBytes = 4096
+    private static let maxBytes = 1 << 16
     /// A report that is older is of a process that is gone, in another container perhaps.
     private static let longestSilence: Int64 = 10_000_000_000
 
@@ -50,6 +56,17 @@ public struct StageReport: Sendable, Equatable, Codable {
     /// - Parameter data: The data directory.
     public static func all(of group: String, data: String) -> [StageReport] {
         names(group, data).compactMap { read("\(directory(group, data))/\($0)") }.filter(\.isAlive)
+    }
+
+    /// The names of all groups that a stage has ever told of, in order.
+    ///
+    /// - Parameter data: The data directory.
+    public static func groups(data: String) -> [String] {
+        do throws(SystemError) {
+            return try Files.list("\(data)/groups").sorted().filter {
+                Files.exists(directory($0, data))
+            }
+        } catch { return [] }
     }
 
     private static func names(_ group: String, _ data: String) -> [String] {

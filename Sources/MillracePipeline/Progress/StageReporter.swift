@@ -26,7 +26,8 @@ final class StageReporter: Sendable {
                     if earlier[index].count > Self.window { earlier[index].removeFirst() }
                     StageReport(
                         identity, modelVersion: stage.status.versionInUse,
-                        latency: BatchLatency(zip(counts, since).map { $0 - $1 })
+                        latency: BatchLatency(zip(counts, since).map { $0 - $1 }),
+                        kafka: stage.status.kafkaShare
                     ).write(stage.group, data: data)
                 }
                 let end = Clock.monotonicNanoseconds() + Self.period

@@ -35,6 +35,8 @@ struct RunReading {
             var summary = StageSummary(
                 name: stage.name, kind: stage.kind, cores: progress[stage.name]?.cores ?? [])
             switch stage.work {
+            case .preprocess where isOfKafka(stage):
+                count(progress[stage.name], &summary, seconds: seconds)
             case .preprocess(let work): preprocess(work, stage, &summary, &findings)
             case .train: try train(stage, names, &summary, &findings)
             case .score(let work):
@@ -42,7 +44,7 @@ struct RunReading {
                     summary.precision = work.precision.isAvailable ? work.precision : .float32
                     summary.precisionFallback = work.precision.unavailability
                 }
-                if isOfKafka(work) {
+                if isOfKafka(stage) {
                     count(progress[stage.name], &summary, seconds: seconds)
                 } else if names.contains(work.to.name) {
                     try score(work, stage, &summary, &findings)
@@ -63,8 +65,10 @@ struct RunReading {
         return findings
     }
 
-    private func isOfKafka(_ work: ScoreStage) -> Bool {
-        [work.from, work.to].contains { plan.definition.topic(named: $0.name)?.kafka != nil }
+    private func isOfKafka(_ stage: StageDefinition) -> Bool {
+        ([stage.input] + stage.outputs).contains {
+            plan.definition.topic(named: $0.name)?.kafka != nil
+        }
     }
 
     /// What this run of a stage did that reads or writes Kafka, by its own count: the topics there
@@ -74,7 +78,8 @@ struct RunReading {
     ) {
         guard let progress else { return }
         summary.rowsRead = progress.rowsProcessed
-        summary.rowsWritten = progress.rowsProcessed
+        summary.rowsWritten =
+            progress.rowsProcessed - (progress.kind == "preprocess" ? progress.rejectedRows : 0)
         summary.rowsRejected = progress.rejectedRows
         if let version = progress.modelVersion {
             summary.modelVersions[version] = progress.rowsProcessed
@@ -271,6 +276,6 @@ enum DropReason {
             return skip == .blank ? blankLine : "line-too-long"
         }
         if let reason = BadRecordReason(rawValue: code) { return reason.name }
-        return code == PreprocessTask.unroutedReason ? noRoute : "reason-\(code)"
+        return code == RowSorter.unroutedReason ? noRoute : "reason-\(code)"
     }
 }

@@ -79,7 +79,9 @@ struct PipelinePlan: Sendable {
     /// Finds definitions that do not fit the columns, before a row is read.
     private func checkColumns() throws(PipelineError) {
         for stage in stages {
-            guard case .preprocess(let work) = stage.work, let schema = schema(for: work)
+            // What a model's features are is known when it is loaded.
+            guard case .preprocess(let work) = stage.work, work.model == nil,
+                let schema = schema(for: work)
             else { continue }
             do throws(FeatureError) {
                 _ = try SpecificationFitter(definition: work.definition, schema: schema)
@@ -93,7 +95,10 @@ struct PipelinePlan: Sendable {
 
     /// What the rows of a preprocess stage are, as far as it is known before anything is read.
     private func schema(for work: PreprocessStage) -> RowSchema? {
-        schemas[work.from.name] ?? work.rows
+        if let kafka = definition.topic(named: work.from.name)?.kafka {
+            return work.schema(of: kafka)
+        }
+        return schemas[work.from.name] ?? work.rows
     }
 
     private func checkPartitions() throws(PipelineError) {
@@ -231,7 +236,8 @@ struct PipelinePlan: Sendable {
     /// Refuses other features than those that rows were encoded by.
     private func checkFrozen() throws {
         for stage in stages {
-            guard case .preprocess(let work) = stage.work, let schema = schema(for: work),
+            guard case .preprocess(let work) = stage.work, work.model == nil,
+                let schema = schema(for: work),
                 let frozen = try FrozenSpecification.load(data: options.data, group: stage.group)
             else { continue }
             try frozen.check(against: work.definition, schema: schema, stage: stage.name)
@@ -243,7 +249,7 @@ struct PipelinePlan: Sendable {
         switch topic.content {
         case .features(.fixed(let count), _, _): return count
         case .features(.stage, _, _):
-            guard let (_, work) = definition.encoder(of: topic),
+            guard let (_, work) = definition.encoder(of: topic), work.model == nil,
                 let schema = schema(for: work)
             else { return nil }
             do throws(FeatureError) {

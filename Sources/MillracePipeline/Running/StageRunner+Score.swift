@@ -9,10 +9,6 @@ internal import MillraceServing
 internal import MillraceSystem
 
 extension StageRunner {
-    private func topic(_ reference: Reference) -> KafkaTopicDefinition? {
-        plan.definition.topic(named: reference.name)?.kafka
-    }
-
     /// Runs `body` with the versions of the stage's model, once there is a first one.
     private func withModels(
         _ work: ScoreStage, _ body: (ModelFeed) throws -> Void
@@ -60,7 +56,7 @@ extension StageRunner {
     }
 
     func score(_ work: ScoreStage, _ source: Topic) throws {
-        if let target = topic(work.to) { return try score(work, source, to: target) }
+        if let target = kafkaTopic(work.to) { return try score(work, source, to: target) }
         guard let output = board.wait(for: work.to.name) else { return }
         try OutputOwners.claim(output, from: source.reference, source.name, for: stage.group)
         try withModels(work) { models in
@@ -74,17 +70,18 @@ extension StageRunner {
                 let memory = SlotMemory()
                 try loop.run { claim in
                     let first = try self.version(models, work)
-                    let predictions = try LogOutput(
-                        output, group: group.name, source: source, claim: claim,
-                        model: work.model.name, first, memory
-                    ) { try consumer.commit(claim, next: $0) }
+                    let opened = try OutputPartition(
+                        output, group: group.name, source: source, claim,
+                        model: ModelMarks(work, first))
                     // The output is the truth; what the group committed is a copy of it.
+                    let tail = opened.tail
+                    let predictions = LogOutput(opened, memory) {
+                        try consumer.commit(claim, next: $0)
+                    }
                     let rows = try self.input(
-                        source, claim.partition.partition, from: predictions.tail, first, work,
-                        memory)
+                        source, claim.partition.partition, from: tail, first, work, memory)
                     return self.task(
-                        work, models, first, from: rows, to: predictions,
-                        rowsDone: Int(predictions.tail))
+                        work, models, first, from: rows, to: predictions, rowsDone: Int(tail))
                 }
             }
             try group.sync()
@@ -116,7 +113,7 @@ extension StageRunner {
                         let begin = try claim.committed ?? source.startOffset(partition: number)
                         let predictions = KafkaOutput(
                             sink, to: target, partition: number % partitions,
-                            from: .init(topic: source.name, partition: number),
+                            from: KafkaPlace(topic: source.name, partition: number),
                             deadLetters: nil, first
                         ) { next in
                             try sink.flush()
@@ -169,78 +166,39 @@ extension StageRunner {
         /// From Kafka, as a member of a consumer group there.
         func score(_ work: ScoreStage, from source: KafkaTopicDefinition) throws {
             var output: Topic?
-            if topic(work.to) == nil {
+            if kafkaTopic(work.to) == nil {
                 guard let found = board.wait(for: work.to.name) else { return }
                 output = found
             }
             try withModels(work) { models in
                 let first = try self.version(models, work)
-                let decoder = try RecordDecoder(
-                    source.rowFormat, columns: source.columns, for: first)
+                let content = plan.definition.topic(named: work.from.name)?.content ?? .bytes
+                let decoder = try RecordDecoder(source, content, for: first)
                 if decoder.encodes { models.require(specification: first.specification) }
-                guard let group = try connect(source) else { return }
+                guard let group = try connect(groupOptions(source)) else { return }
                 if let output {
                     try OutputOwners.claim(
                         output, from: group.source, source.address.description,
                         for: stage.group)
                 }
-                let target = try topic(work.to).map {
+                let target = try kafkaTopic(work.to).map {
                     try KafkaTarget($0, deadLetters: source.deadLetters, group)
                 }
                 let cores = try cores(of: group)
                 status.begin(cores: cores)
+                status.join(topic: source.address.description) { group.owned }
                 try models.watch()
                 defer { models.close() }
                 let vote = EndVote(voters: cores.count)
                 let opened = output
                 try group.run(name: stage.name, cores: cores) { member in
                     let slot = KafkaSlot(
-                        member: member, work: work, source: source, models: models,
+                        member: member, work: work, source: source, content: content,
+                        models: models,
                         identity: group.source)
                     try self.run(slot, log: opened, target, vote)
                 }
             }
-        }
-
-        /// The group; nil where the run is stopped while no broker answers.
-        private func connect(_ source: KafkaTopicDefinition) throws -> KafkaGroup? {
-            let stop = stop
-            let options = try groupOptions(source)
-            do throws(KafkaError) { return try KafkaGroup(options) { stop.isSet } } catch {
-                // Who asked for an end does not mind that no broker answered meanwhile.
-                guard stop.isSet, error.code == .noBroker else { throw error }
-                return nil
-            }
-        }
-
-        private func groupOptions(
-            _ source: KafkaTopicDefinition
-        ) throws(PipelineError) -> KafkaGroupOptions {
-            let strategy: String
-            switch stage.assignor {
-            case .sticky: strategy = "cooperative-sticky"
-            case .range: strategy = "range"
-            case .roundRobin: strategy = "roundrobin"
-            case .hash:
-                throw PipelineError(
-                    .usage, "stage \"\(stage.name)\": Kafka's groups have no assignor 'hash'",
-                    advice: "It is sticky, range or roundRobin.", file: plan.definition.file,
-                    position: stage.position)
-            }
-            return KafkaGroupOptions(
-                address: source.address, group: stage.group, instance: plan.options.instance,
-                strategy: strategy, properties: source.properties,
-                onOutOfRange: source.onOutOfRange,
-                patienceMilliseconds: source.patienceMilliseconds)
-        }
-
-        private func cores(of group: KafkaGroup) throws -> [Int] {
-            let available =
-                try stage.cores ?? plan.options.cores
-                ?? CoreList(
-                    automaticOn: .current(), avoiding: PipelinePlan.coresOfOthers(data).map(\.core)
-                ).cores
-            return Array(available.prefix(group.partitions))
         }
 
         /// One slot's work.
@@ -257,30 +215,31 @@ extension StageRunner {
                 var position = claim.position
                 let predictions: any PredictionOutput
                 if let output {
-                    let written = try LogOutput(
+                    let opened = try OutputPartition(
                         output, partition: claim.number % output.partitions,
                         group: self.stage.group, source: slot.identity,
                         partition: claim.number, start: UInt64(position ?? 0),
-                        model: slot.work.model.name, first, memory
-                    ) { member.advance(claim, to: Int64($0)) }
+                        model: ModelMarks(slot.work, first))
                     // The output is the truth; what the group committed is a copy of it.
-                    if position != nil || written.tail > 0 { position = Int64(written.tail) }
-                    predictions = written
+                    if position != nil || opened.tail > 0 { position = Int64(opened.tail) }
+                    predictions = LogOutput(opened, memory) { member.advance(claim, to: Int64($0)) }
                 } else if let target, let sink {
                     predictions = KafkaOutput(
                         sink, to: target.definition, partition: claim.number % target.partitions,
-                        from: .init(
+                        from: KafkaPlace(
                             topic: slot.source.address.topic, partition: claim.number),
-                        deadLetters: target.deadLetters, first
+                        deadLetters: target.letters(sink), first
                     ) { member.advance(claim, to: Int64($0)) }
                 } else {
                     preconditionFailure("an output is in the log or in Kafka")
                 }
-                let rows = try KafkaInput(
-                    claim, of: slot.source.address, from: position,
-                    RecordDecoder(
-                        slot.source.rowFormat, columns: slot.source.columns, for: first),
-                    columns: first.model.inputWidth, onBadRecord: slot.source.onBadRecord)
+                let policy = slot.source.onBadRecord
+                let rows = KafkaInput(
+                    try KafkaReading(
+                        claim, of: slot.source, from: position,
+                        KafkaReading.Policies(records: policy, rows: policy), self.upstream),
+                    try RecordDecoder(slot.source, slot.content, for: first),
+                    columns: first.model.inputWidth)
                 return self.task(
                     slot.work, slot.models, first, from: rows, to: predictions, rowsDone: 0)
             }
@@ -298,6 +257,7 @@ extension StageRunner {
         let member: KafkaMember
         let work: ScoreStage
         let source: KafkaTopicDefinition
+        let content: TopicDefinition.Content
         let models: ModelFeed
         /// The source as the log's dictionaries name it.
         let identity: String
@@ -324,6 +284,11 @@ extension StageRunner {
             self.deadLetters = found
         }
 
+        /// Where a slot puts records that are no rows; nil where it does not.
+        func letters(_ sink: KafkaSink) -> DeadLetters? {
+            deadLetters.map { DeadLetters(sink, topic: $0.topic, partitions: $0.partitions) }
+        }
+
         /// A slot's own way to it.
         func open(_ member: KafkaMember) throws(KafkaError) -> KafkaSink {
             try member.open(
@@ -332,3 +297,10 @@ extension StageRunner {
         }
     }
 #endif
+
+extension ModelMarks {
+    /// What predictions of a version in use say of it.
+    fileprivate init(_ work: ScoreStage, _ version: ServingVersion) {
+        self.init(name: work.model.name, kernels: version.model.kernelName)
+    }
+}

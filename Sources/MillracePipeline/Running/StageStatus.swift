@@ -30,6 +30,8 @@ final class StageStatus: Sendable {
         var accuracy: Double?
         /// Where a score stage has its versions from, while it runs.
         var models: ModelFeed?
+        /// The Kafka topic that it reads, and how to find out which partitions are its own.
+        var kafka: (topic: String, owned: @Sendable () -> [Int])?
         /// Versions that it refused, once it has ended.
         var refusedVersions = 0
         /// Rows and time when the rate was last asked for.
@@ -81,7 +83,10 @@ final class StageStatus: Sendable {
     }
 
     func end(_ state: StageProgress.State) {
-        detail.withLock { $0.state = state }
+        detail.withLock {
+            $0.state = state
+            $0.kafka = nil
+        }
         if state == .done { finished.store(true, ordering: .releasing) }
     }
 
@@ -104,6 +109,23 @@ final class StageStatus: Sendable {
         }
     }
 
+    /// Tells others which partitions of a Kafka topic the process owns from now on.
+    func join(topic: String, owned: @escaping @Sendable () -> [Int]) {
+        detail.withLock { $0.kafka = (topic, owned) }
+    }
+
+    /// The stage's part in a group of Kafka; nil where it is in none.
+    var kafkaShare: KafkaShare? {
+        guard
+            let (kafka, cores) = detail.withLock({ detail in
+                detail.kafka.map { ($0, detail.cores) }
+            })
+        else { return nil }
+        return KafkaShare(
+            topic: kafka.topic, partitions: kafka.owned(), cores: cores, lag: knownLag ?? 0,
+            rows: processed.load(ordering: .relaxed))
+    }
+
     private var knownLag: Int? {
         hasLag.load(ordering: .relaxed) ? lag.load(ordering: .relaxed) : nil
     }
@@ -112,6 +134,7 @@ final class StageStatus: Sendable {
         let done = rowsDone
         let now = Clock.monotonicNanoseconds()
         let durations = batches.snapshot
+        let share = kafkaShare
         return detail.withLock { detail in
             let elapsed = Double(now - max(detail.sample.time, detail.begun)) / 1e9
             if detail.begun > 0, elapsed > 0.2 {
@@ -126,7 +149,8 @@ final class StageStatus: Sendable {
                 rejectedRows: rowsRejected,
                 refusedVersions: detail.models?.refusals.count ?? detail.refusedVersions,
                 rowsProcessed: processed.load(ordering: .relaxed),
-                batches: kind == "preprocess" || kind == "score" ? durations : nil)
+                batches: kind == "preprocess" || kind == "score" ? durations : nil,
+                kafka: share)
         }
     }
 }

@@ -8,6 +8,9 @@ struct Upstream: Sendable {
         self.follow = follow
     }
 
+    /// Whether nobody in this run does.
+    var isEmpty: Bool { writers.isEmpty }
+
     /// Whether nothing will be added any more.
     ///
     /// Ask before looking for rows: what was written before

@@ -94,23 +94,12 @@ protocol PredictionOutput: AnyObject {
 ///
 /// **Thread-safety**: one owner.
 final class SourceRecords {
-    /// A record that is no row.
-    struct Bad {
-        let offset: UInt64
-        let fault: RecordFault
-        /// The record as it was; empty where nobody wants it.
-        var value: [UInt8]?
-        var key: [UInt8]?
-        var headers: [RowHeader] = []
-        var milliseconds: Int64 = 0
-    }
-
     /// The offset of each row's record.
     private(set) var offsets: [UInt64] = []
     /// The time of each row's record, milliseconds since 1970.
     private(set) var milliseconds: [Int64] = []
     /// The records that are no rows.
-    private(set) var bad: [Bad] = []
+    private(set) var bad: [RefusedRecord] = []
     private var keys: [UInt8] = []
     /// For each row where its key ends, and whether it has one.
     private var keyEnds: [(end: Int, isThere: Bool)] = []
@@ -140,7 +129,7 @@ final class SourceRecords {
         }
     }
 
-    func add(_ record: Bad) { bad.append(record) }
+    func add(_ record: RefusedRecord) { bad.append(record) }
 
     /// Gives the key of a row to `body`; nil where it has none.
     func withKey<R>(

@@ -1,4 +1,3 @@
-internal import MillraceLog
 internal import MillraceModels
 internal import MillraceSystem
 
@@ -26,10 +25,10 @@ final class TrainLane {
     var isExhausted: Bool { feed.isExhausted }
 
     /// Decides that the rows end where the partition ends now, unless that was decided before.
-    func decideEnd() throws(LogError) { try feed.decideEnd() }
+    func decideEnd() throws { try feed.decideEnd() }
 
     /// Whether rows were appended behind the end that was decided.
-    var hasGrown: Bool { get throws(LogError) { try feed.hasGrown } }
+    var hasGrown: Bool { get throws { try feed.hasGrown } }
 
     /// Waits for the rows of a round and takes them; false when the run is stopped first.
     func fetch(_ count: Int, _ upstream: Upstream, _ stop: StopFlag) throws -> Bool {

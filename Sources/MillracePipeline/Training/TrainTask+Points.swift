@@ -117,7 +117,7 @@ extension TrainTask {
             record.gate = refusal ?? record.gate
             try metrics.append(record)
         }
-        savedOffsets = settlement.position.offsets
+        savedOffsets = settlement.position.offsets.map { rows.offset(of: $0) }
     }
 
     private func advance(past rows: Int) {
@@ -183,12 +183,12 @@ extension TrainTask {
         var publication = Publication(key: key)
         publication.program = "millrace"
         if let specification {
-            publication.specificationID = specification.value.identifier
-            publication.specification = specification.value.json()
+            publication.specificationID = specification.identifier
+            publication.specification = specification.said.json()
         }
-        publication.topic = topic.name
+        publication.topic = rows.name
         publication.positions = position.offsets.enumerated().map {
-            Publication.Position(partition: $0, nextOffset: Int64($1))
+            Publication.Position(partition: $0, nextOffset: Int64(rows.offset(of: $1)))
         }
         publication.rows = trainer.rowsSeen
         publication.steps = trainer.steps

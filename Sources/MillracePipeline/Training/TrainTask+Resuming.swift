@@ -15,14 +15,14 @@ extension TrainTask {
     static func begin(
         _ stage: TrainStage, _ around: Surroundings, _ setup: TrainingSetup, lanes: Int
     ) throws -> Beginning {
-        let width = around.topic.configuration.features
+        let width = around.rows.features
         let path = around.checkpointPath
-        let identifier = around.specification?.value.identifier ?? 0
+        let identifier = around.specification?.identifier ?? 0
         guard let saved = try TrainingCheckpoint.load(path) else {
             let trainer = try LaneTrainer(
                 setup.options, lanes: lanes, kernels: setup.kernels)
             let position = TrainingPosition(
-                topicID: around.topic.id, trainingID: UInt64.random(in: 0...UInt64.max),
+                topicID: around.rows.identity, trainingID: UInt64.random(in: 0...UInt64.max),
                 settings: setup.settings, specification: identifier,
                 kernels: setup.kernels.rawValue, nextMetrics: metricsRows,
                 nextCheckpoint: stage.checkpointEveryRows ?? checkpointRows,
@@ -34,7 +34,7 @@ extension TrainTask {
                 heldOut: HeldOutRows(width: width, capacity: stage.gate.rows))
         }
         var position = saved.position
-        guard position.topicID == around.topic.id, position.settings == setup.settings,
+        guard position.topicID == around.rows.identity, position.settings == setup.settings,
             position.specification == identifier
         else {
             throw PipelineError(

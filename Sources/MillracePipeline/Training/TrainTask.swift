@@ -35,7 +35,7 @@ final class TrainTask: @unchecked Sendable {
     }
 
     let stage: TrainStage
-    let topic: Topic
+    let rows: any TrainingRows
     let repository: ModelRepository
     let specification: FrozenSpecification?
     let checkpointPath: String
@@ -81,13 +81,18 @@ final class TrainTask: @unchecked Sendable {
     private final class SlotReport {
         var failure: (any Error)?
         var wasStopped = false
+        /// How many partitions the slot has.
+        var partitions = 0
     }
 
     /// What a train task works with.
     struct Surroundings {
-        var topic: Topic
+        var rows: any TrainingRows
         var metrics: Topic
-        var group: ConsumerGroup
+        /// The group's name and generation, and how many slots it has here.
+        var group: String
+        var generation: UInt32
+        var slots: Int
         var repository: ModelRepository
         var specification: FrozenSpecification?
         var checkpointPath: String
@@ -100,7 +105,7 @@ final class TrainTask: @unchecked Sendable {
 
     init(_ stage: TrainStage, _ around: Surroundings) throws {
         self.stage = stage
-        topic = around.topic
+        rows = around.rows
         repository = around.repository
         specification = around.specification
         checkpointPath = around.checkpointPath
@@ -109,19 +114,19 @@ final class TrainTask: @unchecked Sendable {
         upstream = around.upstream
         rejections = around.rejections
         logger = around.logger
-        let width = topic.configuration.features
+        let width = rows.features
         setup = try TrainingSetup(
             stage, features: width, policies: around.specification?.value.policies)
-        plan = try StepPlan(setup.options, partitions: topic.partitions)
-        barrier = PhaseBarrier(parties: around.group.cores.count)
-        reports = around.group.cores.map { _ in SlotReport() }
+        plan = try StepPlan(setup.options, partitions: rows.partitions)
+        barrier = PhaseBarrier(parties: around.slots)
+        reports = (0..<around.slots).map { _ in SlotReport() }
         let begun = try Self.begin(stage, around, setup, lanes: plan.lanes)
         trainer = begun.trainer
         position = begun.position
         heldOut = begun.heldOut
         metrics = try MetricsTopic(
-            around.metrics, training: position.trainingID, group: around.group.name,
-            generation: around.group.generation())
+            around.metrics, training: position.trainingID, group: around.group,
+            generation: around.generation)
         // Last, so that a beginning that fails leaves no thread behind.
         saver = try SavingThread(name: around.status.name)
     }
@@ -146,54 +151,52 @@ final class TrainTask: @unchecked Sendable {
     }
 
     /// The work of one slot, from its first round to the last one of all.
-    func work(_ consumer: GroupConsumer) throws {
-        let report = reports[consumer.index]
-        var claims: [GroupConsumer.Claim] = []
-        do { claims = try settledClaims(consumer) } catch { report.failure = error }
+    func work(_ member: any TrainingMember) throws {
+        let report = reports[member.index]
+        var partitions: [Int] = []
+        do {
+            if let settled = try member.settle(stop) {
+                partitions = settled
+                report.partitions = settled.count
+            } else {
+                report.wasStopped = true
+            }
+        } catch { report.failure = error }
+        barrier.arrive { self.checkOwners() }
         while !isOver {
-            if report.failure == nil { round(claims, consumer, report) }
+            if report.failure == nil, !report.wasStopped { round(partitions, member, report) }
             barrier.arrive { self.completeRound() }
         }
         // What the last round has made durable.
         if let failure { throw failure }
-        try commit(claims, consumer)
+        try member.commit(commits)
+        try member.finish()
     }
 
-    /// What a slot owns, once every partition has its owner.
-    private func settledClaims(_ consumer: GroupConsumer) throws -> [GroupConsumer.Claim] {
-        repeat {
-            if let changes = try consumer.changes() {
-                if !changes.revoked.isEmpty { try consumer.release(changes.revoked) }
-            } else {
-                PinnedThread.sleep(nanoseconds: 1_000_000)
-            }
-        } while try !consumer.isSettled() || consumer.mayHaveChanged
-        return consumer.claims
+    /// Rows that somebody else has nobody here would learn.
+    private func checkOwners() {
+        guard !isOver, !reports.contains(where: { $0.failure != nil || $0.wasStopped }),
+            reports.reduce(0, { $0 + $1.partitions }) != rows.partitions
+        else { return }
+        fail(others)
     }
 
-    private func commit(_ claims: [GroupConsumer.Claim], _ consumer: GroupConsumer) throws {
-        for claim in claims where claim.partition.partition < commits.count {
-            try consumer.commit(claim, next: commits[claim.partition.partition])
-        }
+    private var others: PipelineError {
+        PipelineError(
+            .tryLater, "the group of stage '\(status.name)' has other members by now",
+            advice: "Run the same command again to go on.")
     }
 
     /// One slot's part of a round.
     private func round(
-        _ claims: [GroupConsumer.Claim], _ consumer: GroupConsumer, _ report: SlotReport
+        _ partitions: [Int], _ member: any TrainingMember, _ report: SlotReport
     ) {
         do {
-            try commit(claims, consumer)
-            if consumer.mayHaveChanged, let changes = try consumer.changes(),
-                !changes.revoked.isEmpty || !changes.lost.isEmpty
-            {
-                // Nothing of this round is learnt; whoever has the partitions goes on from the
-                // checkpoint.
-                throw PipelineError(
-                    .tryLater, "the group of stage '\(status.name)' has other members by now",
-                    advice: "Run the same command again to go on.")
-            }
-            for claim in claims {
-                let number = claim.partition.partition
+            try member.commit(commits)
+            // Where nothing of this round is learnt, whoever has the partitions goes on from the
+            // checkpoint.
+            guard try member.isUndisturbed() else { throw others }
+            for number in partitions {
                 let lane = lanes[number]
                 let rows = plan.rows(of: number, turn: position.turn)
                 guard try lane.fetch(rows, upstream, stop) else {
@@ -201,7 +204,7 @@ final class TrainTask: @unchecked Sendable {
                     return
                 }
                 lane.learn(trainer, lane: plan.lane(of: number), batchRows: plan.batchRows)
-                consumer.tick()
+                member.tick()
             }
         } catch {
             report.failure = error
@@ -244,7 +247,7 @@ final class TrainTask: @unchecked Sendable {
     /// Where one partition ends, all end as they are now; true when that was decided in this round.
     ///
     /// What is appended afterwards is then learnt after the rows of each, whoever was killed in between.
-    private func decideEnds() throws(LogError) -> Bool {
+    private func decideEnds() throws -> Bool {
         if lanes.contains(where: { $0.end != nil }) {
             for lane in lanes { try lane.decideEnd() }
         }
@@ -275,8 +278,8 @@ final class TrainTask: @unchecked Sendable {
         do throws(ModelError) { return try trainer.combine() } catch {
             throw PipelineError(
                 .badData,
-                "training of '\(stage.model)' on topic '\(topic.name)', rows before offsets "
-                    + "\(lanes.map(\.nextOffset)): \(error.description)",
+                "training of '\(stage.model)' on topic '\(rows.name)', rows before offsets "
+                    + "\(lanes.map { rows.offset(of: $0.nextOffset) }): \(error.description)",
                 advice: "The versions published so far stay as they are.")
         }
     }
@@ -288,7 +291,7 @@ final class TrainTask: @unchecked Sendable {
                 position.rejectedRows += 1
                 status.add(rejected: 1)
                 try rejections.reject(
-                    file: "topic \(topic.name), partition \(lane.partition)", line: Int(row.offset),
+                    file: "topic \(rows.name), partition \(lane.partition)", line: Int(row.offset),
                     row.reason, policy: .skip)
             }
             position.sourceRows += lane.block.sourceRows
@@ -320,14 +323,14 @@ final class TrainTask: @unchecked Sendable {
     // MARK: Passes
 
     private func openLanes() throws {
-        lanes = try (0..<topic.partitions).map { partition in
+        lanes = try (0..<rows.partitions).map { partition in
             let offset = partition < position.offsets.count ? position.offsets[partition] : 0
             let end = partition < position.ends.count ? position.ends[partition] : nil
             let feed = try RowFeed(
-                topic, partition, setup.options.objective, holdOut: stage.holdOut, from: offset,
+                rows, partition, setup.options.objective, holdOut: stage.holdOut, from: offset,
                 end: end)
             return TrainLane(
-                partition, feed: feed, width: topic.configuration.features,
+                partition, feed: feed, width: rows.features,
                 objective: setup.options.objective)
         }
     }

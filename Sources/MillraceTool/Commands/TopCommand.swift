@@ -121,8 +121,34 @@ struct GroupView {
                 guard error.code == .noSuchGroup else { throw error }
             }
         }
+        let logged = Set(found.map(\.group))
+        for name in StageReport.groups(data: data) where !logged.contains(name) {
+            let reports = StageReport.all(of: name, data: data)
+            if let group = Self.kafkaGroup(name, reports, before[name], seconds) {
+                found.append(group)
+            }
+        }
         groups = found
         time = now
+    }
+
+    /// What the processes here tell of their parts in a group of Kafka; nil where none is in one.
+    private static func kafkaGroup(
+        _ name: String, _ reports: [StageReport], _ before: UInt64?, _ seconds: Double
+    ) -> Group? {
+        let shares = reports.compactMap(\.kafka)
+        guard !shares.isEmpty else { return nil }
+        let done = UInt64(shares.reduce(0) { $0 + $1.rows })
+        let rows = done - min(before ?? done, done)
+        return Group(
+            group: name, state: "kafka", members: shares.count,
+            cores: Set(shares.flatMap(\.cores)).sorted(),
+            topics: Set(shares.map(\.topic)).sorted(),
+            partitions: shares.reduce(0) { $0 + $1.partitions.count }, committed: done,
+            lag: UInt64(shares.reduce(0) { $0 + max(0, $1.lag) }),
+            rowsPerSecond: seconds > 0 ? Double(rows) / seconds : 0,
+            modelVersions: Set(reports.compactMap(\.modelVersion)).sorted(),
+            latency: reports.compactMap(\.latency).max { $0.p99 < $1.p99 })
     }
 
     private static func group(

@@ -1,7 +1,7 @@
 """Compares what came through Kafka with what `millrace model predict` says of the same flights.
 
-    check.py FLIGHTS.csv.lz4 N CONSUMED.jsonl sample OUT.csv     writes the flights as a file
-    check.py FLIGHTS.csv.lz4 N CONSUMED.jsonl compare PREDICTED.jsonl
+    check.py FLIGHTS.csv.lz4 N - sample OUT.csv     writes the flights as a file
+    check.py FLIGHTS.csv.lz4 N CONSUMED.jsonl compare PREDICTED.jsonl SOURCE
 """
 
 import csv
@@ -11,7 +11,7 @@ import sys
 
 import lz4.frame
 
-path, count, consumed, action, other = sys.argv[1:]
+path, count, consumed, action, other = sys.argv[1:6]
 if action == "sample":
     with lz4.frame.open(path) as file:
         lines = io.TextIOWrapper(file, "utf-8").read().splitlines()
@@ -31,6 +31,6 @@ with open(other) as file:
 assert len(expected) == int(count) and sorted(came) == list(range(int(count)))
 for key, row in enumerate(expected):
     assert came[key]["outputs"] == row["outputs"], (key, came[key], row)
-    assert came[key]["source"]["topic"] == "input_topic"
+    assert came[key]["source"]["topic"] == sys.argv[6]
 late = sum(record["outputs"][1] > 0.5 for record in came.values())
 print(f"{len(came)} flights, each predicted once and as `millrace model predict` does; {late} late")

@@ -6,8 +6,8 @@ extension DefinitionParser {
     }
 
     enum KafkaTopicKey: String, CaseIterable {
-        case kafka, predictions, format, columns, onBadRecord, deadLetterTopic, onOutOfRange
-        case patience, properties
+        case kafka, features, label, predictions, format, columns, onBadRecord, deadLetterTopic
+        case onOutOfRange, patience, properties
     }
 
     /// Whether a source or a topic is one of Kafka.
@@ -50,6 +50,17 @@ extension DefinitionParser {
             try KafkaAddress(text)
         }
         let isWritten = try fields.boolean(.predictions, default: false)
+        var content = isWritten ? TopicDefinition.Content.predictions : .bytes
+        if let value = fields[.features] {
+            _ = try fields.oneOf([.features, .predictions])
+            content = .features(
+                width: try width(value), element: .float32,
+                labelled: try fields.boolean(.label, default: false))
+        } else if fields[.label] != nil {
+            throw decoder.error(
+                "\(quote(KafkaTopicKey.label.rawValue)) belongs to a topic of features",
+                at: fields.keyPosition(.label))
+        }
         var topic = KafkaTopicDefinition(
             address: address, properties: try properties(fields[.properties]))
         topic.patienceMilliseconds =
@@ -66,18 +77,24 @@ extension DefinitionParser {
                     at: fields.keyPosition(key))
             }
         } else {
-            try readers(fields, &topic)
+            try readers(fields, &topic, content)
         }
         return TopicDefinition(
-            name: entry.key, content: isWritten ? .predictions : .bytes, kafka: topic,
+            name: entry.key, content: content, kafka: topic,
             position: entry.keyPosition)
     }
 
     private func readers(
-        _ fields: Fields<KafkaTopicKey>, _ topic: inout KafkaTopicDefinition
+        _ fields: Fields<KafkaTopicKey>, _ topic: inout KafkaTopicDefinition,
+        _ content: TopicDefinition.Content
     ) throws(PipelineError) {
-        topic.rowFormat = try fields.choice(
-            .format, default: .json, among: KafkaRowFormat.allCases)
+        if case .features = content {
+            topic.rowFormat = try fields.choice(
+                .format, default: .float32, among: [.float32, .json, .block])
+        } else {
+            topic.rowFormat = try fields.choice(
+                .format, default: .json, among: KafkaRowFormat.allCases)
+        }
         if let value = fields[.columns] {
             topic.columns = try decoder.texts(value, "columns", of: "column names")
         }

@@ -116,7 +116,8 @@ extension DefinitionParser {
         _ fields: Fields<PreprocessKey>
     ) throws(PipelineError) -> PreprocessStage {
         let (to, routes) = try self.routes(fields.required(.to))
-        let features = try self.features(fields.required(.features))
+        let model = try featuresModel(fields.required(.features))
+        let features = model == nil ? try self.features(fields.required(.features)) : []
         var definition = PreprocessDefinition(features: features, routes: routes)
         if let value = fields[.label] { definition.label = try label(value) }
         definition.fitRows = try fields.integer(
@@ -128,7 +129,18 @@ extension DefinitionParser {
         }
         return PreprocessStage(
             from: try fields.reference(.from), to: to, definition: definition,
-            rows: try rows(fields, definition))
+            rows: try rows(fields, definition), model: model)
+    }
+
+    private enum FeaturesKey: String, CaseIterable {
+        case model
+    }
+
+    /// The model whose features are wanted, in the place of a list of features.
+    private func featuresModel(_ value: YAMLValue) throws(PipelineError) -> ModelReference? {
+        guard case .map = value.content else { return nil }
+        let fields = try Fields<FeaturesKey>(value, of: "features", decoder)
+        return try modelReference(fields.required(.model))
     }
 
     /// What the rows are, where the stage says so; columns of JSON may follow from what is asked of

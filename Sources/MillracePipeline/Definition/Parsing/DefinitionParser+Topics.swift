@@ -43,7 +43,7 @@ extension DefinitionParser {
             labelled: try fields.boolean(.label, default: false))
     }
 
-    private func width(_ value: YAMLValue) throws(PipelineError) -> TopicDefinition.Width {
+    func width(_ value: YAMLValue) throws(PipelineError) -> TopicDefinition.Width {
         let expected = "the name of a preprocess stage or a number of features"
         let text = try decoder.text(value, "features", expected: expected)
         if text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {

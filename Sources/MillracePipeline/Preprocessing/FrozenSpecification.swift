@@ -7,20 +7,33 @@ internal import MillraceSystem
 /// It is kept with the models (`MODELS/.specifications/STAGE/IDENTIFIER.json`) and with the group's
 /// state, and each topic that it encodes carries it in its dictionary.
 struct FrozenSpecification: Sendable {
+    /// How rows are encoded.
     let value: FeatureSpecification
+    /// What is said of the features: the specification of the model whose features they are, or
+    /// the same.
+    let said: FeatureSpecification
 
     static let dictionaryPrefix = "specification:"
 
     /// What the dictionary of a feature topic says of the specification.
-    var dictionaryText: String { Self.dictionaryPrefix + value.json() }
+    var dictionaryText: String { Self.dictionaryPrefix + said.json() }
+
+    /// What batches and models name it by.
+    var identifier: UInt32 { said.identifier }
 
     /// The specification that a feature topic's batches name.
     init?(dictionaryText text: String) throws(FeatureError) {
         guard text.hasPrefix(Self.dictionaryPrefix) else { return nil }
-        value = try FeatureSpecification(json: String(text.dropFirst(Self.dictionaryPrefix.count)))
+        self.init(
+            try FeatureSpecification(json: String(text.dropFirst(Self.dictionaryPrefix.count))))
     }
 
-    init(_ value: FeatureSpecification) { self.value = value }
+    init(_ value: FeatureSpecification) { self.init(value, said: value) }
+
+    init(_ value: FeatureSpecification, said: FeatureSpecification) {
+        self.value = value
+        self.said = said
+    }
 
     private static let maxBytes = 1 << 24
 
@@ -40,10 +53,10 @@ struct FrozenSpecification: Sendable {
 
     /// Makes it durable, before any row is encoded by it.
     func save(data: String, group: String, models: String) throws(SystemError) {
-        let bytes = Array(value.json().utf8)
+        let bytes = Array(said.json().utf8)
         let shelf = "\(models)/.specifications/\(group)"
         try Files.createDirectory(shelf)
-        try Files.writeDurably("\(shelf)/\(value.identifier).json", bytes)
+        try Files.writeDurably("\(shelf)/\(identifier).json", bytes)
         try Files.writeDurably(Self.path(data: data, group: group), bytes)
     }
 
@@ -92,45 +105,5 @@ extension FrozenSpecification {
         var open = fitted
         open.scale = unfitted.scale
         return open == unfitted
-    }
-}
-
-/// Fits a definition to the first rows of a topic.
-struct FitPass {
-    let source: Topic
-    let upstream: Upstream
-    let stop: StopFlag
-
-    /// Freezes the definition: its first `fitRows` rows are the first of each partition in turn, so
-    /// that they depend on offsets alone.
-    func run(
-        _ definition: PreprocessDefinition, schema: RowSchema
-    ) throws -> FrozenSpecification? {
-        var fitter = try SpecificationFitter(definition: definition, schema: schema)
-        let share = (definition.fitRows + source.partitions - 1) / source.partitions
-        for partition in 0..<source.partitions where fitter.needsRows {
-            var reader = try source.reader(partition: partition)
-            var left = share
-            while left > 0, fitter.needsRows {
-                if stop.isSet { return nil }
-                let ended = upstream.haveWritersFinished
-                guard let taken = try observe(&reader, &fitter, left) else {
-                    if ended { break }
-                    PinnedThread.sleep(nanoseconds: 1_000_000)
-                    continue
-                }
-                left -= taken
-            }
-        }
-        return FrozenSpecification(try fitter.freeze())
-    }
-
-    private func observe(
-        _ reader: inout PartitionReader, _ fitter: inout SpecificationFitter, _ most: Int
-    ) throws -> Int? {
-        guard let batch = try reader.next() else { return nil }
-        let count = min(most, batch.rows)
-        for index in 0..<count { fitter.observe(batch.value(index)) }
-        return count
     }
 }

@@ -1,4 +1,5 @@
 internal import MillraceCompute
+internal import MillraceKafka
 internal import MillraceLog
 internal import MillraceModels
 
@@ -25,50 +26,83 @@ struct RowBlock {
     }
 }
 
-/// Rows of one partition that were read and not taken yet, in the order of their offsets.
+/// Rows of one partition that were read and not taken yet, in the order of their positions.
 struct RowStore {
     private let width: Int
+    /// How many bits of a position are the place of the row in a record, below the offset.
+    private let placeBits: Int
     /// `[rows, width]` and, behind them, what the memory held before.
     private var features: [Float] = []
     private var labels: [Float] = []
-    private var offsets: [UInt64] = []
+    private var positions: [UInt64] = []
+    /// What of the topic is no row, and why, by position.
+    private var refused: [(position: UInt64, reason: String)] = []
     private var head = 0
     /// Whether a row among those read may have an infinite feature.
     private var mayHaveInfinity = false
 
-    init(width: Int) { self.width = width }
+    init(width: Int, placeBits: Int = 0) {
+        self.width = width
+        self.placeBits = placeBits
+    }
 
     /// How many rows can be taken.
     var count: Int { labels.count - head }
 
-    /// The offset behind the last row that was read; nil without any.
-    var end: UInt64? { offsets.last.map { $0 + 1 } }
+    /// The position behind the last row that was read; nil without any.
+    var end: UInt64? { positions.last.map { $0 + 1 } }
 
     /// Forgets the rows that were taken.
     mutating func compact() {
         let taken = head * width
         for i in 0..<count * width { features[i] = features[taken + i] }
         labels.removeFirst(head)
-        offsets.removeFirst(head)
+        positions.removeFirst(head)
         head = 0
         if labels.isEmpty { mayHaveInfinity = false }
     }
 
     /// Puts rows of a batch behind those read before.
     mutating func append(_ batch: borrowing RecordBatch, _ rows: Range<Int>) {
-        let base = labels.count * width
-        let added = base..<base + rows.count * width
-        if features.count < added.upperBound {
-            let missing = added.upperBound - features.count
-            features.append(contentsOf: repeatElement(0, count: missing))
-        }
+        let added = room(for: rows.count)
         widen(batch, rows, to: added)
         if FloatScan.hasInfinity(features.span.extracting(added)) { mayHaveInfinity = true }
         let given = batch.labels
         let hasLabels = batch.hasLabels
         for row in rows { labels.append(hasLabels ? given[row] : .nan) }
         let first = batch.baseOffset + UInt64(rows.lowerBound)
-        offsets.append(contentsOf: first..<first + UInt64(rows.count))
+        positions.append(contentsOf: first..<first + UInt64(rows.count))
+    }
+
+    /// The place of so many rows behind those read before.
+    private mutating func room(for count: Int) -> Range<Int> {
+        let base = labels.count * width
+        let added = base..<base + count * width
+        if features.count < added.upperBound {
+            let missing = added.upperBound - features.count
+            features.append(contentsOf: repeatElement(0, count: missing))
+        }
+        return added
+    }
+
+    /// Puts decoded rows, which have labels, behind those read before.
+    mutating func append(
+        _ arena: borrowing FeatureArena, _ rows: Range<Int>, at places: ArraySlice<UInt64>
+    ) {
+        let added = room(for: rows.count)
+        do {
+            var all = features.mutableSpan
+            var target = all._mutatingExtracting(added)
+            arena.copy(rows: rows, into: &target)
+        }
+        if FloatScan.hasInfinity(features.span.extracting(added)) { mayHaveInfinity = true }
+        labels += arena.labels[rows]
+        positions += places
+    }
+
+    /// Takes note of what is no row; it is told with the rows that follow it.
+    mutating func refuse(_ position: UInt64, _ reason: String) {
+        refused.append((position, reason))
     }
 
     private mutating func widen(
@@ -79,7 +113,7 @@ struct RowStore {
         batch.widen(rows: rows, into: &target)
     }
 
-    /// Moves `count` rows into the block, each where it belongs; returns the offset behind them.
+    /// Moves `count` rows into the block, each where it belongs; returns the position behind them.
     mutating func take(
         _ count: Int, _ objective: Objective, _ holdOut: HoldOut?, into block: inout RowBlock
     ) -> UInt64 {
@@ -92,7 +126,7 @@ struct RowStore {
         var begin = head
         for row in head..<end {
             if areLabelled {
-                guard let holdOut, holdOut.contains(offsets[row]) else { continue }
+                guard isHeldOut(row, holdOut) else { continue }
                 hold(row, &block)
             } else if isLearnt(row, objective, holdOut, &block) {
                 continue
@@ -103,8 +137,21 @@ struct RowStore {
         learn(begin..<end, &block)
         block.sourceRows = count
         head = end
-        return offsets[end - 1] + 1
+        let next = positions[end - 1] + 1
+        while let first = refused.first, first.position < next {
+            block.rejected.append((first.position >> UInt64(placeBits), first.reason))
+            refused.removeFirst()
+        }
+        return next
     }
+
+    private func isHeldOut(_ row: Int, _ holdOut: HoldOut?) -> Bool {
+        guard let holdOut else { return false }
+        if placeBits > 0, case .offsets = holdOut { return holdOut.contains(offset(of: row)) }
+        return holdOut.contains(positions[row])
+    }
+
+    private func offset(of row: Int) -> UInt64 { positions[row] >> UInt64(placeBits) }
 
     private func learn(_ rows: Range<Int>, _ block: inout RowBlock) {
         guard !rows.isEmpty else { return }
@@ -126,15 +173,15 @@ struct RowStore {
         guard !label.isNaN else { return false }
         guard objective.accepts(label) else {
             block.rejected.append(
-                (offsets[row], "label \(label) is none that the model can have"))
+                (offset(of: row), "label \(label) is none that the model can have"))
             return false
         }
         let cells = row * width..<(row + 1) * width
         if mayHaveInfinity, FloatScan.hasInfinity(features.span.extracting(cells)) {
-            block.rejected.append((offsets[row], "a feature is infinite"))
+            block.rejected.append((offset(of: row), "a feature is infinite"))
             return false
         }
-        guard let holdOut, holdOut.contains(offsets[row]) else { return true }
+        guard isHeldOut(row, holdOut) else { return true }
         hold(row, &block)
         return false
     }

@@ -1,0 +1,112 @@
+internal import MillraceGroups
+internal import MillraceKafka
+internal import MillraceSystem
+
+/// A slot's part in the group of a trainer, which owns every partition as long as it works.
+///
+/// **Thread-safety**: one owner.
+protocol TrainingMember: AnyObject {
+    /// The slot's number, from 0.
+    var index: Int { get }
+
+    /// Waits until every partition has its owner; returns the numbers of the slot's own, nil when the
+    /// run is stopped first.
+    func settle(_ stop: StopFlag) throws -> [Int]?
+
+    /// Whether the slot still owns what it did.
+    func isUndisturbed() throws -> Bool
+
+    /// Commits the offsets to go on from, by partition.
+    func commit(_ offsets: [UInt64]) throws
+
+    /// Says that the slot is at work.
+    func tick()
+
+    /// Makes commits certain: at the end.
+    func finish() throws
+}
+
+/// A slot's part in a group of the log.
+final class LogTrainingMember: TrainingMember {
+    private let consumer: GroupConsumer
+    private var claims: [GroupConsumer.Claim] = []
+
+    init(_ consumer: GroupConsumer) { self.consumer = consumer }
+
+    var index: Int { consumer.index }
+
+    func settle(_ stop: StopFlag) throws -> [Int]? {
+        repeat {
+            if let changes = try consumer.changes() {
+                if !changes.revoked.isEmpty { try consumer.release(changes.revoked) }
+            } else {
+                PinnedThread.sleep(nanoseconds: 1_000_000)
+            }
+        } while try !consumer.isSettled() || consumer.mayHaveChanged
+        claims = consumer.claims
+        return claims.map(\.partition.partition)
+    }
+
+    func isUndisturbed() throws -> Bool {
+        guard consumer.mayHaveChanged, let changes = try consumer.changes() else { return true }
+        return changes.revoked.isEmpty && changes.lost.isEmpty
+    }
+
+    func commit(_ offsets: [UInt64]) throws {
+        for claim in claims where offsets.indices.contains(claim.partition.partition) {
+            try consumer.commit(claim, next: offsets[claim.partition.partition])
+        }
+    }
+
+    func tick() { consumer.tick() }
+    func finish() {}
+}
+
+#if Kafka
+    /// A slot's part in a group of Kafka, whose offsets are a copy of the checkpoint's.
+    final class KafkaTrainingMember: TrainingMember {
+        private let member: KafkaMember
+        private let rows: KafkaRows
+        private var partitions: [KafkaPartition] = []
+
+        init(_ member: KafkaMember, _ rows: KafkaRows) {
+            self.member = member
+            self.rows = rows
+        }
+
+        var index: Int { member.index }
+
+        func settle(_ stop: StopFlag) throws -> [Int]? {
+            while !stop.isSet {
+                if let changes = try member.changes() {
+                    partitions += changes.granted
+                    let gone = changes.revoked + changes.lost
+                    partitions.removeAll { gone.contains($0) }
+                    member.release(changes.revoked)
+                } else if member.isSettled {
+                    rows.take(partitions)
+                    return partitions.map(\.number)
+                } else {
+                    PinnedThread.sleep(nanoseconds: 1_000_000)
+                }
+            }
+            return nil
+        }
+
+        func isUndisturbed() throws -> Bool {
+            guard member.mayHaveChanged, let changes = try member.changes() else { return true }
+            return changes.revoked.isEmpty && changes.lost.isEmpty
+        }
+
+        func commit(_ offsets: [UInt64]) throws {
+            for partition in partitions
+            where offsets.indices.contains(partition.number) && offsets[partition.number] > 0 {
+                member.advance(partition, to: Int64(offsets[partition.number]))
+            }
+            try member.settle()
+        }
+
+        func tick() {}
+        func finish() throws { try member.finish() }
+    }
+#endif
