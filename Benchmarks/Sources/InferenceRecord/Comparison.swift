@@ -19,7 +19,8 @@ struct Comparison {
     /// Ours, the two peers, those of `reduced`, and OpenVINO in bfloat16 where it runs.
     private let engines: [any Engine]
     private let reduced: [ReducedModel]
-    private let features: [Float]
+    /// What a bare read reads.
+    private let readable: AlignedFloats
     private var calls: [Int]
     private var fastestPeak = 0.0
     private var dropped = 0
@@ -33,7 +34,8 @@ struct Comparison {
         self.batch = batch
         self.reduced = reduced
         let features = network.features(batch)
-        self.features = features
+        let floats = max(features.count, network.weightBytes / 4)
+        readable = AlignedFloats([Float](repeating: 1, count: floats))
         let (inputs, outputs) = (network.widths[0], prepared.outputWidth)
         let file = "\(libraries.models)/\(network.stem)-\(batch).onnx"
         func openVINO(_ precision: String) throws -> PeerEngine {
@@ -103,11 +105,9 @@ struct Comparison {
         let isLinear = network.widths.count == 2
         let bytes = isLinear ? batch * network.widths[0] * 4 : network.weightBytes
         guard isLinear || batch == 1 else { return .nan }
-        let block = [Float](repeating: 1, count: bytes / 4)
-        return unsafe block.withUnsafeBufferPointer { block in
-            let rate = unsafe ip_read_rate(block.baseAddress, bytes, max(2, 20_000_000 / bytes))
-            return Double(bytes) / rate
-        }
+        let rate = unsafe ip_read_rate(
+            readable.floats.baseAddress, bytes, max(2, 20_000_000 / bytes))
+        return Double(bytes) / rate
     }
 
     /// Takes the samples: a line of the table, and one for each goal.

@@ -15,17 +15,32 @@ struct EngineFailure: Error, CustomStringConvertible {
     let description: String
 }
 
+/// Floats at the start of a cache line, as the log has the rows of a batch; never freed, since
+/// engines keep their address as long as the program runs.
+@safe struct AlignedFloats {
+    let floats: UnsafeMutableBufferPointer<Float>
+
+    init(_ values: [Float]) {
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: max(1, values.count) * MemoryLayout<Float>.stride, alignment: 64)
+        unsafe floats = UnsafeMutableBufferPointer(
+            start: memory.initializeMemory(as: Float.self, repeating: 0, count: values.count),
+            count: values.count)
+        _ = unsafe floats.update(fromContentsOf: values)
+    }
+}
+
 /// Millrace's own kernels.
 final class OwnEngine: Engine {
     private let model: PreparedModel
     private var workspace: ScoringWorkspace
-    private let features: [Float]
+    private let features: AlignedFloats
     private let rows: Int
     private(set) var output: [Float]
 
     init(_ model: PreparedModel, features: [Float], rows: Int) {
         self.model = model
-        self.features = features
+        self.features = AlignedFloats(features)
         self.rows = rows
         workspace = ScoringWorkspace(for: model)
         output = [Float](repeating: 0, count: rows * model.outputWidth)
@@ -36,13 +51,14 @@ final class OwnEngine: Engine {
     }
 
     private static func run(
-        _ calls: Int, _ model: PreparedModel, _ features: [Float], _ rows: Int,
+        _ calls: Int, _ model: PreparedModel, _ features: AlignedFloats, _ rows: Int,
         _ output: inout [Float], _ workspace: inout ScoringWorkspace
     ) {
         var target = output.mutableSpan
         for _ in 0..<calls {
             model.predict(
-                features.span, rows: rows, stride: model.inputWidth, into: &target,
+                unsafe Span(_unsafeElements: features.floats), rows: rows, stride: model.inputWidth,
+                into: &target,
                 workspace: &workspace)
         }
     }
@@ -66,14 +82,15 @@ final class OwnEngine: Engine {
     }
 
     private static func time(
-        _ model: PreparedModel, _ features: [Float], _ rows: Int, _ output: inout [Float],
+        _ model: PreparedModel, _ features: AlignedFloats, _ rows: Int, _ output: inout [Float],
         _ workspace: inout ScoringWorkspace, into times: inout [UInt32]
     ) {
         var target = output.mutableSpan
         for _ in 0..<1000 {
             let begin = ip_ticks()
             model.predict(
-                features.span, rows: rows, stride: model.inputWidth, into: &target,
+                unsafe Span(_unsafeElements: features.floats), rows: rows, stride: model.inputWidth,
+                into: &target,
                 workspace: &workspace)
             times.append(UInt32(clamping: ip_ticks() &- begin))
         }
@@ -90,12 +107,9 @@ final class OwnEngine: Engine {
         features: [Float], outputs: Int,
         _ open: (UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Float>?) -> OpaquePointer?
     ) throws {
-        // Never freed: engines keep the addresses as long as the program runs.
-        let input = UnsafeMutableBufferPointer<Float>.allocate(capacity: features.count)
-        _ = unsafe input.initialize(from: features)
-        unsafe result = .allocate(capacity: outputs)
-        unsafe result.initialize(repeating: 0)
-        guard let peer = unsafe open(input.baseAddress, result.baseAddress) else {
+        let input = AlignedFloats(features)
+        unsafe result = AlignedFloats([Float](repeating: 0, count: outputs)).floats
+        guard let peer = unsafe open(input.floats.baseAddress, result.baseAddress) else {
             throw EngineFailure(description: "an engine cannot be opened")
         }
         unsafe self.peer = peer
