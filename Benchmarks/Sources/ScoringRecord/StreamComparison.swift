@@ -17,7 +17,6 @@ struct StreamComparison {
         let asked: Figure.Asked
     }
 
-
     private let core = Machine.cores - 1
     private let pairs: [Pair]
     private let peer: Peer
