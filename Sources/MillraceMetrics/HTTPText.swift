@@ -1,4 +1,5 @@
 internal import MillracePipeline
+internal import MillraceSystem
 
 /// The texts of HTTP/1.1 that a GET needs.
 enum HTTPText {
@@ -30,6 +31,8 @@ enum HTTPText {
 struct Answers: Sendable {
     let metrics: @Sendable () -> String
     let stages: @Sendable () -> [StageProgress]
+    /// The time in seconds since 1970.
+    var now: @Sendable () -> Int = { Int(Clock.wallNanoseconds() / 1_000_000_000) }
 
     func answer(to head: String) -> [UInt8] {
         let words = head.split(separator: " ")
@@ -49,12 +52,18 @@ struct Answers: Sendable {
 
     private func health() -> [UInt8] {
         let stages = stages()
-        let lines = stages.map { stage in
-            "\(stage.name) \(stage.state.rawValue)"
-                + (stage.modelVersion.map { ", model version \($0)" } ?? "") + "\n"
-        }
+        let lines = stages.map { Self.line($0, at: now()) }
         return stages.allSatisfy { $0.state != .failed }
             ? HTTPText.answer(200, "OK", lines.joined())
             : HTTPText.answer(503, "Service Unavailable", lines.joined())
+    }
+
+    /// Such as `predict running, 0 rows behind, model version 7, 34 s old`.
+    private static func line(_ stage: StageProgress, at now: Int) -> String {
+        var parts = ["\(stage.name) \(stage.state.rawValue)"]
+        if let lag = stage.lagRows { parts.append("\(lag) rows behind") }
+        if let version = stage.modelVersion { parts.append("model version \(version)") }
+        if let created = stage.modelCreated { parts.append("\(max(0, now - created)) s old") }
+        return parts.joined(separator: ", ") + "\n"
     }
 }

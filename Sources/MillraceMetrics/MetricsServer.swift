@@ -6,7 +6,7 @@ internal import Synchronization
 /// Answers Prometheus over HTTP while a pipeline runs.
 ///
 /// `GET /metrics` is the text of `RunMetrics`, made anew for each request; `GET /health` is 200 while
-/// no stage has failed, else 503, with a line for each stage.
+/// no stage has failed, else 503, with a line for each stage: how far behind it is, and its model.
 ///
 /// One thread of its own answers one request after the other, each within two seconds, and closes the
 /// connection: whoever connects and says nothing keeps others waiting for that long, and cannot take
@@ -39,7 +39,7 @@ public final class MetricsServer: Sendable {
     ) throws(PipelineError) {
         try self.init(
             on: address, metrics: { RunMetrics.text(of: run, version: version) },
-            stages: { run.progress() }, logger: logger)
+            stages: { run.health() }, logger: logger)
     }
 
     init(

@@ -80,6 +80,10 @@ public enum RunMetrics {
             "millrace_stage_model_version", .gauge, "The model version in use, or published last."
         ) { $0.modelVersion.map { Double($0) } }
         add(
+            "millrace_stage_model_created_timestamp_seconds", .gauge,
+            "When that version was published, since 1970."
+        ) { $0.modelCreated.map { Double($0) } }
+        add(
             "millrace_kafka_lag_rows", .gauge, "Records of Kafka there and without an outcome yet."
         ) { $0.kafka.map { Double($0.lag) } }
         add(

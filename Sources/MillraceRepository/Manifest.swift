@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 public import MillraceModels
 
 /// What is known about a published version: `manifest.json` beside its weights.
@@ -47,6 +48,12 @@ public struct Manifest: Codable, Sendable, Equatable {
     public let version: Int
     /// When it was published: ISO 8601, UTC.
     public let created: String
+    /// The same in seconds since 1970; nil where `created` is no such time.
+    public var createdSeconds: Int? {
+        do {
+            return Int(try Date(created, strategy: .iso8601).timeIntervalSince1970)
+        } catch { return nil }
+    }
     /// Kind and shape of the model.
     public let architecture: Architecture
     /// The features in their order; may be empty.

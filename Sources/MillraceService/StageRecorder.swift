@@ -55,6 +55,9 @@ private struct Instruments: Sendable {
         rowsDone.set(stage.rowsDone)
         set("millrace_stage_lag_rows", stage.lagRows.map(Double.init), factory)
         set("millrace_stage_model_version", stage.modelVersion.map(Double.init), factory)
+        set(
+            "millrace_stage_model_created_timestamp_seconds", stage.modelCreated.map(Double.init),
+            factory)
         set("millrace_stage_loss", stage.loss, factory)
         set("millrace_stage_accuracy", stage.accuracy, factory)
         set("millrace_stage_auc", stage.auc, factory)

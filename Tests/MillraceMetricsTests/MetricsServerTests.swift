@@ -14,6 +14,18 @@ import Testing
             stages: { [StageProgress(name: "s", kind: "score", state: state, modelVersion: 3)] })
     }
 
+    /// Alive, caught up, and how old the model is; the clock of another host may have published it.
+    @Test(arguments: [(1_000, "34 s old"), (1_040, "0 s old")])
+    func healthOfAStage(created: Int, age: String) {
+        let stage = StageProgress(
+            name: "s", kind: "score", state: .running, lagRows: 12, modelVersion: 3,
+            modelCreated: created)
+        let answers = Answers(metrics: { "" }, stages: { [stage] }, now: { 1_034 })
+        let text = String(
+            decoding: answers.answer(to: "GET /health HTTP/1.1"), as: UTF8.self)
+        #expect(text.hasSuffix("\r\n\r\ns running, 12 rows behind, model version 3, \(age)\n"))
+    }
+
     @Test func answersWhatIsAsked() throws {
         let server = try Self.server()
         let port = server.address.port

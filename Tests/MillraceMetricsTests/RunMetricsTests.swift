@@ -33,7 +33,7 @@ import Testing
     private static func stage(_ counts: [Int], nanoseconds: Int64) -> StageProgress {
         var stage = StageProgress(
             name: "pre\"dict\\\n", kind: "score", state: .running, rowsDone: 99, modelVersion: 7,
-            rejectedRows: 3, refusedVersions: 2,
+            modelCreated: 1_700_000_000, rejectedRows: 3, refusedVersions: 2,
             rowsProcessed: 12_345_678)
         stage.batches = DurationCounts(counts: counts, nanoseconds: nanoseconds)
         return stage
@@ -59,6 +59,8 @@ import Testing
         #expect(samples["millrace_stage_rejected_rows_total{\(both)}"] == 3)
         #expect(samples["millrace_stage_refused_versions_total{\(stage)}"] == 2)
         #expect(samples["millrace_stage_model_version{\(stage)}"] == 7)
+        #expect(
+            samples["millrace_stage_model_created_timestamp_seconds{\(stage)}"] == 1_700_000_000)
         #expect(samples["millrace_stage_state{\(both),state=\"running\"}"] == 1)
         #expect(samples["millrace_stage_state{\(both),state=\"done\"}"] == 0)
         let batch = "millrace_stage_batch_duration_seconds"

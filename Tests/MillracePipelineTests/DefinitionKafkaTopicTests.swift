@@ -64,7 +64,10 @@ private let vectors = "{kafka: 'kafka://a/vectors', features: encode, label: tru
         ("{kafka: 'kafka://a/events', format: csv}", vectors, "names of the \"columns\""),
         ("{kafka: 'kafka://a/events', format: float32}", vectors, "records of float32"),
         ("{kafka: 'kafka://a/events', label: true}", vectors, "belongs to a topic of features"),
-        (events, "{kafka: 'kafka://a/vectors', features: encode, format: csv}", "\"format\""),
+        (
+            events, "{kafka: 'kafka://a/vectors', features: encode, format: csv}",
+            "format: expected float32"
+        ),
         (events, "{kafka: 'kafka://a/vectors', features: other}", "\"other\""),
         (events, "{kafka: 'kafka://a/vectors', features: encode}", "has no labels"),
         (events, "{kafka: 'kafka://a/events', features: encode, label: true}", "what it writes"),

@@ -133,6 +133,10 @@ import Testing
         #expect(rejected.totalValue == 0)
         let version = try backend.expectMeter("millrace_stage_model_version", dimensions)
         #expect(version.lastValue == 1)
+        let created = try backend.expectMeter(
+            "millrace_stage_model_created_timestamp_seconds", dimensions)
+        let now = Double(Clock.wallNanoseconds()) / 1e9
+        #expect(abs(try #require(created.lastValue) - now) < 600)
         let durations = try backend.expectTimer(
             "millrace_stage_batch_duration_seconds", dimensions)
         #expect(durations.values.count == stage.batches?.count)

@@ -52,6 +52,8 @@ public struct StageProgress: Sendable, Equatable {
     public var accuracy: Double?
     /// The model version that a scorer uses, or that a trainer published last.
     public var modelVersion: Int?
+    /// When that version was published, in seconds since 1970; nil where it is not known.
+    public var modelCreated: Int?
     /// The cores that it runs on.
     public var cores: [Int]
     /// Rows that were rejected, or scored as null.
@@ -71,8 +73,8 @@ public struct StageProgress: Sendable, Equatable {
         name: String, kind: String, state: State = .waiting, rowsDone: Int = 0,
         rowsTotal: Int? = nil, rowsPerSecond: Double = 0, lagRows: Int? = nil,
         loss: Double? = nil, auc: Double? = nil, accuracy: Double? = nil,
-        modelVersion: Int? = nil, cores: [Int] = [], rejectedRows: Int = 0,
-        refusedVersions: Int = 0, rowsProcessed: Int = 0,
+        modelVersion: Int? = nil, modelCreated: Int? = nil, cores: [Int] = [],
+        rejectedRows: Int = 0, refusedVersions: Int = 0, rowsProcessed: Int = 0,
         batches: DurationCounts? = nil, kafka: KafkaShare? = nil
     ) {
         self.name = name
@@ -86,6 +88,7 @@ public struct StageProgress: Sendable, Equatable {
         self.auc = auc
         self.accuracy = accuracy
         self.modelVersion = modelVersion
+        self.modelCreated = modelCreated
         self.cores = cores
         self.rejectedRows = rejectedRows
         self.refusedVersions = refusedVersions

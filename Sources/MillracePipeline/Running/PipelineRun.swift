@@ -82,6 +82,23 @@ public final class PipelineRun: Sendable {
         }
     }
 
+    /// `progress`, where a stage that follows its topic says how far behind its group is, all members
+    /// together: whether it is alive, has caught up, and how old its model is.
+    ///
+    /// - Complexity: as `groups`.
+    public func health() -> [StageProgress] {
+        let behind = Dictionary(
+            groups().map { stage, group in
+                (stage, group.partitions.reduce(0) { $0 + Int($1.lag ?? 0) })
+            }
+        ) { first, _ in first }
+        return progress().map { stage in
+            var stage = stage
+            stage.lagRows = stage.lagRows ?? behind[stage.name]
+            return stage
+        }
+    }
+
     /// Rows that a stage will have worked on at its end; nil while its input grows.
     private func total(of stage: StageDefinition) -> Int? {
         guard upstream(of: stage).hasEnded, let topic = board.find(stage.input.name) else {

@@ -12,6 +12,8 @@ final class StageStatus: Sendable {
     private let processed = Atomic<Int>(0)
     private let rejected = Atomic<Int>(0)
     private let version = Atomic<Int>(0)
+    /// When that version was published, in seconds since 1970; 0 where it is not known.
+    private let created = Atomic<Int>(0)
     /// Rows that are behind, where slots say so.
     private let lag = Atomic<Int>(0)
     private let hasLag = Atomic<Bool>(false)
@@ -62,11 +64,18 @@ final class StageStatus: Sendable {
         lag.wrappingAdd(difference, ordering: .relaxed)
         hasLag.store(true, ordering: .relaxed)
     }
-    func use(version number: Int) { version.store(number, ordering: .relaxed) }
+    func use(version number: Int, created seconds: Int?) {
+        created.store(seconds ?? 0, ordering: .relaxed)
+        version.store(number, ordering: .relaxed)
+    }
     /// The model version in use; nil for none.
     var versionInUse: Int? {
         let number = version.load(ordering: .relaxed)
         return number > 0 ? number : nil
+    }
+    private var versionCreated: Int? {
+        let seconds = created.load(ordering: .relaxed)
+        return seconds > 0 ? seconds : nil
     }
     var rowsDone: Int { rows.load(ordering: .relaxed) }
     var rowsRejected: Int { rejected.load(ordering: .relaxed) }
@@ -145,7 +154,7 @@ final class StageStatus: Sendable {
                 rowsPerSecond: detail.sample.rate,
                 lagRows: total.map { max(0, $0 - done) } ?? knownLag,
                 loss: detail.loss, auc: detail.auc, accuracy: detail.accuracy,
-                modelVersion: versionInUse, cores: detail.cores,
+                modelVersion: versionInUse, modelCreated: versionCreated, cores: detail.cores,
                 rejectedRows: rowsRejected,
                 refusedVersions: detail.models?.refusals.count ?? detail.refusedVersions,
                 rowsProcessed: processed.load(ordering: .relaxed),

@@ -1,6 +1,7 @@
 internal import MillraceCompute
 internal import MillraceFeatures
 internal import MillraceModels
+internal import MillraceRepository
 internal import MillraceServing
 
 /// Scores the rows of one source partition into an output.
@@ -47,7 +48,7 @@ final class ScoreTask: PartitionTask {
         features = first.specification
         workspace = ScoringWorkspace(for: first.model)
         self.rowsDone = rowsDone
-        status.use(version: first.version)
+        status.use(version: first.version, created: first.manifest.createdSeconds)
     }
 
     var isAtEnd: Bool { input.isAtEnd }
@@ -70,7 +71,7 @@ final class ScoreTask: PartitionTask {
         serving = newer
         if features == 0 { features = newer.specification }
         if !workspace.fits(newer.model) { workspace = ScoringWorkspace(for: newer.model) }
-        status.use(version: newer.version)
+        status.use(version: newer.version, created: newer.manifest.createdSeconds)
     }
 
     private func score(_ rows: FeatureRows) throws {

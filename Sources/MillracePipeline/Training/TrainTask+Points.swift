@@ -210,7 +210,8 @@ extension TrainTask {
         guard let (model, publication) = settlement.version else { return nil }
         let version = try repository.publish(
             model, as: stage.model, publication, onceByKey: again)
-        status.use(version: version)
+        status.use(
+            version: version, created: Int(Clock.wallNanoseconds() / 1_000_000_000))
         logger.info(
             "model \(stage.model)@\(version) is published",
             metadata: ["model": "\(stage.model)", "version": "\(version)"])
