@@ -226,9 +226,9 @@
         }
     }
 
-    /// Waits for something to become true; false when it does not within half a minute.
+    /// Waits for something to become true; false when it does not within a minute and a half.
     func eventually(_ holds: () throws -> Bool) rethrows -> Bool {
-        for _ in 0..<3000 {
+        for _ in 0..<9000 {
             if try holds() { return true }
             PinnedThread.sleep(nanoseconds: 10_000_000)
         }

@@ -15,12 +15,15 @@
         private var positions: [KafkaPartition: Int64] = [:]
         private var attempts = 0
         private var committedAt: Int64 = 0
+        private var copies = 0
 
         /// How often what came to nothing is tried again.
         private static let mostAttempts = 5
         private static let pauseNanoseconds: Int64 = 200_000_000
         /// How long a copy of the progress may be behind.
         private static let copyNanoseconds: Int64 = 1_000_000_000
+        /// How often a copy is said again that did not change.
+        private static let mostCopies = 30
 
         init(_ group: KafkaGroup, slot: Int) {
             self.group = group
@@ -77,6 +80,7 @@
         /// Records that everything before `next` has its outcome; it counts from `settle` on.
         package func advance(_ partition: KafkaPartition, to next: Int64) {
             positions[partition] = next
+            copies = 0
         }
 
         /// Commits what was worked on since the last time, as one whole.
@@ -102,8 +106,10 @@
         /// Tells the group how far the slot is, where that is a copy: for those who look at lag.
         private func copyProgress(wait: Bool) {
             let now = Clock.monotonicNanoseconds()
-            guard wait || now - committedAt > Self.copyNanoseconds else { return }
+            let isDue = copies < Self.mostCopies && now - committedAt > Self.copyNanoseconds
+            guard wait || isDue else { return }
             committedAt = now
+            copies += 1
             for (partition, next) in positions { partition.commit(next) }
             let offsets = positions.map { ($0.key.number, $0.value) }
             // The output is the truth; brokers that are away are told the next time.

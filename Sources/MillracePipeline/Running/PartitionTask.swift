@@ -119,7 +119,7 @@ struct SlotLoop<Member: StageMember> {
         let rows = rowsDone
         do {
             let worked = try round()
-            if worked { try consumer.settle() }
+            try consumer.settle()
             return worked
         } catch {
             guard try consumer.takeBack(after: error, isStopped: stop.isSet) else { throw error }
