@@ -258,9 +258,11 @@ extension StageRunner {
                                 $0, of: group.source, claim.number, start: position,
                                 specification)
                         }
-                        // The outputs are the truth; what the group committed is a copy of it.
-                        let tail = opened.map(\.tail).min() ?? 0
-                        if position != nil || tail > 0 { position = Int64(tail) }
+                        // The outputs are the truth; what the group committed is a copy of it, which
+                        // who had the partition before may have left behind.
+                        let tail = Int64(opened.map(\.tail).min() ?? 0)
+                        if tail > position ?? 0 { member.advance(claim, to: tail) }
+                        if position != nil || tail > 0 { position = tail }
                         lanes = opened
                     }
                     return KafkaPreprocessTask(

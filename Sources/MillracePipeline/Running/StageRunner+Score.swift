@@ -220,8 +220,11 @@ extension StageRunner {
                         group: self.stage.group, source: slot.identity,
                         partition: claim.number, start: UInt64(position ?? 0),
                         model: ModelMarks(slot.work, first))
-                    // The output is the truth; what the group committed is a copy of it.
-                    if position != nil || opened.tail > 0 { position = Int64(opened.tail) }
+                    // The output is the truth; what the group committed is a copy of it, which who
+                    // had the partition before may have left behind.
+                    let tail = Int64(opened.tail)
+                    if tail > position ?? 0 { member.advance(claim, to: tail) }
+                    if position != nil || tail > 0 { position = tail }
                     predictions = LogOutput(opened, memory) { member.advance(claim, to: Int64($0)) }
                 } else if let target, let sink {
                     predictions = KafkaOutput(
