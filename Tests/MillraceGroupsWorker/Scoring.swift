@@ -37,6 +37,10 @@ struct Scoring: Sendable {
                 hangMilliseconds: try options.number("hang", or: 30_000)))
         self.source = source
         self.output = output
+        if options.text("stop", or: "") == "join" {
+            say("stopped")
+            raise(SIGSTOP)
+        }
         if try options.number("forks", or: 0) > 0 { say("child \(try Forking.leaveChild())") }
     }
 

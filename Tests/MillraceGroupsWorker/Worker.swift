@@ -9,9 +9,10 @@ import MillraceTestSupport
 ///     MillraceGroupsWorker produce data=DIR topic=T partition=P [pause=US]
 ///     MillraceGroupsWorker score data=DIR from=T to=T group=G worker=N notes=FILE [cores=N]
 ///         [hang=MS] [instance=NAME] [grace=MS] [forks=1] [stop=commit|append after=N]
+///         [stop=join]
 ///
 /// It prints `ready` before its first step, with `stop` `stopped` when it stands still just before
-/// its Nth such write, and `refused` when one was refused. SIGTERM drains a member: it hands over
+/// its Nth such write, or when it has joined, and `refused` when one was refused. SIGTERM drains a member: it hands over
 /// and ends with code 0. Exit code 1 and a line that says why: something was refused that must not
 /// be.
 @main enum Worker {

@@ -15,7 +15,7 @@ internal import MillraceSystem
 /// | 128 | u64* | durable: a record that is known to be on the disk |
 /// | 192 | u64* | ceiling: synced before any generation below it is used |
 /// | 256 | u64* | boot id of the last change |
-/// | 4,096 + 64 n | u64 | progress of member n: grows while it is at work, else 0 |
+/// | 4,096 + 64 n | u64 | progress of member n: grows while it is at work         |
 /// | 20,480 + 64 p | u64* | partition p: generation of the owner |
 /// | 20,488 + 64 p | u64* | partition p: what that owner committed: next offset + 1 |
 ///

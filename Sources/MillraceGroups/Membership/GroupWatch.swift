@@ -3,7 +3,8 @@ internal import MillraceSystem
 /// One process's look at the other members: who has died, who hangs, whom to wait for no longer.
 ///
 /// Deaths come from the kernel, by a descriptor for each process, as they happen. A hang is a
-/// progress word that stays the same for as long as the member allows.
+/// progress word that stays the same for as long as the member allows, from its joining on: one
+/// that is stopped before its first step owns partitions like any other.
 /// **Thread-safety**: one owner.
 struct GroupWatch {
     /// How often to look when nothing happens: a join and a hang are noticed by looking.
@@ -95,7 +96,7 @@ struct GroupWatch {
         var keys: [UInt32] = []
         for member in state.members where !member.isAway && member.hangNanoseconds > 0 {
             let progress = session.files.page.progress(member.number)
-            guard let last = seen[member.key], last.progress == progress, progress != 0 else {
+            guard let last = seen[member.key], last.progress == progress else {
                 seen[member.key] = (progress, 0)
                 continue
             }

@@ -8,8 +8,8 @@ public struct MemberOptions: Sendable, Equatable {
     /// How long the partitions of a named instance that died or left wait for its return, in
     /// milliseconds.
     public var graceMilliseconds: Int
-    /// How long a member may stay in one batch before the others take it for hung, in milliseconds;
-    /// 0 for ever.
+    /// How long a member may stay in one batch, or between its joining and its first look at the
+    /// group, before the others take it for hung, in milliseconds; 0 for ever.
     ///
     /// A member that waits for data is not hung, however long it waits. One that was taken for hung
     /// joins again when it wakes; until then nothing that it does is accepted.

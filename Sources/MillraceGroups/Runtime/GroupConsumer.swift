@@ -221,7 +221,6 @@ public final class GroupConsumer {
 
     /// Leaves the group, having stopped all work: the partitions are others' at once.
     func leave() throws(GroupError) {
-        session.files.page.setProgress(number, 0)
         held = [:]
         try session.leave([key])
     }

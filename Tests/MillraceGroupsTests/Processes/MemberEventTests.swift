@@ -69,6 +69,32 @@ struct MemberEventTests {
         #expect(try shop.judge() == [])
     }
 
+    @Test("Stopped before its first step, a member is hung like any other")
+    func stoppedBeforeTheFirstStep() throws {
+        let shop = try GroupWorkshop(partitions: Self.partitions)
+        let stalled = try shop.startScorer(hang: 300, ["stop=join"])
+        #expect(stalled.child.readLine() == "stopped")
+        let owner = try describe(shop).partitions.compactMap(\.owner?.process)
+        #expect(
+            owner == Array(repeating: Int(stalled.child.identifier), count: Self.partitions))
+        let survivor = try shop.startScorer(hang: 60_000)
+        let isReplaced = try shop.waitUntil {
+            try describe(shop).partitions.allSatisfy {
+                $0.owner?.process == Int(survivor.child.identifier)
+            }
+        }
+        #expect(isReplaced)
+        try shop.startProducers(pauseMicroseconds: 500)
+        stalled.child.resume()
+        // It joins again.
+        _ = try settle(shop, processes: 2)
+        shop.killProducers()
+        #expect(try shop.waitUntilScored())
+        #expect(shop.end(stalled, kill: false) == [])
+        #expect(shop.end(survivor, kill: false) == [])
+        #expect(try shop.judge() == [])
+    }
+
     @Test("SIGTERM: the batch is finished and committed, and the partitions are others' at once")
     func termination() throws {
         let shop = try GroupWorkshop(partitions: Self.partitions)
