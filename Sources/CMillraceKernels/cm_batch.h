@@ -72,6 +72,13 @@ static void take_rows(const cm_network *network, const cm_matrix *source, size_t
 
 CM_INLINE vi not_finite(vf x) { return ~(magnitude(x) < __builtin_inff()); }
 
+// The part of a head that looks at a whole row.
+CM_INLINE void apply_head(const cm_network *network, size_t rows, float *y) {
+    const size_t columns = network->outputs;
+    if (network->head == CM_HEAD_SOFTMAX) softmax(y, columns, rows, columns);
+    if (network->head == CM_HEAD_SHARES) normalise(CM_NORM_L1, y, columns, rows, columns);
+}
+
 static size_t rows_not_finite(const float *y, size_t rows, size_t columns) {
     size_t found = 0;
     if (columns == 1) {

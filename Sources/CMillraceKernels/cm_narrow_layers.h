@@ -205,8 +205,7 @@ static void narrow_tile(const cm_network *network, const cm_matrix *source, size
         x = next;
         next = before;
     }
-    if (network->head == CM_HEAD_SOFTMAX) softmax(y, columns, rows, columns);
-    if (network->head == CM_HEAD_SHARES) normalise(CM_NORM_L1, y, columns, rows, columns);
+    apply_head(network, rows, y);
     for (size_t row = 0; row < rows; row++) {
         if (sound[row]) continue;
         for (size_t i = 0; i < columns; i++) y[row * columns + i] = __builtin_nanf("");

@@ -166,8 +166,7 @@ static void tile_rows(const cm_network *network, const cm_matrix *source, size_t
         x = next;
         next = before;
     }
-    if (network->head == CM_HEAD_SOFTMAX) softmax(y, columns, rows, columns);
-    if (network->head == CM_HEAD_SHARES) normalise(CM_NORM_L1, y, columns, rows, columns);
+    apply_head(network, rows, y);
     count_tile(network, &t, rows, y, counts);
 }
 

@@ -76,24 +76,7 @@ public enum RunMetrics {
         add(
             "millrace_stage_refused_versions_total", .counter, "Model versions refused."
         ) { $0.kind == "score" ? Double($0.refusedVersions) : nil }
-        add(
-            "millrace_stage_model_version", .gauge, "The model version in use, or published last."
-        ) { $0.modelVersion.map { Double($0) } }
-        add(
-            "millrace_stage_model_created_timestamp_seconds", .gauge,
-            "When that version was published, since 1970."
-        ) { $0.modelCreated.map { Double($0) } }
-        add(
-            "millrace_kafka_lag_rows", .gauge, "Records of Kafka there and without an outcome yet."
-        ) { $0.kafka.map { Double($0.lag) } }
-        add(
-            "millrace_kafka_partitions", .gauge, "Partitions in Kafka that the process owns."
-        ) { $0.kafka.map { Double($0.partitions.count) } }
-        add(
-            "millrace_stage_loss", .gauge, "Prequential log-loss, or squared error."
-        ) { $0.loss }
-        add("millrace_stage_accuracy", .gauge, "Prequential accuracy, 0 to 1.") { $0.accuracy }
-        add("millrace_stage_auc", .gauge, "Prequential area under the ROC curve.") { $0.auc }
+        for gauge in StageGauge.all { add(gauge.name, .gauge, gauge.help, gauge.value) }
     }
 
     private static func addBatches(of stages: [StageProgress], to text: inout MetricsText) {

@@ -54,13 +54,7 @@ private struct Instruments: Sendable {
         add(stage.refusedVersions - last.refusedVersions, to: refused)
         rowsDone.set(stage.rowsDone)
         set("millrace_stage_lag_rows", stage.lagRows.map(Double.init), factory)
-        set("millrace_stage_model_version", stage.modelVersion.map(Double.init), factory)
-        set(
-            "millrace_stage_model_created_timestamp_seconds", stage.modelCreated.map(Double.init),
-            factory)
-        set("millrace_stage_loss", stage.loss, factory)
-        set("millrace_stage_accuracy", stage.accuracy, factory)
-        set("millrace_stage_auc", stage.auc, factory)
+        for gauge in StageGauge.all { set(gauge.name, gauge.value(stage), factory) }
         time(stage.batches)
         last = stage
     }

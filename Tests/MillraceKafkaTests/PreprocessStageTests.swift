@@ -317,7 +317,6 @@
                 from: kafka("in"), to: "{features: encode, label: true}")
             try Files.writeDurably(file, Array(text.utf8))
             let arguments = ["run", file, "--share-cores", "--json"]
-            let environment = ["MILLRACE_DATA=\(trained.log.data.path)"]
             let kills = Environment.number("MILLRACE_KILLS", or: 3)
             let seed = UInt64.random(in: 0...UInt64.max)
             var random = SplitMix64(seed: seed)
@@ -327,22 +326,17 @@
                 (try? Int(trained.log.data.topic("out").endOffset(partition: 0))) ?? 0
             }
             for _ in 0..<kills {
-                let child = try ChildProcess(
-                    ChildProcess.besideUs("millrace"), arguments + ["--follow"],
-                    environment: environment)
-                try cluster.produce(
-                    (sent..<sent + 9000).map { TestRecord(trained.object($0), number: $0) },
-                    to: "in", partition: 0)
-                sent += 9000
-                let target = done() + Int(random.next() % 9000)
-                _ = eventually { done() >= min(target, sent) }
-                child.kill()
-                _ = child.wait()
+                try trained.runTool(arguments) {
+                    try cluster.produce(
+                        (sent..<sent + 9000).map { TestRecord(trained.object($0), number: $0) },
+                        to: "in", partition: 0)
+                    sent += 9000
+                    let target = done() + Int(random.next() % 9000)
+                    _ = eventually { done() >= min(target, sent) }
+                }
                 stops.insert(done())
             }
-            let last = try ChildProcess(
-                ChildProcess.besideUs("millrace"), arguments, environment: environment)
-            #expect(last.wait() == .code(0))
+            try trained.runToolToEnd(arguments)
             let rows = try trained.log.rows("out", partition: 0)
             #expect(rows.map(\.source) == (0..<sent).map { UInt64($0) })
             let wrong = rows.enumerated().count { number, row in

@@ -115,26 +115,20 @@
                 "--share-cores", "--json", "--kafka-property", "session.timeout.ms=6000",
                 "--kafka-property", "heartbeat.interval.ms=500", "--patience", "30",
             ]
-            let environment = ["MILLRACE_DATA=\(trained.log.data.path)"]
             let seed = UInt64.random(in: 0...UInt64.max)
             var random = SplitMix64(seed: seed)
             var stops: Set<Int> = []
             var sent = 0
             for _ in 0..<Self.kills {
-                let child = try ChildProcess(
-                    ChildProcess.besideUs("millrace"), arguments + ["--follow"],
-                    environment: environment)
-                try trained.send(sent..<sent + 9000, to: "in", partitions: 1, of: cluster)
-                sent += 9000
-                let target = logged("predicted", partitions: 1) + Int(random.next() % 9000)
-                _ = eventually { logged("predicted", partitions: 1) >= min(target, sent) }
-                child.kill()
-                _ = child.wait()
+                try trained.runTool(arguments) {
+                    try trained.send(sent..<sent + 9000, to: "in", partitions: 1, of: cluster)
+                    sent += 9000
+                    let target = logged("predicted", partitions: 1) + Int(random.next() % 9000)
+                    _ = eventually { logged("predicted", partitions: 1) >= min(target, sent) }
+                }
                 stops.insert(logged("predicted", partitions: 1))
             }
-            let last = try ChildProcess(
-                ChildProcess.besideUs("millrace"), arguments, environment: environment)
-            #expect(last.wait() == .code(0))
+            try trained.runToolToEnd(arguments)
             try checkLog("predicted", partitions: 1, count: sent)
             // The moments have to differ for the test to be one.
             #expect(stops.count > Self.kills / 2, "\(stops), seed \(seed)")

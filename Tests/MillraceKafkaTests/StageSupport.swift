@@ -78,6 +78,26 @@
                     group: group, data: log.data.path), follow: follow)
         }
 
+        /// Runs the tool in a process of its own, and kills it when `body` has done what it does
+        /// meanwhile.
+        func runTool(_ arguments: [String], killedAfter body: () throws -> Void) throws {
+            let child = try tool(arguments + ["--follow"])
+            try body()
+            child.kill()
+            _ = child.wait()
+        }
+
+        /// The same, to the end of what is there, which has to be reached.
+        func runToolToEnd(_ arguments: [String]) throws {
+            #expect(try tool(arguments).wait() == .code(0))
+        }
+
+        private func tool(_ arguments: [String]) throws -> ChildProcess {
+            try ChildProcess(
+                ChildProcess.besideUs("millrace"), arguments,
+                environment: ["MILLRACE_DATA=\(log.data.path)"])
+        }
+
         func run(
             _ definition: PipelineDefinition, follow: Bool = false, instance: String? = nil
         ) throws -> PipelineRun {

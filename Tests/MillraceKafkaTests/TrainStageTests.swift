@@ -172,7 +172,6 @@
                 "batch: 16}", with: "batch: 16, checkpoint: {everyRows: 1000}}")
             try Files.writeDurably(file, Array(text.utf8))
             let arguments = ["run", file, "--share-cores", "--json"]
-            let environment = ["MILLRACE_DATA=\(trained.log.data.path)"]
             let kills = Environment.number("MILLRACE_KILLS", or: 3)
             let seed = UInt64.random(in: 0...UInt64.max)
             var random = SplitMix64(seed: seed)
@@ -183,21 +182,16 @@
             }
             var stops: Set<Int> = []
             for _ in 0..<kills {
-                let child = try ChildProcess(
-                    ChildProcess.besideUs("millrace"), arguments + ["--follow"],
-                    environment: environment)
-                try send(sent..<sent + 48_000, to: "in", .block, blockRows: 700)
-                sent += 48_000
-                let before = done()
-                _ = eventually { done() > before }
-                PinnedThread.sleep(nanoseconds: Int64(random.next() % 300_000_000))
-                child.kill()
-                _ = child.wait()
+                try trained.runTool(arguments) {
+                    try send(sent..<sent + 48_000, to: "in", .block, blockRows: 700)
+                    sent += 48_000
+                    let before = done()
+                    _ = eventually { done() > before }
+                    PinnedThread.sleep(nanoseconds: Int64(random.next() % 300_000_000))
+                }
                 stops.insert(done())
             }
-            let last = try ChildProcess(
-                ChildProcess.besideUs("millrace"), arguments, environment: environment)
-            #expect(last.wait() == .code(0))
+            try trained.runToolToEnd(arguments)
             let killed = try outputs(of: "k")
             // The same rows, undisturbed.
             let undisturbed = try TrainedLog()

@@ -83,6 +83,16 @@
             copies = 0
         }
 
+        /// Takes note that an output, which is the truth where the group has a copy, has everything
+        /// before `tail`: who had the partition before may have left its last commits unsaid.
+        ///
+        /// - Returns: Where to go on; nil for the front of the partition.
+        package func resume(_ partition: KafkaPartition, at tail: UInt64) -> Int64? {
+            let known = partition.position
+            if Int64(tail) > known ?? 0 { advance(partition, to: Int64(tail)) }
+            return known != nil || tail > 0 ? Int64(tail) : nil
+        }
+
         /// Commits what was worked on since the last time, as one whole.
         ///
         /// - Throws: `KafkaError`; `takeBack` tells whether to go on.

@@ -8,16 +8,27 @@
         var partition: Int
     }
 
-    /// The topic to which records go that a stage makes nothing of, with why and from where.
+    /// The topic for records that a stage makes nothing of.
+    struct DeadLetterTopic: Sendable {
+        fileprivate let name: String
+        fileprivate let partitions: Int
+
+        /// That of a source; nil where it has none.
+        init?(of source: KafkaTopicDefinition, _ group: KafkaGroup) throws(KafkaError) {
+            guard let name = source.deadLetters else { return nil }
+            self.name = name
+            partitions = try group.partitions(of: source.address.topic(name))
+        }
+    }
+
+    /// A slot's way to the dead letters: records go there with why and from where.
     struct DeadLetters {
         private let sink: KafkaSink
-        private let topic: String
-        private let partitions: Int
+        private let topic: DeadLetterTopic
 
-        init(_ sink: KafkaSink, topic: String, partitions: Int) {
+        init(_ sink: KafkaSink, to topic: DeadLetterTopic) {
             self.sink = sink
             self.topic = topic
-            self.partitions = partitions
         }
 
         /// Adds a record, as it was, to what the sink commits next.
@@ -33,7 +44,7 @@
             let value = record.value ?? []
             let key = record.key ?? []
             try sink.add(
-                topic: topic, partition: place.partition % partitions, value: value.span,
+                topic: topic.name, partition: place.partition % topic.partitions, value: value.span,
                 key: record.key == nil ? nil : key.span, milliseconds: record.milliseconds,
                 headers: headers)
         }

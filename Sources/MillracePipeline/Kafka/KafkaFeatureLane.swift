@@ -31,21 +31,18 @@
         func begin(at offset: UInt64) { writer?.reset() }
 
         func add(_ row: Span<Float>, label: Float, _ origin: borrowing RowOrigin) throws {
-            let (sink, topic, partition) = (sink, topic, partition)
             try writer?.write(
-                row, label: label, key: origin.key, RowContext(timestamp: origin.timestamp)
-            ) { (value, key, milliseconds, headers) throws(KafkaError) in
-                try sink.add(
-                    topic: topic, partition: partition, value: value, key: key,
-                    milliseconds: milliseconds, headers: headers)
-            }
+                row, label: label, key: origin.key, RowContext(timestamp: origin.timestamp), send)
         }
 
         func drop(offset: UInt64, reason: UInt32) {}
 
-        func finish(at end: UInt64, epoch: UInt32) throws {
+        func finish(at end: UInt64, epoch: UInt32) throws { try writer?.finish(send) }
+
+        /// Adds records to what the sink commits next.
+        private var send: RecordTaker {
             let (sink, topic, partition) = (sink, topic, partition)
-            try writer?.finish { (value, key, milliseconds, headers) throws(KafkaError) in
+            return { (value, key, milliseconds, headers) throws(KafkaError) in
                 try sink.add(
                     topic: topic, partition: partition, value: value, key: key,
                     milliseconds: milliseconds, headers: headers)

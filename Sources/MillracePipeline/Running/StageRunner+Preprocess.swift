@@ -226,9 +226,7 @@ extension StageRunner {
             }
             let targets = isToKafka ? try targets(of: stage.outputs) : nil
             let counts = try targets?.countPartitions { try group.partitions(of: $0) } ?? []
-            let letters = try source.deadLetters.map {
-                (topic: $0, partitions: try group.partitions(of: source.address.topic($0)))
-            }
+            let letters = try DeadLetterTopic(of: source, group)
             let policy: BadRecordAction =
                 source.onBadRecord == .deadLetter
                 ? .deadLetter : work.definition.onBadRow == .fail ? .stop : .skip
@@ -240,9 +238,7 @@ extension StageRunner {
             try group.run(name: stage.name, cores: cores) { member in
                 let sink = try targets.map { try $0.openSink(member) }
                 let deadLetters = sink.flatMap { sink in
-                    letters.map {
-                        DeadLetters(sink, topic: $0.topic, partitions: $0.partitions)
-                    }
+                    letters.map { DeadLetters(sink, to: $0) }
                 }
                 var loop = SlotLoop(
                     consumer: member, upstream: self.upstream, stop: self.stop,
@@ -258,11 +254,7 @@ extension StageRunner {
                                 $0, of: group.source, claim.number, start: position,
                                 specification)
                         }
-                        // The outputs are the truth; what the group committed is a copy of it, which
-                        // who had the partition before may have left behind.
-                        let tail = Int64(opened.map(\.tail).min() ?? 0)
-                        if tail > position ?? 0 { member.advance(claim, to: tail) }
-                        if position != nil || tail > 0 { position = tail }
+                        position = member.resume(claim, at: opened.map(\.tail).min() ?? 0)
                         lanes = opened
                     }
                     return KafkaPreprocessTask(

@@ -182,7 +182,7 @@ extension StageRunner {
                         for: stage.group)
                 }
                 let target = try kafkaTopic(work.to).map {
-                    try KafkaTarget($0, deadLetters: source.deadLetters, group)
+                    try KafkaTarget($0, from: source, group)
                 }
                 let cores = try cores(of: group)
                 status.begin(cores: cores)
@@ -220,11 +220,7 @@ extension StageRunner {
                         group: self.stage.group, source: slot.identity,
                         partition: claim.number, start: UInt64(position ?? 0),
                         model: ModelMarks(slot.work, first))
-                    // The output is the truth; what the group committed is a copy of it, which who
-                    // had the partition before may have left behind.
-                    let tail = Int64(opened.tail)
-                    if tail > position ?? 0 { member.advance(claim, to: tail) }
-                    if position != nil || tail > 0 { position = tail }
+                    position = member.resume(claim, at: opened.tail)
                     predictions = LogOutput(opened, memory) { member.advance(claim, to: Int64($0)) }
                 } else if let target, let sink {
                     predictions = KafkaOutput(
@@ -270,26 +266,20 @@ extension StageRunner {
     private struct KafkaTarget: Sendable {
         let definition: KafkaTopicDefinition
         let partitions: Int
-        let deadLetters: (topic: String, partitions: Int)?
+        private let deadLetters: DeadLetterTopic?
 
         init(
-            _ definition: KafkaTopicDefinition, deadLetters: String?, _ group: KafkaGroup
+            _ definition: KafkaTopicDefinition, from source: KafkaTopicDefinition,
+            _ group: KafkaGroup
         ) throws(KafkaError) {
             self.definition = definition
             partitions = try group.partitions(of: definition.address)
-            var found: (topic: String, partitions: Int)?
-            if let deadLetters {
-                found = (
-                    deadLetters,
-                    try group.partitions(of: definition.address.topic(deadLetters))
-                )
-            }
-            self.deadLetters = found
+            deadLetters = try DeadLetterTopic(of: source, group)
         }
 
         /// Where a slot puts records that are no rows; nil where it does not.
         func letters(_ sink: KafkaSink) -> DeadLetters? {
-            deadLetters.map { DeadLetters(sink, topic: $0.topic, partitions: $0.partitions) }
+            deadLetters.map { DeadLetters(sink, to: $0) }
         }
 
         /// A slot's own way to it.

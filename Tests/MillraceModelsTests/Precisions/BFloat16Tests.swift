@@ -5,37 +5,13 @@ import Testing
 
 /// Layers in bfloat16: the bits of their definitions, whatever the shape.
 @Suite struct BFloat16Tests {
-    private func same(_ a: Float, _ b: Float) -> Bool {
-        a.bitPattern == b.bitPattern || a.isNaN && b.isNaN
-    }
-
-    /// Scores rows `stride` floats apart, with infinities between them.
-    private func predict(
-        _ prepared: PreparedModel, _ rows: [[Float]], stride: Int
-    ) -> [Float] {
-        var features = [Float](repeating: .infinity, count: rows.count * stride)
-        for (row, values) in rows.enumerated() {
-            for (i, value) in values.enumerated() { features[row * stride + i] = value }
-        }
-        var workspace = ScoringWorkspace(for: prepared)
-        var output = [Float](repeating: -1, count: rows.count * prepared.outputWidth)
-        var target = output.mutableSpan
-        prepared.predict(
-            features.span, rows: rows.count, stride: stride, into: &target,
-            workspace: &workspace)
-        return output
-    }
-
     private func expectDefinition(
         _ model: Model, _ rows: [[Float]], stride: Int, _ kernels: ReducedKernels
     ) {
-        let found = predict(PreparedModel(model, reduced: kernels), rows, stride: stride)
+        let found = PreparedModel(model, reduced: kernels)
+            .predict(rows, stride: stride, gap: .infinity)
         let definition = RoundedModel(model: model, order: RoundedModel.order(of: kernels))
-        let expected = rows.flatMap(definition.predict)
-        let wrong = expected.indices.first { !same(expected[$0], found[$0]) }
-        #expect(
-            wrong == nil,
-            "\(model.layers.map(\.inputs)) of \(rows.count) rows, output \(wrong ?? 0)")
+        expectSame(found, rows.flatMap(definition.predict), model, rows: rows.count)
     }
 
     /// Widths around those of a register, one layer and more, rows in part of a register and more
@@ -105,8 +81,8 @@ import Testing
             var row = draw.numbers(shape[0])
             row[0] = .infinity
             if shape.count > 2 {
-                let outputs = predict(
-                    PreparedModel(model, reduced: kernels), [row], stride: shape[0])
+                let outputs = PreparedModel(model, reduced: kernels)
+                    .predict([row], stride: shape[0], gap: .infinity)
                 #expect(outputs.allSatisfy { $0.isFinite })
             }
         }
@@ -142,8 +118,8 @@ import Testing
             // A sum that begins with zero has no negative one.
             let weight = RoundedModel.rounded(weights[i]) + 0
             let feature = RoundedModel.rounded(patterns[i]) + 0
-            #expect(same(byWeights[i], weight), "\(weights[i]): \(byWeights[i])")
-            #expect(same(byFeatures[i], feature), "\(patterns[i]): \(byFeatures[i])")
+            #expect(byWeights[i].isSame(as: weight), "\(weights[i]): \(byWeights[i])")
+            #expect(byFeatures[i].isSame(as: feature), "\(patterns[i]): \(byFeatures[i])")
         }
     }
 

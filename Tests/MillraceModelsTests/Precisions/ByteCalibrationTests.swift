@@ -10,52 +10,27 @@ import Testing
 @Suite struct ByteCalibrationTests {
     private static let rows = 200
 
-    private let directory: TemporaryDirectory
-    private let repository: ModelRepository
-    private let model: Model
-    private let features: [Float]
-
-    private var version: String { directory.file("m/1") }
-    private var file: String { version + "/precisions.json" }
+    private let bench: CalibrationBench
 
     init() throws {
-        directory = try TemporaryDirectory("millrace-bytes")
-        repository = ModelRepository(path: directory.path)
-        var draw = Draw(91)
-        model = try draw.model([12, 20, 3], .relu, .softmax)
-        features = draw.features(Self.rows * 12)
-        _ = try repository.publish(model, as: "m", Publication(key: ""))
+        bench = try CalibrationBench("millrace-bytes", seed: 91, rows: Self.rows)
     }
+
+    private var directory: TemporaryDirectory { bench.directory }
+    private var repository: ModelRepository { bench.repository }
+    private var model: Model { bench.model }
+    private var features: [Float] { bench.features }
+    private var file: String { bench.file }
 
     @discardableResult
     private func calibrate(
-        _ precision: Precision = .int8, _ name: String = "m", bound: Double? = nil
+        _ precision: Precision = .int8, bound: Double? = nil
     ) throws -> CalibratedPrecision {
-        var calibration = try Calibration(repository, name, version: 1, precision: precision)
-        // In pieces, as a topic's batches come.
-        for start in stride(from: 0, to: Self.rows, by: 77) {
-            let count = min(77, Self.rows - start)
-            calibration.add(
-                FeatureMatrix(
-                    features.span.extracting(start * 12..<(start + count) * 12), rows: count,
-                    stride: 12))
-        }
-        return try calibration.record(bound: bound, source: "test")
+        try bench.calibrate(precision, bound: bound)
     }
 
     private func load(_ reduced: ReducedKernels? = .bytesModel) throws -> LoadedModel {
         try repository.load("m", version: 1, precision: .int8, reduced: reduced)
-    }
-
-    private func code(_ body: () throws -> Void) -> RepositoryError.Code? {
-        do {
-            try body()
-            return nil
-        } catch { return (error as? RepositoryError)?.code }
-    }
-
-    private func text() throws -> String {
-        String(decoding: try Files.read(file, maxBytes: 1 << 20), as: UTF8.self)
     }
 
     private var expected: PreparedModel {
@@ -78,9 +53,9 @@ import Testing
     }
 
     @Test func onlyWhatWasCalibratedIsLoaded() throws {
-        #expect(code { _ = try load() } == .notCalibrated)
+        #expect(bench.code { _ = try load() } == .notCalibrated)
         try calibrate(.bfloat16)
-        #expect(code { _ = try load() } == .notCalibrated)
+        #expect(bench.code { _ = try load() } == .notCalibrated)
         try calibrate()
         let loaded = try load()
         #expect(loaded.prepared.precision == .int8 && loaded.fallback == nil)
@@ -105,12 +80,12 @@ import Testing
     }
 
     @Test func anExceededBoundChangesNothing() throws {
-        #expect(code { try calibrate(bound: 1e-9) } == .boundExceeded)
+        #expect(bench.code { try calibrate(bound: 1e-9) } == .boundExceeded)
         #expect(!Files.exists(file))
         try calibrate()
-        let before = try text()
-        #expect(code { try calibrate(bound: 1e-9) } == .boundExceeded)
-        #expect(try text() == before)
+        let before = try bench.text()
+        #expect(bench.code { try calibrate(bound: 1e-9) } == .boundExceeded)
+        #expect(try bench.text() == before)
     }
 
     @Test func withoutRowsThereIsNothing() throws {
@@ -127,14 +102,14 @@ import Testing
     @Test func goldenRowsAreHeldToWhatWasMeasured() throws {
         let measured = try calibrate(bound: 0.9)
         try replace("\"goldenError\" : ", by: "\(measured.goldenError * 0.99)")
-        #expect(code { _ = try load() } == .wrongPredictions)
+        #expect(bench.code { _ = try load() } == .wrongPredictions)
         #expect(
             try repository.verify("m", version: 1).faults.map(\.code) == [.wrongPredictions])
     }
 
     /// Replaces the number behind a name.
     private func replace(_ name: String, by value: String) throws {
-        let whole = try text()
+        let whole = try bench.text()
         let start = try #require(whole.firstRange(of: name)?.upperBound)
         let rest = whole[start...]
         let end = try #require(rest.firstIndex { ",\n]}".contains($0) })
@@ -149,7 +124,7 @@ import Testing
     ]) func damagedRangesAreRefused(name: String, value: String) throws {
         try calibrate()
         try replace(name, by: value)
-        #expect(code { _ = try load() } == .malformedFile)
+        #expect(bench.code { _ = try load() } == .malformedFile)
         #expect(try repository.verify("m", version: 1).faults.map(\.code) == [.malformedFile])
         #expect(try repository.load("m", version: 1).fallback == nil, "float32 does not need it")
         try calibrate()
@@ -167,7 +142,7 @@ import Testing
                 return range
             }
             try repository.record(measured, ranges, manifest)
-            #expect(code { _ = try load() } == .malformedFile, "\(widths)")
+            #expect(bench.code { _ = try load() } == .malformedFile, "\(widths)")
         }
         var other = Draw(92)
         _ = try repository.publish(
@@ -176,7 +151,7 @@ import Testing
         let bytes = try Files.read(file, maxBytes: 1 << 20)
         try Files.writeDurably(directory.file("n/1/precisions.json"), bytes)
         #expect(
-            code {
+            bench.code {
                 _ = try repository.load(
                     "n", version: 1, precision: .int8, reduced: .bytesModel)
             } == .checksumMismatch)

@@ -10,50 +10,27 @@ import Testing
 @Suite struct CalibrationTests {
     private static let rows = 300
 
-    private let directory: TemporaryDirectory
-    private let repository: ModelRepository
-    private let model: Model
-    private let features: [Float]
-
-    private var version: String { directory.file("m/1") }
-    private var file: String { version + "/precisions.json" }
+    private let bench: CalibrationBench
 
     init() throws {
-        directory = try TemporaryDirectory("millrace-precisions")
-        repository = ModelRepository(path: directory.path)
-        var draw = Draw(71)
-        model = try draw.model([12, 20, 3], .relu, .softmax)
-        features = draw.features(Self.rows * 12)
-        _ = try repository.publish(model, as: "m", Publication(key: ""))
+        bench = try CalibrationBench("millrace-precisions", seed: 71, rows: Self.rows)
     }
+
+    private var repository: ModelRepository { bench.repository }
+    private var model: Model { bench.model }
+    private var features: [Float] { bench.features }
+    private var version: String { bench.version }
+    private var file: String { bench.file }
 
     @discardableResult
     private func calibrate(
         _ features: [Float]? = nil, bound: Double? = nil
     ) throws -> CalibratedPrecision {
-        let features = features ?? self.features
-        var calibration = try Calibration(
-            repository, "m", version: 1, precision: .bfloat16)
-        // In pieces, as a topic's batches come.
-        for start in stride(from: 0, to: features.count / 12, by: 77) {
-            let count = min(77, features.count / 12 - start)
-            calibration.add(
-                FeatureMatrix(
-                    features.span.extracting(start * 12..<(start + count) * 12), rows: count,
-                    stride: 12))
-        }
-        return try calibration.record(bound: bound, source: "test")
+        try bench.calibrate(.bfloat16, features, bound: bound)
     }
 
     private func load(_ reduced: ReducedKernels?) throws -> LoadedModel {
         try repository.load("m", version: 1, precision: .bfloat16, reduced: reduced)
-    }
-
-    private func code(_ body: () throws -> Void) -> RepositoryError.Code? {
-        do {
-            try body()
-            return nil
-        } catch { return (error as? RepositoryError)?.code }
     }
 
     private func refusal(of calibration: consuming Calibration) -> RepositoryError.Code? {
@@ -161,7 +138,7 @@ import Testing
         #expect(!Files.exists(file))
         try calibrate()
         let before = try bytes(file)
-        #expect(code { try calibrate(bound: 1e-9) } == .boundExceeded)
+        #expect(bench.code { try calibrate(bound: 1e-9) } == .boundExceeded)
         #expect(try bytes(file) == before)
         // The golden rows alone can exceed it.
         let measured = try #require(repository.precisions(of: "m", version: 1).first)
@@ -174,13 +151,13 @@ import Testing
                     return zip(exact, rounded).allSatisfy { abs(Double($0) - Double($1)) < bound }
                 }
             })
-        #expect(code { try calibrate(quiet, bound: bound) } == .boundExceeded)
+        #expect(bench.code { try calibrate(quiet, bound: bound) } == .boundExceeded)
         #expect(try calibrate(quiet).rows == 1)
     }
 
     @Test func float32IsWhatOthersAreComparedWith() throws {
         #expect(
-            code {
+            bench.code {
                 _ = try Calibration(repository, "m", version: 1, precision: .float32)
             } == .notCalibrated)
     }
@@ -191,7 +168,7 @@ import Testing
         let error = #expect(throws: RepositoryError.self) { try load(.amxModel) }
         #expect(error?.code == .notCalibrated)
         #expect(error?.detail.contains("model quantize m@1 --precision bfloat16") == true)
-        #expect(code { _ = try load(nil) } == .notCalibrated, "also where it falls back")
+        #expect(bench.code { _ = try load(nil) } == .notCalibrated, "also where it falls back")
         try calibrate()
         let loaded = try load(.amxModel)
         #expect(loaded.prepared.precision == .bfloat16 && loaded.fallback == nil)
@@ -219,7 +196,7 @@ import Testing
             let value = try #require(try number(name))
             try replace("\"\(name)\" : \(value)", "\"\(name)\" : 1e-9")
         }
-        #expect(code { _ = try load(.amxModel) } == .wrongPredictions)
+        #expect(bench.code { _ = try load(.amxModel) } == .wrongPredictions)
         #expect(
             try repository.verify("m", version: 1).faults.map(\.code) == [.wrongPredictions])
         #expect(try load(nil).fallback != nil, "in float32 they are what they were")
@@ -259,8 +236,8 @@ import Testing
         try calibrate()
         let old = try #require(try number(field))
         try replace("\"\(field)\" : \(old)", "\"\(field)\" : \(value)")
-        #expect(code { _ = try repository.precisions(of: "m", version: 1) } == expected)
-        #expect(code { _ = try load(.amxModel) } == expected)
+        #expect(bench.code { _ = try repository.precisions(of: "m", version: 1) } == expected)
+        #expect(bench.code { _ = try load(.amxModel) } == expected)
         #expect(try repository.verify("m", version: 1).faults.map(\.code) == [expected])
         #expect(try repository.load("m", version: 1).fallback == nil, "float32 does not need it")
         // Calibrating again is what the error asks for.
@@ -275,7 +252,7 @@ import Testing
         let end = try #require(text.lastIndex(of: "]"))
         let inner = text[text.index(after: start)..<end]
         try replace(String(inner), "\(inner),\(inner)")
-        #expect(code { _ = try load(.amxModel) } == .malformedFile)
+        #expect(bench.code { _ = try load(.amxModel) } == .malformedFile)
     }
 
     /// `MILLRACE_FUZZ_RUNS` sets how many files are tried; replayed from one seed.

@@ -5,10 +5,6 @@ import Testing
 
 /// Layers in bytes: the bits of their definition, whatever the shape.
 @Suite struct Int8Tests {
-    private func same(_ a: Float, _ b: Float) -> Bool {
-        a.bitPattern == b.bitPattern || a.isNaN && b.isNaN
-    }
-
     private func ranges(_ model: Model, _ rows: [[Float]]) -> [LayerRange] {
         var finder = RangeFinder(model)
         let features = rows.flatMap { $0 }
@@ -27,26 +23,9 @@ import Testing
         _ model: Model, _ rows: [[Float]], _ ranges: [LayerRange], stride: Int,
         _ kernels: ReducedKernels
     ) {
-        let prepared = prepared(model, kernels, ranges)
-        var features = [Float](repeating: .nan, count: rows.count * stride)
-        for (row, values) in rows.enumerated() {
-            for (i, value) in values.enumerated() { features[row * stride + i] = value }
-        }
-        var workspace = ScoringWorkspace(for: prepared)
-        var found = [Float](repeating: -1, count: rows.count * prepared.outputWidth)
-        var target = found.mutableSpan
-        prepared.predict(
-            features.span, rows: rows.count, stride: stride, into: &target,
-            workspace: &workspace)
+        let found = prepared(model, kernels, ranges).predict(rows, stride: stride, gap: .nan)
         let definition = ByteModel(model: model, ranges: ranges)
-        let expected = rows.flatMap(definition.predict)
-        let wrong = expected.indices.first { !same(expected[$0], found[$0]) }
-        #expect(
-            wrong == nil,
-            """
-            \(model.layers.map(\.inputs)) of \(rows.count) rows, output \(wrong ?? 0): \
-            \(wrong.map { found[$0] } ?? 0), not \(wrong.map { expected[$0] } ?? 0)
-            """)
+        expectSame(found, rows.flatMap(definition.predict), model, rows: rows.count)
     }
 
     /// Widths around those of words, vectors and panels; rows around those of a block and a tile.
