@@ -195,13 +195,16 @@
         }
 
         /// Brokers that are away for a while: the stage goes on when they are back.
+        ///
+        /// It is the same member as before, whose offsets the mock need not know.
         @Test func brokersThatVanish() throws {
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
             try trained.send(0..<50, to: "in", partitions: 1, of: cluster)
             let stage = try RunningStage(
                 trained.stage(
-                    from: cluster.address("in"), to: cluster.address("out"), follow: true))
+                    from: cluster.address("in"), to: cluster.address("out"), follow: true
+                ) { $0.properties = .longSessions })
             try #require(eventually { stage.rows == 50 || stage.hasEnded })
             cluster.setDown(true)
             PinnedThread.sleep(nanoseconds: 4_000_000_000)
@@ -211,6 +214,33 @@
                 try eventually { try count("out", partitions: 1) >= 100 || stage.hasEnded })
             _ = try stage.stop()
             try check("out", partitions: 1, count: 100)
+        }
+
+        /// Brokers that are away until they have forgotten the member: it joins again, and goes on
+        /// where its output ends.
+        @Test func brokersThatVanishForLongerThanASession() throws {
+            try cluster.create("in", partitions: 1)
+            _ = try trained.log.create(
+                "predicted", TopicConfiguration(partitions: 1, kind: .predictions))
+            try trained.send(0..<50, to: "in", partitions: 1, of: cluster)
+            let source = KafkaTopicDefinition(
+                address: try cluster.address("in"), properties: .shortSessions,
+                patienceMilliseconds: 60_000)
+            let stage = try RunningStage(
+                trained.run(
+                    PipelineDefinition.scoring(
+                        from: ("in", source), to: ("predicted", nil),
+                        model: ModelReference(parsing: "m"), group: TrainedLog.group,
+                        data: trained.log.data.path), follow: true))
+            try #require(eventually { stage.rows == 50 || stage.hasEnded })
+            cluster.setDown(true)
+            PinnedThread.sleep(nanoseconds: 8_000_000_000)
+            cluster.setDown(false)
+            try trained.send(50..<100, to: "in", partitions: 1, of: cluster)
+            try #require(
+                eventually { logged("predicted", partitions: 1) >= 100 || stage.hasEnded })
+            _ = try stage.stop()
+            try checkLog("predicted", partitions: 1, count: 100)
         }
 
         @Test func brokersThatStayAway() throws {

@@ -191,6 +191,11 @@
         static let shortSessions = try! KafkaProperties([
             ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500"),
         ])
+
+        /// Sessions that no absence of brokers outlasts.
+        static let longSessions = try! KafkaProperties([
+            ("session.timeout.ms", "60000"), ("heartbeat.interval.ms", "500"),
+        ])
     }
 
     extension MockCluster {
