@@ -31,6 +31,8 @@ public struct BatchBuilder: ~Copyable {
     /// Header space, then the payload: so that a stored batch is written from where it was built.
     var buffer = AlignedBuffer(byteCount: 1 << 16)
     private(set) var sections = RowSections()
+    /// Whether the rows are those of an append from where they stand, which failed or goes on.
+    private(set) var hasAdopted = false
 
     /// Byte of `buffer` at which the payload begins.
     static let payloadStart = BatchHeader.fullBytes
@@ -44,6 +46,7 @@ public struct BatchBuilder: ~Copyable {
     /// Forgets the rows, the origin and the rest; keeps the memory.
     public mutating func reset() {
         rows = 0
+        hasAdopted = false
         origin = nil
         specification = 0
         sequence = 0
@@ -105,9 +108,22 @@ public struct BatchBuilder: ~Copyable {
         rows += count
     }
 
+    /// Counts rows that stand elsewhere, for one append, and copies them where they are to be
+    /// changed; after an append that failed, the same ones again.
+    mutating func adopt(_ rawRows: RawSpan, count: Int, copying: Bool) {
+        precondition(rows == 0 || hasAdopted && rows == count, "the builder has rows of its own")
+        precondition(rawRows.byteCount == count * rowBytes, "raw rows of another size")
+        hasAdopted = false
+        rows = 0
+        if copying { append(rawRows: rawRows, count: count) }
+        rows = count
+        hasAdopted = true
+    }
+
     /// Makes room for `count` rows; returns the byte at which they begin.
     private mutating func reserveRows(_ count: Int, as type: ElementType) -> Int {
         precondition(columns > 0, "a builder for bytes has no matrix")
+        precondition(!hasAdopted, "the builder's rows are another's")
         precondition(type == elementType, "the builder takes rows as \(elementType)")
         let start = Self.payloadStart + rows * rowBytes
         buffer.reserve(start + count * rowBytes, keeping: start)

@@ -62,6 +62,34 @@ internal import Glibc
         }
     }
 
+    /// Writes all of three pieces of memory at `offset`, one behind the other.
+    package func write(
+        _ front: RawSpan, _ middle: RawSpan, _ back: RawSpan, at offset: Int
+    ) throws(SystemError) {
+        let count = front.byteCount + middle.byteCount + back.byteCount
+        var done = 0
+        while done < count {
+            // SAFETY: the buffers are used only inside the closures, which the spans outlive.
+            let result = unsafe front.withUnsafeBytes { front in
+                unsafe middle.withUnsafeBytes { middle in
+                    unsafe back.withUnsafeBytes { back -> Result<Int, SystemError> in
+                        do throws(SystemError) {
+                            return .success(
+                                try unsafe Syscalls.write(
+                                    descriptor, path, [front, middle, back], skipping: done,
+                                    at: offset + done))
+                        } catch {
+                            return .failure(error)
+                        }
+                    }
+                }
+            }
+            let written = try result.get()
+            if written == 0 { throw SystemError(operation: "pwritev", path: path, errno: ENOSPC) }
+            done += written
+        }
+    }
+
     /// Writes all of `bytes` at `offset`.
     package func write(_ bytes: [UInt8], at offset: Int) throws(SystemError) {
         // SAFETY: every byte of an array of bytes is initialised.

@@ -81,6 +81,38 @@ extension Syscalls {
         }
     }
 
+    /// Writes three pieces of memory, one behind the other, but for the first `done` bytes of them.
+    static func write(
+        _ fd: Int32, _ path: String, _ pieces: InlineArray<3, UnsafeRawBufferPointer>,
+        skipping done: Int, at offset: Int
+    ) throws(SystemError) -> Int {
+        func all() -> [UInt8] {
+            var bytes: [UInt8] = []
+            for index in 0..<3 { unsafe bytes.append(contentsOf: pieces[index]) }
+            return Array(bytes.dropFirst(done))
+        }
+        return try call(
+            "pwritev", path, .write(file(fd, path), offset: offset, bytes: all())
+        ) { limit in
+            var vectors = unsafe InlineArray<3, iovec>(repeating: iovec())
+            var passed = done
+            var rest = limit
+            for index in 0..<3 {
+                let piece = unsafe pieces[index]
+                let from = min(passed, piece.count)
+                let count = min(piece.count - from, rest)
+                passed -= from
+                rest -= count
+                let base = unsafe piece.baseAddress.map { unsafe $0 + from }
+                unsafe vectors[index] = iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: base), iov_len: count)
+            }
+            return unsafe vectors.span.withUnsafeBufferPointer {
+                result(unsafe Glibc.pwritev(fd, $0.baseAddress, Int32($0.count), offset))
+            }
+        }
+    }
+
     static func syncData(_ fd: Int32, _ path: String) throws(SystemError) {
         _ = try call("fdatasync", path, .syncData(file(fd, path))) { _ in result(fdatasync(fd)) }
     }

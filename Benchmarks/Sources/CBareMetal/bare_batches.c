@@ -5,7 +5,8 @@
 #include "bare_batches.h"
 #include "bare_time.h"
 
-// The kernel is part of every program that links Millrace.
+// The kernels are part of every program that links Millrace.
+#include "../../../Sources/CMillraceKernels/include/cm_crc32c.h"
 #include "../../../Sources/CMillraceKernels/include/cm_split.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <lz4.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static struct {
@@ -125,6 +127,36 @@ int64_t bare_write(const char *path, size_t turns, size_t extra, int fresh) {
             pwrite(file, batches.source + FRONT - extra, bytes, (off_t)(turn * bytes));
         if (written != (ssize_t)bytes) total = written < 0 ? -errno : -ENOSPC;
         else total += bare_now() - start;
+    }
+    close(file);
+    return total;
+}
+
+int64_t bare_append(const char *path, size_t turns, size_t extra, int compress) {
+    size_t most = (compress ? (size_t)batches.bound : batches.size) + extra;
+    unlink(path);
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (file < 0) return -errno;
+    int64_t total = 0;
+    if (fallocate(file, 0, 0, (off_t)(most * turns)) != 0) total = -errno;
+    off_t end = 0;
+    for (size_t turn = 0; turn < turns && total >= 0; turn++) {
+        if (compress) copy_batch(turn);
+        int64_t start = bare_now();
+        char *stored = (char *)batches.bytes + turn % batches.count * batches.size;
+        size_t bytes = batches.size;
+        if (compress) {
+            stored = batches.target;
+            bytes = (size_t)LZ4_compress_fast((const char *)batches.source + FRONT, stored,
+                                              (int)batches.size, batches.bound, 1);
+        }
+        uint32_t sum = cm_crc32c(0, stored, bytes);
+        memcpy(batches.source, &sum, sizeof sum);
+        struct iovec pieces[2] = {{batches.source, extra}, {stored, bytes}};
+        ssize_t written = pwritev(file, pieces, 2, end);
+        if (written != (ssize_t)(bytes + extra)) total = written < 0 ? -errno : -ENOSPC;
+        else total += bare_now() - start;
+        end += (off_t)(bytes + extra);
     }
     close(file);
     return total;

@@ -8,12 +8,15 @@ struct AppendContest: Contest {
     /// Bytes of a header without an origin.
     private static let header = 128
 
-    private enum Opponent { case compress, freshFile, warmFile }
+    private enum Opponent { case compress, byHand, freshFile, warmFile }
+    private enum Side { case log, byHand }
 
+    private let side: Side
     private let opponent: Opponent
     private let directory: WorkDirectory
 
-    private init(_ opponent: Opponent) throws {
+    private init(_ side: Side, _ opponent: Opponent) throws {
+        self.side = side
         self.opponent = opponent
         directory = try WorkDirectory()
         try Bare.use(DigitRows.shared.get())
@@ -21,7 +24,9 @@ struct AppendContest: Contest {
     }
 
     func ours() throws -> Double {
-        let log = try DigitLog(codec: opponent == .compress ? .lz4 : .none)
+        if side == .byHand { return Self.bytes / (try appendByHand()) * 1e-9 }
+        let compresses = opponent == .compress || opponent == .byHand
+        let log = try DigitLog(codec: compresses ? .lz4 : .none)
         return Self.bytes / (try log.append(Self.turns)) * 1e-9
     }
 
@@ -29,10 +34,16 @@ struct AppendContest: Contest {
         let seconds =
             switch opponent {
             case .compress: try Bare.compress(Self.turns)
+            case .byHand: try appendByHand()
             case .freshFile: try write(fresh: true)
             case .warmFile: try write(fresh: false)
             }
         return Self.bytes / seconds * 1e-9
+    }
+
+    private func appendByHand() throws -> Double {
+        try Bare.append(
+            directory.path + "/bare", turns: Self.turns, extra: Self.header, compressed: true)
     }
 
     private func write(fresh: Bool) throws -> Double {
@@ -44,16 +55,25 @@ struct AppendContest: Contest {
         Figure(
             name: "Append, LZ4", bare: "`LZ4_compress_fast` on the same batches", unit: "GB/s",
             asked: .atLeast(0.9), limit: "LZ4 compression",
-            contest: { try AppendContest(.compress) }),
+            contest: { try AppendContest(.log, .compress) }),
+        Figure(
+            name: "Append by hand, LZ4: compressing, CRC-32C and one `pwritev`",
+            bare: "`LZ4_compress_fast` on the same batches: what no append can exceed",
+            unit: "GB/s", asked: .nothing, limit: "LZ4 compression",
+            contest: { try AppendContest(.byHand, .compress) }),
+        Figure(
+            name: "Append, LZ4, beside that by hand", bare: "an append by hand, as above",
+            unit: "GB/s", asked: .nothing, limit: "LZ4 compression",
+            contest: { try AppendContest(.log, .byHand) }),
         Figure(
             name: "Append, stored",
             bare: "`pwrite` of the same bytes into a new file, blocks reserved", unit: "GB/s",
             asked: .atLeast(0.7), limit: "the kernel's copy into new pages of the page cache",
-            contest: { try AppendContest(.freshFile) }),
+            contest: { try AppendContest(.log, .freshFile) }),
         Figure(
             name: "Append, stored, against a file in the page cache",
             bare: "`pwrite` over pages that are in the cache; the log's are new", unit: "GB/s",
             asked: .nothing, limit: "getting new pages, which the log needs and the other does not",
-            contest: { try AppendContest(.warmFile) }),
+            contest: { try AppendContest(.log, .warmFile) }),
     ]
 }

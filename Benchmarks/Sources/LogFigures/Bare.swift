@@ -26,7 +26,7 @@ enum Bare {
     /// Gives the others the batches of `rows` to work on, split before compression when said.
     static func use(_ rows: DigitRows, isSplit: Bool = false) throws {
         // SAFETY: the bytes are copied during the call.
-        let result = unsafe rows.features.withUnsafeBytes {
+        let result = unsafe rows.withRows {
             unsafe bare_use(
                 $0.baseAddress, DigitRows.batchBytes, rows.batches, isSplit ? 1 : 0)
         }
@@ -43,6 +43,12 @@ enum Bare {
 
     static func write(_ path: String, turns: Int, extra: Int, fresh: Bool) throws -> Double {
         try seconds(unsafe bare_write(path, turns, extra, fresh ? 1 : 0), "pwrite")
+    }
+
+    static func append(
+        _ path: String, turns: Int, extra: Int, compressed: Bool
+    ) throws -> Double {
+        try seconds(unsafe bare_append(path, turns, extra, compressed ? 1 : 0), "appending")
     }
 
     static func map(_ path: String) throws {

@@ -8,8 +8,9 @@ internal import MillraceSystem
 struct BatchEncoder: ~Copyable, @unchecked Sendable {
     // Sendable: its memory is its own.
 
-    /// Where the prepared payload stands, behind `BatchHeader.fullBytes` of header space.
-    private enum Home { case builder, staging, arena }
+    /// Where the prepared payload stands, behind `BatchHeader.fullBytes` of header space; in
+    /// `pieces` it is in the builder but for its matrix, which the caller has.
+    private enum Home { case builder, staging, arena, pieces }
 
     private let configuration: TopicConfiguration
     // What every batch asks of the configuration, by itself: it is large to look at as a whole.
@@ -36,11 +37,14 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     /// Returns the header but for `baseOffset`, `epoch`, `previousChecksum`, `durable`,
     /// `appendedAt` and `producer`. The builder keeps its rows, so that the same rows may be
     /// prepared again.
+    /// - Parameter matrix: The rows' elements where the caller has them, for `storesAsGiven`.
     /// - Throws: `LogError` with code `invalidArgument` for rows that are not of the topic's kind
     ///   or contradict each other, `tooLarge` beyond one of `LogLimits`.
     /// - Complexity: O(bytes); no allocation once the memory is large enough.
     @inline(__always)
-    mutating func prepare(_ builder: inout BatchBuilder) throws(LogError) -> BatchHeader {
+    mutating func prepare(
+        _ builder: inout BatchBuilder, matrix: RawSpan = RawSpan()
+    ) throws(LogError) -> BatchHeader {
         try checkKind(&builder)
         let type = elementType
         var header = try builder.sealedHeader(storing: type)
@@ -59,10 +63,15 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
                 : compressor.compress(staging, &header)
             if saves { home = .arena }
         }
+        if !matrix.isEmpty { home = .pieces }
         let stored = BatchHeader.fullBytes..<BatchHeader.fullBytes + header.storedBytes
         header.payloadChecksum =
             switch home {
             case .builder: CRC32C.checksum(builder.buffer.bytes.extracting(stored))
+            case .pieces:
+                CRC32C.checksum(
+                    builder.buffer.bytes.extracting(stored.dropFirst(matrix.byteCount)),
+                    seed: CRC32C.checksum(matrix))
             case .staging: CRC32C.checksum(staging.bytes.extracting(stored))
             case .arena: CRC32C.checksum(compressor.arena.bytes.extracting(stored))
             }
@@ -82,7 +91,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
             header.maxTimestamp = header.appendedAt
         }
         switch home {
-        case .builder: Self.encode(&header, in: &builder.buffer)
+        case .builder, .pieces: Self.encode(&header, in: &builder.buffer)
         case .staging: Self.encode(&header, in: &staging)
         case .arena: Self.encode(&header, in: &compressor.arena)
         }
@@ -95,14 +104,18 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
         header.encode(into: &front)
     }
 
-    /// The whole batch that was encoded last, header to padding, `batchBytes` contiguous bytes.
+    /// Whether a matrix of such elements is stored as it is, with nothing done to it.
+    func storesAsGiven(_ type: ElementType) -> Bool { codec == .none && type == elementType }
+
+    /// The whole batch that was encoded last, header to padding, `batchBytes` contiguous bytes; of a
+    /// matrix that the caller has, there is other memory in its place.
     @inline(__always)
     @_lifetime(borrow self, borrow builder)
     func batch(_ header: BatchHeader, of builder: borrowing BatchBuilder) -> RawSpan {
         let start = BatchHeader.fullBytes - header.headerBytes
         let range = start..<start + header.batchBytes
         switch home {
-        case .builder: return builder.memory.extracting(range)
+        case .builder, .pieces: return builder.memory.extracting(range)
         case .staging: return staging.bytes.extracting(range)
         case .arena: return compressor.arena.bytes.extracting(range)
         }

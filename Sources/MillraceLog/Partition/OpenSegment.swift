@@ -164,6 +164,24 @@ struct OpenSegment: ~Copyable, Sendable {
         }
     }
 
+    /// Puts the bytes of a batch, which stand in three pieces, at log position `position`.
+    mutating func write(
+        _ front: RawSpan, _ middle: RawSpan, _ back: RawSpan, at position: UInt64
+    ) throws(LogError) {
+        let place = fileOffset(position)
+        let middlePlace = place + front.byteCount
+        let backPlace = middlePlace + middle.byteCount
+        if map != nil, backPlace + back.byteCount <= mapped {
+            map?.write(front, at: place)
+            map?.write(middle, at: middlePlace)
+            map?.write(back, at: backPlace)
+            return
+        }
+        do throws(SystemError) { try file.write(front, middle, back, at: place) } catch {
+            throw LogError(error, while: "cannot append")
+        }
+    }
+
     /// Makes pages ahead of byte `end` of the file, so that an append does not fault.
     private mutating func populate(_ end: Int) {
         guard end > populated else { return }

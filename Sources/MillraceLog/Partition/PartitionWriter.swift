@@ -119,9 +119,38 @@ public struct PartitionWriter: ~Copyable, Sendable {
     public mutating func append(
         _ builder: inout BatchBuilder, acknowledgement: Acknowledgement? = nil
     ) throws(LogError) -> AppendReceipt {
+        precondition(!builder.hasAdopted, "the builder's rows are another's")
+        return try append(&builder, matrix: RawSpan(), acknowledgement: acknowledgement)
+    }
+
+    /// Appends `count` rows from where they stand as one batch, and resets the builder.
+    ///
+    /// `rawRows` is `[count, columns]`, row-major and little-endian, in the builder's element type.
+    /// Where the topic stores such elements without a codec, they are checksummed and written from
+    /// there, a tenth faster from a multiple of 32 bytes; else they are copied, and then it is as in
+    /// `append(_:acknowledgement:)`. The builder has what the batch has beside them: labels
+    /// (`addLabel`), timestamps, keys, the origin. It must have no rows of its own.
+    /// - Throws: as `append(_:acknowledgement:)`. While the builder counts the rows nothing of them
+    ///   is published: give the same ones again, or reset it.
+    /// - Complexity: one pass over the bytes for the checksum, one `pwritev` (or copy), four
+    ///   compare-exchanges.
+    @discardableResult
+    public mutating func append(
+        rawRows: RawSpan, count: Int, with builder: inout BatchBuilder,
+        acknowledgement: Acknowledgement? = nil
+    ) throws(LogError) -> AppendReceipt {
+        let isDirect = encoder.storesAsGiven(builder.elementType)
+        builder.adopt(rawRows, count: count, copying: !isDirect)
+        return try append(
+            &builder, matrix: isDirect ? rawRows : RawSpan(), acknowledgement: acknowledgement)
+    }
+
+    private mutating func append(
+        _ builder: inout BatchBuilder, matrix: RawSpan, acknowledgement: Acknowledgement?
+    ) throws(LogError) -> AppendReceipt {
         try afterRoll()
-        var header = try encoder.prepare(&builder)
-        let receipt = try appendLocked(&header, of: &builder)
+        var header = try encoder.prepare(&builder, matrix: matrix)
+        let receipt = try appendLocked(&header, of: &builder, matrix: matrix)
         control.wakeReaders()
         builder.reset()
         // The rows are published, whatever comes of it; the next append tries again, and throws.
@@ -133,7 +162,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// Appends under the lock, again when a successor pushed us aside in the middle.
     @inline(__always)
     private mutating func appendLocked(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder
+        _ header: inout BatchHeader, of builder: inout BatchBuilder, matrix: RawSpan
     ) throws(LogError) -> AppendReceipt {
         var holding = try lock()
         defer { unlock(holding) }
@@ -142,7 +171,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
             if let receipt = try duplicate(header) { return receipt }
             try checkClaim(header)
             header.producer = cursor.producer
-            if let base = try place(&header, of: &builder, &holding) {
+            if let base = try place(&header, of: &builder, matrix: matrix, &holding) {
                 return AppendReceipt(baseOffset: base, isDuplicate: false)
             }
             // Nothing was published: the compare-exchange failed, because we stood still for so
@@ -184,13 +213,13 @@ public struct PartitionWriter: ~Copyable, Sendable {
     ) throws(LogError) -> UInt64? {
         var header = try encoder.prepare(&builder)
         header.producer = producer
-        return try place(&header, of: &builder, &holding)
+        return try place(&header, of: &builder, matrix: RawSpan(), &holding)
     }
 
     /// Writes and publishes one batch; nil when a successor pushed us aside.
     @inline(__always)
     private mutating func place(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder,
+        _ header: inout BatchHeader, of builder: inout BatchBuilder, matrix: RawSpan,
         _ holding: inout SharedLock.Holding
     ) throws(LogError) -> UInt64? {
         try reserveOffsets(header.rows, &holding)
@@ -206,7 +235,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         header.previousChecksum = cursor.checksum
         header.durable = try durablePosition()
         header.appendedAt = Clock.wallNanoseconds()
-        try write(&header, of: &builder)
+        try write(&header, of: &builder, matrix: matrix)
         return publish(header) ? base : nil
     }
 
@@ -223,12 +252,19 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     @inline(__always)
     private mutating func write(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder
+        _ header: inout BatchHeader, of builder: inout BatchBuilder, matrix: RawSpan
     ) throws(LogError) {
         encoder.encode(&header, of: &builder)
         // SAFETY: encoder and builder stay as they are until the segment has the bytes.
         let bytes = unsafe _overrideLifetime(encoder.batch(header, of: builder), copying: ())
-        try segment?.write(bytes, at: cursor.position)
+        guard !matrix.isEmpty else {
+            try segment?.write(bytes, at: cursor.position)
+            return
+        }
+        let begin = header.headerBytes
+        let end = begin + matrix.byteCount
+        try segment?.write(
+            bytes.extracting(..<begin), matrix, bytes.extracting(end...), at: cursor.position)
     }
 
     /// Moves the published end behind the batch, in one step; false when the epoch has changed.

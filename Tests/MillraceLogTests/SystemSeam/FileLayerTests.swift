@@ -14,7 +14,11 @@ import Testing
         try Files.createDirectory(root + "/a/b")
         let path = root + "/a/b/file"
         let file = try FileHandle(path, .createNew)
-        try file.write([UInt8](0..<200), at: 0)
+        try file.write([UInt8](0..<50), at: 0)
+        let pieces = [UInt8](50..<200)
+        let whole = unsafe pieces.span.bytes  // SAFETY: an array of bytes is initialised.
+        try file.write(
+            whole.extracting(0..<20), whole.extracting(20..<149), whole.extracting(149...), at: 50)
         #expect(try file.allocate(from: 4096, bytes: 4096))
         try file.startWriteback(from: 0, bytes: 200)
         try file.syncData()

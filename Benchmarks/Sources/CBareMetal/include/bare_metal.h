@@ -37,6 +37,12 @@ size_t bare_compressed_bytes(void);
 /// reserving and copying a batch into the source buffer are not part of the time.
 int64_t bare_write(const char *path, size_t turns, size_t extra, int fresh);
 
+/// What an append does at the least, `turns` times: a batch is compressed where `compress` says so,
+/// the checksum of what is stored is taken, and both go behind each other into a new file with
+/// reserved blocks, by one `pwritev` with `extra` bytes of header. A batch that is compressed is
+/// copied into the source buffer before, which is not part of the time; others are where they are.
+int64_t bare_append(const char *path, size_t turns, size_t extra, int compress);
+
 /// Maps a file with its pages in place; unmaps the one mapped before.
 int bare_map(const char *path);
 
