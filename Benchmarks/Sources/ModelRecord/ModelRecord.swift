@@ -3,8 +3,8 @@ internal import LogFigures
 
 /// Measures what models cost besides scoring.
 ///
-///     model-record swap [SAMPLES]     scoring while versions change beside scoring in peace
-///     model-record load [SAMPLES]     loading and preparing a version
+///     model-record swap [SAMPLES [CORE]]   scoring while versions change beside scoring in peace
+///     model-record load [SAMPLES]          loading and preparing a version
 @main
 enum ModelRecord {
     static func main() throws {
@@ -15,7 +15,9 @@ enum ModelRecord {
         print("- Date: \(Date.now.ISO8601Format())")
         print("- Medians, in brackets the middle half")
         switch arguments.first {
-        case "swap": try SwapFigures.run(samples: samples)
+        case "swap":
+            let core = arguments.dropFirst(2).first.flatMap { Int($0) } ?? Machine.cores - 1
+            try SwapFigures.run(samples: samples, core: core)
         case "load": try LoadFigures.run(samples: samples)
         default: print("usage: see the head of ModelRecord.swift")
         }

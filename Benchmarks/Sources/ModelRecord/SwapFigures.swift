@@ -7,14 +7,15 @@ internal import Synchronization
 
 /// What swapping every 100 ms does to a slot that scores without a pause.
 ///
-/// MLP 64-128-64-10, batches of 256 rows. The slot has the last core; versions are published and
-/// loaded on the first.
+/// MLP 64-128-64-10, batches of 256 rows. The slot has the last core or the one that is said;
+/// versions are published and loaded on another. Where the slot's core is the one that serves the
+/// disk, what is published on the other interrupts it: `/proc/interrupts` tells.
 ///
-/// Beside it the same publishing of a model that nobody follows, and a thread on the first core
+/// Beside it the same publishing of a model that nobody follows, and a thread on the other core
 /// that only computes, for as long each time as a version takes to load: what the other core's work
 /// costs this one though they share nothing but the machine.
 enum SwapFigures {
-    /// What happens on the first core meanwhile.
+    /// What happens on the other core meanwhile.
     private enum Neighbour: CaseIterable {
         case nothing, swaps, others, computing
     }
@@ -30,7 +31,8 @@ enum SwapFigures {
         var versions: Int
     }
 
-    static func run(samples count: Int) throws {
+    static func run(samples count: Int, core: Int) throws {
+        let other = core == 0 ? Machine.cores - 1 : 0
         let directory = try WorkDirectory()
         let repository = ModelRepository(path: directory.path)
         for name in ["m", "other"] {
@@ -38,19 +40,20 @@ enum SwapFigures {
                 randomModel(widths, seed: 0), as: name, Publication(key: ""))
         }
         let loading = try loadTime(repository)
-        let feed = try ModelFeed(repository, "m", core: 0)
+        let feed = try ModelFeed(repository, "m", core: other)
         var scorer = Scorer(feed)
         var windows: [Neighbour: [Window]] = [:]
         for sample in 0...count {
             for neighbour in sample % 2 == 0 ? Neighbour.allCases : Neighbour.allCases.reversed() {
-                let worker = Worker(neighbour, repository, loading)
+                let worker = Worker(neighbour, repository, loading, core: other)
                 // After the worker's thread was made, which would be bound as its maker is.
-                precondition(bare_pin(Int32(Machine.cores - 1)) >= 0, "no such core")
+                precondition(bare_pin(Int32(core)) >= 0, "no such core")
                 let window = score(&scorer)
                 worker.stop()
                 if sample > 0 { windows[neighbour, default: []].append(window) }
             }
         }
+        print("- The slot has core \(core), what happens beside it core \(other)")
         report(windows, loading)
     }
 
@@ -87,14 +90,16 @@ enum SwapFigures {
             p99: Double(times[times.count * 99 / 100]), versions: versions.count)
     }
 
-    /// Works on the first core ten times a second until it is stopped.
+    /// Works on the other core ten times a second until it is stopped.
     private final class Worker: Sendable {
         private let isStopped = Atomic<Bool>(false)
         private let hasEnded = Atomic<Bool>(false)
 
-        init(_ neighbour: Neighbour, _ repository: ModelRepository, _ loading: Int64) {
+        init(
+            _ neighbour: Neighbour, _ repository: ModelRepository, _ loading: Int64, core: Int
+        ) {
             Thread.detachNewThread { [self] in
-                precondition(bare_pin(0) >= 0, "there is a first core")
+                precondition(bare_pin(Int32(core)) >= 0, "no such core")
                 var seed: UInt64 = 1
                 while !isStopped.load(ordering: .relaxed) {
                     let begun = bare_clock()
