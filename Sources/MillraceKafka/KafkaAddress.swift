@@ -57,12 +57,17 @@ public struct KafkaAddress: Sendable, Hashable, CustomStringConvertible {
                 .invalidArgument, "'\(name)' cannot be a topic's name", at: Self.shown(text),
                 advice: Names.rule)
         }
-        var brokers: [Broker] = []
-        for part in rest[..<slash].split(separator: ",", omittingEmptySubsequences: false) {
-            brokers.append(try Self.broker(String(part), refuse))
-        }
-        self.brokers = brokers
+        brokers = try Self.brokers(rest[..<slash], refuse)
         topic = name
+    }
+
+    /// Reads where a cluster is, `host:9092,other:9092`, for what is about no topic: that is empty.
+    init(brokers text: String) throws(KafkaError) {
+        brokers = try Self.brokers(text[...]) {
+            KafkaError(
+                .invalidArgument, $0, at: text, advice: "Brokers are HOST:PORT[,HOST:PORT].")
+        }
+        topic = ""
     }
 
     /// The address of another topic of the same cluster.
@@ -71,6 +76,16 @@ public struct KafkaAddress: Sendable, Hashable, CustomStringConvertible {
     private init(_ brokers: [Broker], _ topic: String) {
         self.brokers = brokers
         self.topic = topic
+    }
+
+    private static func brokers(
+        _ text: Substring, _ refuse: (String) -> KafkaError
+    ) throws(KafkaError) -> [Broker] {
+        var brokers: [Broker] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            brokers.append(try broker(String(part), refuse))
+        }
+        return brokers
     }
 
     private static func broker(
@@ -140,5 +155,5 @@ public struct KafkaAddress: Sendable, Hashable, CustomStringConvertible {
     public var bootstrap: String { brokers.map(\.description).joined(separator: ",") }
 
     /// The whole address, ports included.
-    public var description: String { Self.scheme + bootstrap + "/" + topic }
+    public var description: String { Self.scheme + bootstrap + (topic.isEmpty ? "" : "/" + topic) }
 }

@@ -21,6 +21,8 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
         public static let notAuthorised = Code(description: "not authorised")
         /// The topic does not exist.
         public static let noSuchTopic = Code(description: "no such topic")
+        /// The group does not exist.
+        public static let noSuchGroup = Code(description: "no such group")
         /// Records asked for are not in the topic any more, or not yet.
         public static let offsetOutOfRange = Code(description: "offset out of range")
         /// A record is not what the format says.

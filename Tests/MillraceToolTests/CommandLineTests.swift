@@ -27,6 +27,7 @@ import Testing
             ["topic", "describe", "--help"], ["topic", "create", "--help"],
             ["topic", "alter", "--help"], ["topic", "delete", "--help"],
             ["topic", "verify", "--help"], ["score", "--help"], ["produce", "--help"],
+            ["group", "list", "--help"], ["group", "describe", "--help"],
             ["consume", "--help"], ["top", "--help"], ["model", "list", "--help"],
             ["model", "show", "--help"], ["model", "promote", "--help"],
             ["model", "rollback", "--help"], ["model", "prune", "--help"],

@@ -55,7 +55,7 @@ extension PipelineError {
         let code: Code =
             switch error.code {
             case .invalidArgument, .notBuilt: .usage
-            case .noSuchTopic: .noInput
+            case .noSuchTopic, .noSuchGroup: .noInput
             case .noBroker, .fenced: .tryLater
             case .notAuthenticated, .notAuthorised, .client: .inputOutput
             default: .badData

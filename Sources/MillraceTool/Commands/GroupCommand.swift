@@ -80,12 +80,22 @@ struct GroupCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists all groups.", discussion: "Example: millrace group list")
+            abstract: "Lists all groups.",
+            discussion: """
+                Example: millrace group list
+                Example: millrace group list --bootstrap-server broker:9092
+                """)
 
         @OptionGroup var places: DataOptions
+        @OptionGroup var kafka: KafkaGroupOptions
         @Flag(help: "Print one JSON document.") var json = false
 
         func run() throws {
+            if let groups = try ExitStatus.coded({ try kafka.groups() }) {
+                if json { return try JSONText.print(groups) }
+                for line in KafkaGroupText.table(groups).linesOnOutput() { print(line) }
+                return
+            }
             let groups = try ExitStatus.coded {
                 let catalog = try places.groups()
                 return try catalog.names().map { try Description($0, in: catalog) }
@@ -114,13 +124,20 @@ struct GroupCommand: ParsableCommand {
                 A member that owns nothing has a line of its own. Generations are those in which the
                 owners became that; an instance that is awaited keeps its partitions for a while.
                 Example: millrace group describe predict
+                Example: millrace group describe predict --bootstrap-server broker:9092
                 """)
 
         @Argument(help: "The group's name.") var name: String
         @OptionGroup var places: DataOptions
+        @OptionGroup var kafka: KafkaGroupOptions
         @Flag(help: "Print one JSON document.") var json = false
 
         func run() throws {
+            if let group = try ExitStatus.coded({ try kafka.group(name) }) {
+                if json { return try JSONText.print(group) }
+                for line in group.lines { print(line) }
+                return
+            }
             let group = try ExitStatus.coded {
                 try Description(name, in: places.groups())
             }
