@@ -41,7 +41,8 @@ extension BatchBuilder {
     private mutating func checkCounts() throws(LogError) {
         if let excess = sections.excess { throw excess }
         // Before the end of a key or value could be too large for its 32 bits.
-        guard byteCount <= LogLimits.maxBatchBytes else { throw Self.batchTooLarge(byteCount) }
+        let bytes = countBytes()
+        guard bytes <= LogLimits.maxBatchBytes else { throw Self.batchTooLarge(bytes) }
         guard rows <= LogLimits.maxRows else {
             throw LogError(
                 .tooLarge, "a batch has at most \(LogLimits.maxRows) rows, not \(rows)")

@@ -108,6 +108,18 @@ public struct BatchBuilder: ~Copyable {
         rows += count
     }
 
+    /// Traps when the rows are those of an append from where they stand.
+    ///
+    /// Mutating, so that the builder is not copied to be looked at.
+    @inline(__always)
+    mutating func requireOwnRows() {
+        precondition(!hasAdopted, "the builder's rows are another's")
+    }
+
+    /// `byteCount`, without a copy.
+    @inline(__always)
+    mutating func countBytes() -> Int { rows * rowBytes + sections.byteCount }
+
     /// Counts rows that stand elsewhere, for one append, and copies them where they are to be
     /// changed; after an append that failed, the same ones again.
     mutating func adopt(_ rawRows: RawSpan, count: Int, copying: Bool) {
@@ -123,7 +135,7 @@ public struct BatchBuilder: ~Copyable {
     /// Makes room for `count` rows; returns the byte at which they begin.
     private mutating func reserveRows(_ count: Int, as type: ElementType) -> Int {
         precondition(columns > 0, "a builder for bytes has no matrix")
-        precondition(!hasAdopted, "the builder's rows are another's")
+        requireOwnRows()
         precondition(type == elementType, "the builder takes rows as \(elementType)")
         let start = Self.payloadStart + rows * rowBytes
         buffer.reserve(start + count * rowBytes, keeping: start)

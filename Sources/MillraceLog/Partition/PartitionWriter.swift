@@ -119,7 +119,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     public mutating func append(
         _ builder: inout BatchBuilder, acknowledgement: Acknowledgement? = nil
     ) throws(LogError) -> AppendReceipt {
-        precondition(!builder.hasAdopted, "the builder's rows are another's")
+        builder.requireOwnRows()
         return try append(&builder, matrix: RawSpan(), acknowledgement: acknowledgement)
     }
 
