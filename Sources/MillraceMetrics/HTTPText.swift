@@ -63,7 +63,9 @@ struct Answers: Sendable {
         var parts = ["\(stage.name) \(stage.state.rawValue)"]
         if let lag = stage.lagRows { parts.append("\(lag) rows behind") }
         if let version = stage.modelVersion { parts.append("model version \(version)") }
-        if let created = stage.modelCreated { parts.append("\(max(0, now - created)) s old") }
+        if let created = stage.modelCreated {
+            parts.append("\(max(0, now.subtracting(clamped: created))) s old")
+        }
         return parts.joined(separator: ", ") + "\n"
     }
 }

@@ -56,6 +56,23 @@ import Testing
         #expect(StageReport.all(of: "score", data: data).isEmpty)
     }
 
+    /// A report of another namespace lives while it says something; its time may be any number.
+    @Test(arguments: [Int64.min, .max])
+    func reportsOfNoTime(_ time: Int64) throws {
+        let directory = try TemporaryDirectory()
+        StageReport.prepare("g", data: directory.path)
+        let stranger = ProcessIdentity(pid: 1, startTime: 1, namespace: 1)
+        StageReport(stranger, modelVersion: 7, latency: nil).write("g", data: directory.path)
+        let stages = directory.path + "/groups/g/stages"
+        let path = "\(stages)/\(try #require(try Files.list(stages).first))"
+        let text = String(decoding: try Files.read(path, maxBytes: 1 << 16), as: UTF8.self)
+        let forged = text.replacing(/"written" *: *[0-9]+/, with: "\"written\":\(time)")
+        #expect(forged != text)
+        try Files.writeDurably(path, Array(forged.utf8))
+        let found = StageReport.all(of: "g", data: directory.path)
+        #expect(found.map(\.modelVersion) == (time > 0 ? [7] : []))
+    }
+
     @Test func whatIsNoReportIsPassedOver() throws {
         let directory = try TemporaryDirectory()
         #expect(StageReport.all(of: "g", data: directory.path).isEmpty)

@@ -36,6 +36,13 @@ extension GroupRecord {
             topics: try reader.names(topics), outputs: try reader.names(outputs))
         for _ in 0..<members { state.members.append(try member(&reader)) }
         for _ in 0..<partitions { state.partitions.append(try partition(&reader)) }
+        guard Set(state.members.map(\.id)).count == state.members.count,
+            Set(state.members.map(\.key)).count == state.members.count
+        else {
+            throw Damage(
+                byte: reader.position, expected: "members of different names and keys",
+                found: "two alike")
+        }
         guard reader.position == bytes.count else {
             throw Damage(
                 byte: reader.position, expected: "the end of the record",

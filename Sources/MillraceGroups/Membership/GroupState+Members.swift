@@ -88,7 +88,7 @@ extension GroupState {
             members[index].awayUntil = 0
             return members[index].key
         }
-        guard members.count < Self.maxMembers else { throw .tooManyMembers }
+        guard members.count < Self.maxMembers, nextKey < .max else { throw .tooManyMembers }
         let key = nextKey
         nextKey += 1
         members.append(
@@ -115,7 +115,7 @@ extension GroupState {
                     partitions.append(
                         Partition(
                             partition: partition, topicID: topic.id, isRead: true,
-                            validFrom: generation + 1))
+                            validFrom: generation.adding(clamped: 1)))
                     continue
                 }
                 partitions[index].isRead = true
@@ -124,7 +124,7 @@ extension GroupState {
                     partitions[index].topicID = topic.id
                     partitions[index].committed = nil
                     partitions[index].superseded = nil
-                    partitions[index].validFrom = generation + 1
+                    partitions[index].validFrom = generation.adding(clamped: 1)
                 }
             }
         }
@@ -160,7 +160,7 @@ extension GroupState {
         where keys.contains(members[index].key) && !members[index].isAway
             && members[index].isStatic && members[index].graceNanoseconds > 0
         {
-            members[index].awayUntil = now + members[index].graceNanoseconds
+            members[index].awayUntil = now.adding(clamped: members[index].graceNanoseconds)
             disown(members[index].key)
         }
         remove { keys.contains($0.key) && !$0.isAway }

@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 /// How partitions change hands, and what was committed for them.
 extension GroupState {
     /// Takes note that `key` has stopped work on partitions that it owned under these generations.
@@ -36,7 +38,7 @@ extension GroupState {
     /// Begins a generation if anything has changed, and gives free partitions to their targets.
     mutating func finish(after before: GroupState) {
         guard self != before else { return }
-        generation += 1
+        generation = generation.adding(clamped: 1)
         let present = Set(members.lazy.filter { !$0.isAway }.map(\.key))
         for index in partitions.indices
         where partitions[index].owner == 0 && present.contains(partitions[index].target) {
@@ -51,7 +53,7 @@ extension GroupState {
     /// Sets what the group reads next; for a group that nobody is in.
     package mutating func reset(_ offsets: [(index: Int, next: UInt64?)]) {
         guard !offsets.isEmpty else { return }
-        generation += 1
+        generation = generation.adding(clamped: 1)
         for (index, next) in offsets {
             partitions[index].committed = next
             partitions[index].superseded = nil
@@ -61,7 +63,7 @@ extension GroupState {
 
     /// Forgets the group, all but the generation; for a group that nobody is in.
     package mutating func delete() {
-        let generation = generation + 1
+        let generation = generation.adding(clamped: 1)
         let nextKey = nextKey
         self = GroupState()
         self.generation = generation
@@ -76,6 +78,6 @@ extension GroupState {
             partitions[index].target = 0
             partitions[index].isContested = false
         }
-        generation = max(generation, floor) + 1
+        generation = max(generation, floor).adding(clamped: 1)
     }
 }

@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 /// How a member of a group behaves and is judged by the others.
 public struct MemberOptions: Sendable, Equatable {
     /// A name under which the member may come back, as Kafka's `group.instance.id`; nil for none.
@@ -24,6 +26,8 @@ public struct MemberOptions: Sendable, Equatable {
         self.hangMilliseconds = hangMilliseconds
     }
 
-    var graceNanoseconds: Int64 { instance == nil ? 0 : Int64(graceMilliseconds) * 1_000_000 }
-    var hangNanoseconds: Int64 { Int64(hangMilliseconds) * 1_000_000 }
+    var graceNanoseconds: Int64 {
+        instance == nil ? 0 : Int64(graceMilliseconds).multiplied(clamped: 1_000_000)
+    }
+    var hangNanoseconds: Int64 { Int64(hangMilliseconds).multiplied(clamped: 1_000_000) }
 }

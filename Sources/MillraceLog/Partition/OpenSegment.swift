@@ -149,7 +149,8 @@ struct OpenSegment: ~Copyable, Sendable {
         guard begin > header.basePosition else { return false }
         if end - header.basePosition > bytes { return true }
         guard let milliseconds else { return false }
-        return Clock.wallNanoseconds() - header.createdAt > Int64(milliseconds) * 1_000_000
+        let age = Clock.wallNanoseconds().subtracting(clamped: header.createdAt)
+        return age > Int64(milliseconds) * 1_000_000
     }
 
     /// Puts the bytes of a batch at log position `position`, where there is space.

@@ -25,8 +25,8 @@ struct RetentionPlan {
             let isEnough = policy.bytes.map { behind >= $0 && !isNewest } ?? false
             // The newest row of a segment is older than the segment behind it.
             let lastAppend = isNewest ? newestAppend : list.entries[index + 1].header.createdAt
-            let isOld =
-                policy.milliseconds.map { now - lastAppend > Int64($0) * 1_000_000 } ?? false
+            let age = now.subtracting(clamped: lastAppend)
+            let isOld = policy.milliseconds.map { age > Int64($0) * 1_000_000 } ?? false
             guard isEnough || isOld && end > entry.header.basePosition else { return }
             // Another writer has gone on meanwhile: the segment does not end where we think.
             guard isNewest || end == list.entries[index + 1].header.basePosition else { return }

@@ -86,7 +86,8 @@ public struct StageReport: Sendable, Equatable, Codable {
 
     /// Processes of another namespace cannot be looked at: they are alive while they say something.
     private var isAlive: Bool {
-        guard Clock.wallNanoseconds() - written < Self.longestSilence else { return false }
+        let silence = Clock.wallNanoseconds().subtracting(clamped: written)
+        guard silence < Self.longestSilence else { return false }
         do throws(SystemError) {
             guard try ProcessIdentity.ownNamespace() == namespace else { return true }
         } catch { return true }

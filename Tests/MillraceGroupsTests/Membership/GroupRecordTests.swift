@@ -63,4 +63,48 @@ struct GroupRecordTests {
             }
         }
     }
+
+    /// Any bytes with a right checksum are refused, or a state that can be gone on with.
+    @Test("A forged record does no harm", arguments: Seeds.all)
+    func forged(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        let whole = GroupRecord.encode(Self.state(seed: seed))
+        var taken = 0
+        for _ in 0..<500 {
+            var bytes = whole
+            for _ in 0...random.number(in: 0...2) {
+                let place = random.number(in: 12...bytes.count - 1)
+                switch random.number(in: 0...2) {
+                case 0: bytes[place] = UInt8(truncatingIfNeeded: random.next())
+                case 1: bytes[place] = 0xFF
+                default:
+                    for at in place..<min(place + 8, bytes.count) { bytes[at] = 0xFF }
+                }
+            }
+            let checksum = CRC32C.checksum(of: bytes.span.extracting(12...))
+            for byte in 0..<4 {
+                bytes[8 + byte] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(byte)))
+            }
+            guard var state = try? GroupRecord.decode(bytes) else { continue }
+            taken += 1
+            let keys = state.members.map(\.key)
+            state.observe(dead: Array(keys.prefix(1)), hung: Array(keys.suffix(1)), now: .max)
+            state.leave(keys, now: .max / 2)
+            for key in keys { _ = state.owned(by: key) }
+            if !state.partitions.isEmpty { state.release([(index: 0, generation: 1)], by: 1) }
+            let candidate = GroupState.Candidate(
+                number: 1, id: MemberID("new"),
+                process: ProcessIdentity(pid: 1, startTime: 1, namespace: 1), core: 0,
+                isStatic: true, graceNanoseconds: .max, hangNanoseconds: .max)
+            let topics = [GroupState.TopicShape(name: "a", id: 7, partitions: 3)]
+            if let joined = try? state.join([candidate], state.subscription, topics) {
+                state.leave(joined, now: .max)
+            }
+            state.reset([(index: 0, next: 1)].filter { $0.index < state.partitions.count })
+            state.restart(floor: .max)
+            _ = GroupRecord.encode(state)
+            state.delete()
+        }
+        #expect(taken > 20)
+    }
 }

@@ -32,6 +32,35 @@ import Testing
         return try Rows.offsets(&reader)
     }
 
+    /// Whatever a segment says of its age: it is old, or it is not.
+    @Test(arguments: [Int64.min, -1 << 62, .max])
+    func timesThatNoClockTells(_ time: Int64) throws {
+        let directory = try TemporaryDirectory("millrace-log")
+        let topic = try DataDirectory(directory.path, create: true).topic(
+            "rows",
+            creating: TopicConfiguration(
+                kind: .bytes, segmentBytes: 1 << 16, segmentMilliseconds: 60_000,
+                retention: RetentionPolicy(milliseconds: 60_000)))
+        var first = try topic.writer(partition: 0)
+        try Rows.append(5, to: &first)
+        try first.close()
+        let names = try Files.list(topic.directory + "/0").filter { $0.hasSuffix(".log") }
+        let path = "\(topic.directory)/0/\(try #require(names.first))"
+        var bytes = try Files.read(path, maxBytes: 1 << 20)
+        for byte in 0..<8 { bytes[48 + byte] = UInt8(truncatingIfNeeded: time >> (8 * byte)) }
+        let checksum = CRC32C.checksum(
+            of: bytes.span.extracting(16..<SegmentHeader.byteCount))
+        for byte in 0..<4 { bytes[12 + byte] = UInt8(truncatingIfNeeded: checksum >> (8 * byte)) }
+        try Files.writeDurably(path, bytes)
+        var writer = try topic.writer(partition: 0)
+        try Rows.append(5, to: &writer)
+        let segments = try Files.list(topic.directory + "/0").filter { $0.hasSuffix(".log") }
+        #expect(segments.count == (time < 0 ? 2 : 1))
+        #expect(try writer.applyRetention() == 0)
+        var reader = try topic.reader(partition: 0)
+        #expect(try Rows.offsets(&reader) == Array(0..<10))
+    }
+
     @Test func byBytes() throws {
         let probe = try TopicFixture()
         _ = try Self.fill(probe, 4)
