@@ -1,3 +1,5 @@
+internal import MillraceSystem
+
 /// A consumer group of Kafka, as its coordinator and the topics' leaders tell of it.
 public struct KafkaGroupDescription: Sendable, Equatable {
     /// A member that is there.
@@ -28,7 +30,7 @@ public struct KafkaGroupDescription: Sendable, Equatable {
         /// Marks of transactions take offsets too, so there may be fewer records.
         public var lag: Int64? {
             guard let committed, let end else { return nil }
-            return max(0, end - committed)
+            return max(0, end.subtracting(clamped: committed))
         }
     }
 

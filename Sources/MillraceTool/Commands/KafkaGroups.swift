@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import MillraceKafka
 internal import MillraceReport
+internal import MillraceSystem
 
 /// Where the groups of a Kafka cluster are asked for.
 struct KafkaGroupOptions: ParsableArguments {
@@ -82,7 +83,7 @@ struct KafkaGroupText: Encodable {
     }
 
     /// Offsets that are not yet consumed, as far as is known.
-    private var lag: Int64 { partitions.reduce(0) { $0 + ($1.lag ?? 0) } }
+    private var lag: Int64 { partitions.reduce(0) { $0.adding(clamped: $1.lag ?? 0) } }
 
     /// A table of groups, a line each.
     static func table(_ groups: [KafkaGroupText]) -> TextTable {
