@@ -198,12 +198,12 @@ public struct BatchBuilder: ~Copyable {
         }
     }
 
-    /// Puts the sections behind the matrix.
+    /// Puts the sections behind the matrix, of which the builder has `matrixBytes`: all of it, or
+    /// none.
     @inline(__always)
-    mutating func placeSections(_ header: BatchHeader) {
+    mutating func placeSections(_ header: BatchHeader, matrixBytes: Int) {
         let start = Self.payloadStart
-        buffer.reserve(
-            start + aligned64(header.decodedBytes), keeping: start + rows * rowBytes)
+        buffer.reserve(start + aligned64(header.decodedBytes), keeping: start + matrixBytes)
         sections.place(in: &buffer, at: start, header)
     }
 

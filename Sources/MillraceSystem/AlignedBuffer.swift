@@ -32,6 +32,7 @@ internal import Glibc
     /// Makes room for `byteCount` bytes; keeps the first `keeping` bytes.
     package mutating func reserve(_ byteCount: Int, keeping: Int = 0) {
         guard byteCount > self.byteCount else { return }
+        precondition(keeping <= self.byteCount, "there are no more bytes to keep")
         let larger = unsafe Self.allocate(max(byteCount, self.byteCount * 3 / 2))
         unsafe larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<keeping]))
         unsafe memory.deallocate()

@@ -81,6 +81,25 @@ import Testing
         }
     }
 
+    /// Batches that are larger than the memory that a builder begins with.
+    @Test(arguments: [false, true])
+    func largeBatches(labels: Bool) throws {
+        let fixture = try TopicFixture(.features, features: 64, label: true)
+        var writer = try fixture.topic.writer(partition: 0)
+        let rows = (0..<1024 * 64).map { Float($0) * 0.25 }
+        var builder = BatchBuilder(columns: 64)
+        for _ in 0..<3 {
+            if labels { for row in 0..<1024 { builder.addLabel(Float(row)) } }
+            unsafe try writer.append(rawRows: rows.span.bytes, count: 1024, with: &builder)
+        }
+        let images = try fixture.images()
+        #expect(images.map(\.matrix) == Array(repeating: rows.map(\.bitPattern), count: 3))
+        let expected = labels ? (0..<1024).map { Float($0).bitPattern } : []
+        #expect(images.map(\.labels) == Array(repeating: expected, count: 3))
+        let data = try DataDirectory(fixture.directory.path, create: false)
+        #expect(try data.verifyTopic("rows").faults == [])
+    }
+
     /// Rows of a type that the topic narrows, and rows that are narrow already.
     @Test func narrowTypes() throws {
         let directory = try TemporaryDirectory("millrace-log")

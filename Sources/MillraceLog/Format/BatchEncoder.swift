@@ -52,7 +52,9 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
             try stage(&builder, header, narrow)
             home = .staging
         } else {
-            builder.placeSections(header)
+            let isHere = matrix.isEmpty
+            builder.placeSections(
+                header, matrixBytes: isHere ? header.rows * header.stride : 0)
             home = .builder
         }
         header.storedBytes = header.decodedBytes
