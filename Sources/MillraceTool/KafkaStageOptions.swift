@@ -30,10 +30,7 @@ struct KafkaStageOptions: ParsableArguments {
     var deadLetterTopic: String?
     @Option(help: "Where to go on when what comes next was removed: error or earliest.")
     var onOutOfRange: LostRecordPolicy?
-    @Option(
-        name: .customLong("kafka-property"),
-        help: ArgumentHelp("A property for librdkafka.", valueName: "name=value"))
-    var properties: [String] = []
+    @OptionGroup var kafka: KafkaPropertyOptions
     @Option(
         help: ArgumentHelp(
             "How long brokers may be away, in seconds. Default: 120.", valueName: "seconds"))
@@ -57,7 +54,7 @@ struct KafkaStageOptions: ParsableArguments {
             ("--output-format", outputFormat != nil), ("--on-bad-record", onBadRecord != nil),
             ("--dead-letter-topic", deadLetterTopic != nil),
             ("--on-out-of-range", onOutOfRange != nil),
-            ("--kafka-property", !properties.isEmpty), ("--patience", patience != nil),
+            ("--kafka-property", !kafka.isEmpty), ("--patience", patience != nil),
         ]
         return given.first { $0.1 }?.0
     }
@@ -85,7 +82,7 @@ struct KafkaStageOptions: ParsableArguments {
         guard KafkaAddress.isAddress(text) else { return nil }
         var topic = KafkaTopicDefinition(
             address: try KafkaAddress(text),
-            properties: try KafkaProperties(arguments: properties))
+            properties: try kafka.properties())
         if let patience { topic.patienceMilliseconds = patience * 1000 }
         return topic
     }

@@ -56,7 +56,7 @@ import Testing
             let catalog = try KafkaGroupCatalog(
                 brokers: "127.0.0.1:1", patienceMilliseconds: 1_000)
             let begun = Clock.monotonicNanoseconds()
-            for ask in [{ _ = try catalog.names() }, { _ = try catalog.describe("g") }] {
+            for ask in [{ _ = try catalog.all() }, { _ = try catalog.describe("g") }] {
                 let error = #expect(throws: KafkaError.self) { try ask() }
                 #expect(error?.code == .noBroker)
             }
@@ -67,7 +67,7 @@ import Testing
             let cluster = try MockCluster()
             let catalog = try KafkaGroupCatalog(
                 brokers: cluster.bootstrap, patienceMilliseconds: 3_000)
-            for ask in [{ _ = try catalog.names() }, { _ = try catalog.describe("g") }] {
+            for ask in [{ _ = try catalog.all() }, { _ = try catalog.describe("g") }] {
                 let error = #expect(throws: KafkaError.self) { try ask() }
                 #expect(error?.message.isEmpty == false)
                 #expect(error?.code != .noSuchGroup)

@@ -196,6 +196,16 @@
             #expect(error.advice?.contains("message.max.bytes") == true)
         }
 
+        /// Lets the brokers be away when the stage has the first 50 records, and sends as many more
+        /// when they are back.
+        private func loseBrokers(_ stage: RunningStage, seconds: Int64) throws {
+            try #require(eventually { stage.rows == 50 || stage.hasEnded })
+            cluster.setDown(true)
+            PinnedThread.sleep(nanoseconds: seconds * 1_000_000_000)
+            cluster.setDown(false)
+            try trained.send(50..<100, to: "in", partitions: 1, of: cluster)
+        }
+
         /// Brokers that are away for a while: the stage goes on when they are back.
         ///
         /// It is the same member as before, whose offsets the mock need not know.
@@ -207,11 +217,7 @@
                 trained.stage(
                     from: cluster.address("in"), to: cluster.address("out"), follow: true
                 ) { $0.properties = .longSessions })
-            try #require(eventually { stage.rows == 50 || stage.hasEnded })
-            cluster.setDown(true)
-            PinnedThread.sleep(nanoseconds: 4_000_000_000)
-            cluster.setDown(false)
-            try trained.send(50..<100, to: "in", partitions: 1, of: cluster)
+            try loseBrokers(stage, seconds: 4)
             try #require(
                 try eventually { try count("out", partitions: 1) >= 100 || stage.hasEnded })
             _ = try stage.stop()
@@ -234,11 +240,7 @@
                         from: ("in", source), to: ("predicted", nil),
                         model: ModelReference(parsing: "m"), group: TrainedLog.group,
                         data: trained.log.data.path), follow: true))
-            try #require(eventually { stage.rows == 50 || stage.hasEnded })
-            cluster.setDown(true)
-            PinnedThread.sleep(nanoseconds: 8_000_000_000)
-            cluster.setDown(false)
-            try trained.send(50..<100, to: "in", partitions: 1, of: cluster)
+            try loseBrokers(stage, seconds: 8)
             try #require(
                 eventually { logged("predicted", partitions: 1) >= 100 || stage.hasEnded })
             _ = try stage.stop()

@@ -46,16 +46,7 @@ final class DigitLog: Sendable {
 
     /// Builds and appends `turns` batches row by row; returns the seconds that both took.
     func appendRows(_ turns: Int) throws -> Double {
-        let rows = try DigitRows.shared.get()
-        var writer = try topic.writer(partition: 0)
-        var builder = BatchBuilder(columns: DigitRows.columns)
-        let clock = ContinuousClock()
-        var start = clock.now
-        for turn in 0...turns {
-            if turn == 1 { start = clock.now }
-            let batch = rows.batch(turn)
-            // SAFETY: every byte of a span of floats is initialised; there is no padding.
-            let bytes = unsafe batch.bytes
+        try append(turns) { writer, builder, bytes in
             for row in 0..<DigitRows.rowsPerBatch {
                 let first = row * DigitRows.rowBytes
                 builder.append(
@@ -63,13 +54,20 @@ final class DigitLog: Sendable {
             }
             try writer.append(&builder)
         }
-        let duration = clock.now - start
-        try writer.close()
-        return duration / .seconds(1)
     }
 
     /// Appends `turns` batches from where their rows stand; returns the seconds that took.
     func appendFromPlace(_ turns: Int) throws -> Double {
+        try append(turns) { writer, builder, bytes in
+            try writer.append(rawRows: bytes, count: DigitRows.rowsPerBatch, with: &builder)
+        }
+    }
+
+    /// Times `turns` batches, after a first one that makes the segment.
+    private func append(
+        _ turns: Int,
+        _ body: (inout PartitionWriter, inout BatchBuilder, RawSpan) throws -> Void
+    ) throws -> Double {
         let rows = try DigitRows.shared.get()
         var writer = try topic.writer(partition: 0)
         var builder = BatchBuilder(columns: DigitRows.columns)
@@ -79,8 +77,7 @@ final class DigitLog: Sendable {
             if turn == 1 { start = clock.now }
             let batch = rows.batch(turn)
             // SAFETY: every byte of a span of floats is initialised; there is no padding.
-            try writer.append(
-                rawRows: unsafe batch.bytes, count: DigitRows.rowsPerBatch, with: &builder)
+            try body(&writer, &builder, unsafe batch.bytes)
         }
         let duration = clock.now - start
         try writer.close()

@@ -115,7 +115,7 @@ extension GroupState {
                     partitions.append(
                         Partition(
                             partition: partition, topicID: topic.id, isRead: true,
-                            validFrom: generation.adding(clamped: 1)))
+                            validFrom: nextGeneration))
                     continue
                 }
                 partitions[index].isRead = true
@@ -124,7 +124,7 @@ extension GroupState {
                     partitions[index].topicID = topic.id
                     partitions[index].committed = nil
                     partitions[index].superseded = nil
-                    partitions[index].validFrom = generation.adding(clamped: 1)
+                    partitions[index].validFrom = nextGeneration
                 }
             }
         }

@@ -35,10 +35,13 @@ extension GroupState {
         }
     }
 
+    /// The generation behind this one; a last one, which `GroupFiles.publish` refuses, stays.
+    var nextGeneration: UInt32 { generation.adding(clamped: 1) }
+
     /// Begins a generation if anything has changed, and gives free partitions to their targets.
     mutating func finish(after before: GroupState) {
         guard self != before else { return }
-        generation = generation.adding(clamped: 1)
+        generation = nextGeneration
         let present = Set(members.lazy.filter { !$0.isAway }.map(\.key))
         for index in partitions.indices
         where partitions[index].owner == 0 && present.contains(partitions[index].target) {
@@ -53,7 +56,7 @@ extension GroupState {
     /// Sets what the group reads next; for a group that nobody is in.
     package mutating func reset(_ offsets: [(index: Int, next: UInt64?)]) {
         guard !offsets.isEmpty else { return }
-        generation = generation.adding(clamped: 1)
+        generation = nextGeneration
         for (index, next) in offsets {
             partitions[index].committed = next
             partitions[index].superseded = nil
@@ -63,7 +66,7 @@ extension GroupState {
 
     /// Forgets the group, all but the generation; for a group that nobody is in.
     package mutating func delete() {
-        let generation = generation.adding(clamped: 1)
+        let generation = nextGeneration
         let nextKey = nextKey
         self = GroupState()
         self.generation = generation
@@ -78,6 +81,7 @@ extension GroupState {
             partitions[index].target = 0
             partitions[index].isContested = false
         }
-        generation = max(generation, floor).adding(clamped: 1)
+        generation = max(generation, floor)
+        generation = nextGeneration
     }
 }

@@ -52,7 +52,8 @@
 
         /// Asks to be a member.
         func subscribe() throws(KafkaError) {
-            try unsafe withList([(client.address.topic, nil, nil)]) { (list) throws(KafkaError) in
+            try unsafe client.withList([(client.address.topic, nil, nil)]) {
+                (list) throws(KafkaError) in
                 let code = unsafe rd_kafka_subscribe(client.pointer, list)
                 guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw client.error(code) }
             }
@@ -112,7 +113,7 @@
             let entries = positions.map {
                 (client.address.topic, Int?($0.partition), Int64?($0.offset))
             }
-            try unsafe withList(entries) { (list) throws(KafkaError) in
+            try unsafe client.withList(entries) { (list) throws(KafkaError) in
                 if isCooperative {
                     try unsafe check(rd_kafka_incremental_assign(client.pointer, list))
                 } else {
@@ -127,7 +128,7 @@
                 return try check(unsafe rd_kafka_assign(client.pointer, nil))
             }
             let entries = partitions.map { (client.address.topic, Int?($0), Int64?.none) }
-            try unsafe withList(entries) { (list) throws(KafkaError) in
+            try unsafe client.withList(entries) { (list) throws(KafkaError) in
                 try unsafe check(rd_kafka_incremental_unassign(client.pointer, list))
             }
         }
@@ -158,25 +159,7 @@
         ///
         /// Waits for transactions that hold some.
         func committed(_ partitions: [Int], _ patience: Patience) throws(KafkaError) -> [Int64?] {
-            guard !partitions.isEmpty else { return [] }
-            let entries = partitions.map { (client.address.topic, Int?($0), Int64?.none) }
-            return try client.asking(patience) { (milliseconds) throws(KafkaError) -> [Int64?]? in
-                try unsafe withList(entries) { (list) throws(KafkaError) -> [Int64?]? in
-                    let code = unsafe rd_kafka_committed(client.pointer, list, milliseconds)
-                    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw client.error(code) }
-                    var found: [Int64?] = []
-                    for index in 0..<Int(unsafe list.pointee.cnt) {
-                        let entry = unsafe list.pointee.elems[index]
-                        if unsafe entry.err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT {
-                            return nil
-                        }
-                        try check(unsafe entry.err)
-                        let offset = unsafe entry.offset
-                        found.append(offset >= 0 ? offset : nil)
-                    }
-                    return found
-                }
-            }
+            try client.committed(partitions.map { (client.address.topic, $0) }, patience)
         }
 
         /// Commits offsets without a transaction; waits for the answer or only sends them.
@@ -186,7 +169,7 @@
             let entries = positions.map {
                 (client.address.topic, Int?($0.partition), Int64?($0.offset))
             }
-            try unsafe withList(entries) { (list) throws(KafkaError) in
+            try unsafe client.withList(entries) { (list) throws(KafkaError) in
                 try check(unsafe rd_kafka_commit(client.pointer, list, wait ? 0 : 1))
             }
         }
@@ -195,7 +178,7 @@
         func seek(partition: Int, to offset: Int64, _ patience: Patience) throws(KafkaError) {
             let entries = [(client.address.topic, Int?(partition), Int64?(offset))]
             _ = try client.asking(patience) { (milliseconds) throws(KafkaError) -> Bool? in
-                try unsafe withList(entries) { (list) throws(KafkaError) -> Bool? in
+                try unsafe client.withList(entries) { (list) throws(KafkaError) -> Bool? in
                     try unsafe check(
                         rd_kafka_seek_partitions(client.pointer, list, milliseconds))
                     let code = unsafe list.pointee.elems[0].err
@@ -258,40 +241,6 @@
             throw client.error(
                 unsafe rd_kafka_error_code(failure),
                 unsafe rd_kafka_error_string(failure).map { unsafe String(cString: $0) })
-        }
-
-        @unsafe
-        private func withList<R>(
-            _ entries: [(topic: String, partition: Int?, offset: Int64?)],
-            _ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) throws(KafkaError) -> R
-        ) throws(KafkaError) -> R {
-            guard let list = unsafe PartitionList.make(entries) else {
-                throw client.error(rd_kafka_last_error())
-            }
-            defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
-            return try unsafe body(list)
-        }
-    }
-
-    /// Lists of partitions as librdkafka takes them.
-    enum PartitionList {
-        /// What stands where no partition is meant, `RD_KAFKA_PARTITION_UA`.
-        private static let unassigned: Int32 = -1
-
-        /// A list, which the caller destroys; without an offset an entry has none.
-        @unsafe
-        static func make(
-            _ entries: [(topic: String, partition: Int?, offset: Int64?)]
-        ) -> UnsafeMutablePointer<rd_kafka_topic_partition_list_t>? {
-            guard let list = unsafe rd_kafka_topic_partition_list_new(Int32(entries.count)) else {
-                return nil
-            }
-            for (topic, partition, offset) in entries {
-                let entry = unsafe rd_kafka_topic_partition_list_add(
-                    list, topic, partition.map { Int32($0) } ?? unassigned)
-                if let offset { unsafe entry?.pointee.offset = offset }
-            }
-            return unsafe list
         }
     }
 

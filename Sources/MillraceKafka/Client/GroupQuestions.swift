@@ -7,10 +7,7 @@
     /// coordinator end the process by an assertion when the connection breaks or the broker does not
     /// understand them (librdkafka issue 4605).
     extension KafkaClient {
-        struct Place: Hashable {
-            let topic: String
-            let partition: Int
-        }
+        typealias Place = MemberAssignment.Place
 
         /// What a coordinator tells of a group.
         struct Coordinated {
@@ -62,7 +59,7 @@
                 let bytes = unsafe UnsafeRawBufferPointer(
                     start: member.member_assignment, count: Int(member.member_assignment_size))
                 for place in MemberAssignment(unsafe [UInt8](bytes)).places {
-                    found.owners[Place(topic: place.topic, partition: place.partition)] = id
+                    found.owners[place] = id
                 }
             }
             return found
@@ -75,13 +72,7 @@
 
         /// Every topic of the cluster with the number of its partitions.
         func topics(_ patience: Patience) throws(KafkaError) -> [String: Int] {
-            try asking(patience) { (milliseconds) throws(KafkaError) in
-                var metadata: UnsafePointer<rd_kafka_metadata>?
-                let code = unsafe rd_kafka_metadata(self.pointer, 1, nil, &metadata, milliseconds)
-                guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
-                    throw self.error(code)
-                }
-                defer { unsafe rd_kafka_metadata_destroy(metadata) }
+            try unsafe metadata(nil, patience) { (metadata) throws(KafkaError) in
                 var found: [String: Int] = [:]
                 for index in 0..<Int(unsafe metadata.pointee.topic_cnt) {
                     let topic = unsafe metadata.pointee.topics[index]
@@ -95,31 +86,13 @@
         func committed(
             _ topics: [String: Int], _ patience: Patience
         ) throws(KafkaError) -> [Place: Int64] {
-            try asking(patience) { (milliseconds) throws(KafkaError) in
-                let count = topics.values.reduce(0, +)
-                guard count > 0 else { return [:] }
-                guard let list = unsafe rd_kafka_topic_partition_list_new(Int32(count)) else {
-                    return nil
-                }
-                defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
-                for (topic, partitions) in topics {
-                    for partition in 0..<Int32(partitions) {
-                        _ = unsafe rd_kafka_topic_partition_list_add(list, topic, partition)
-                    }
-                }
-                let code = unsafe rd_kafka_committed(self.pointer, list, milliseconds)
-                guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw self.error(code) }
-                var found: [Place: Int64] = [:]
-                for index in 0..<Int(unsafe list.pointee.cnt) {
-                    let entry = unsafe list.pointee.elems[index]
-                    guard unsafe entry.err == RD_KAFKA_RESP_ERR_NO_ERROR, unsafe entry.offset >= 0
-                    else { continue }
-                    let topic = unsafe String(cString: entry.topic)
-                    let number = Int(unsafe entry.partition)
-                    found[Place(topic: topic, partition: number)] = unsafe entry.offset
-                }
-                return found
+            let places = topics.flatMap { topic, partitions in
+                (0..<partitions).map { Place(topic: topic, partition: $0) }
             }
+            let offsets = try committed(places.map { ($0.topic, $0.partition) }, patience)
+            var found: [Place: Int64] = [:]
+            for (place, offset) in zip(places, offsets) { found[place] = offset }
+            return found
         }
     }
 #endif

@@ -177,7 +177,20 @@
         private func ask(
             _ topic: OpaquePointer?, _ name: String, _ patience: Patience
         ) throws(KafkaError) -> Int? {
-            let found: Int = try asking(patience) { (milliseconds) throws(KafkaError) in
+            let found: Int = try unsafe metadata(topic, patience) {
+                (metadata) throws(KafkaError) in
+                try unsafe self.partitions(of: name, in: metadata)
+            }
+            return found == 0 ? nil : found
+        }
+
+        /// Reads what the cluster tells of a topic, or of all; again while `read` gives nil.
+        @unsafe
+        func metadata<R>(
+            _ topic: OpaquePointer?, _ patience: Patience,
+            _ read: (UnsafePointer<rd_kafka_metadata>) throws(KafkaError) -> R?
+        ) throws(KafkaError) -> R {
+            try asking(patience) { (milliseconds) throws(KafkaError) in
                 var metadata: UnsafePointer<rd_kafka_metadata>?
                 let code = unsafe rd_kafka_metadata(
                     self.pointer, topic == nil ? 1 : 0, topic, &metadata, milliseconds)
@@ -185,9 +198,8 @@
                     throw self.error(code)
                 }
                 defer { unsafe rd_kafka_metadata_destroy(metadata) }
-                return try unsafe self.partitions(of: name, in: metadata)
+                return try unsafe read(metadata)
             }
-            return found == 0 ? nil : found
         }
 
         /// 0 when there is no such topic; nil when that is not known yet.

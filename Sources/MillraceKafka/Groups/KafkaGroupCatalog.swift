@@ -22,13 +22,21 @@ public struct KafkaGroupCatalog: Sendable {
         self.patienceMilliseconds = patienceMilliseconds
     }
 
-    /// The names of all groups, in order.
+    /// All groups, in the order of their names.
     ///
     /// - Throws: `KafkaError` with `noBroker`, `notAuthenticated`, `notAuthorised` or `client`.
-    public func names() throws(KafkaError) -> [String] {
+    /// - Complexity: two questions, and for each group what `describe` asks of its offsets.
+    public func all() throws(KafkaError) -> [KafkaGroupDescription] {
         #if Kafka
             let patience = Patience(milliseconds: patienceMilliseconds)
-            return try client(of: nil).groups(patience).map(\.name).sorted()
+            let client = try client(of: nil)
+            let groups = try client.groups(patience).sorted { $0.name < $1.name }
+            let topics = try client.topics(patience)
+            var found: [KafkaGroupDescription] = []
+            for group in groups {
+                found.append(try describe(group, topics, self.client(of: group.name), patience))
+            }
+            return found
         #else
             preconditionFailure("without librdkafka there is no catalog")
         #endif
@@ -36,8 +44,8 @@ public struct KafkaGroupCatalog: Sendable {
 
     /// Describes one group.
     ///
-    /// - Throws: `KafkaError` with `noSuchGroup`, and as `names`.
-    /// - Complexity: four questions; one of them names every partition of the cluster.
+    /// - Throws: `KafkaError` with `noSuchGroup`, and as `all`.
+    /// - Complexity: a few questions; one of them names every partition of the cluster.
     public func describe(_ name: String) throws(KafkaError) -> KafkaGroupDescription {
         #if Kafka
             let patience = Patience(milliseconds: patienceMilliseconds)
@@ -45,13 +53,26 @@ public struct KafkaGroupCatalog: Sendable {
             guard let group = try client.groups(named: name, patience).first else {
                 throw noSuchGroup(name)
             }
-            let topics = try client.topics(patience)
-            let committed = try client.committed(topics, patience)
+            let found = try describe(group, client.topics(patience), client, patience)
             // Brokers describe any name: one that nobody has ever used as dead, or as empty.
-            if group.members.isEmpty, committed.isEmpty {
+            if found.members.isEmpty, found.partitions.isEmpty {
                 let all = try client.groups(patience)
                 guard all.contains(where: { $0.name == name }) else { throw noSuchGroup(name) }
             }
+            return found
+        #else
+            preconditionFailure("without librdkafka there is no catalog")
+        #endif
+    }
+
+    #if Kafka
+        /// What a coordinator tells of a group, and how far it is in the cluster's topics; `client`
+        /// is of that group.
+        private func describe(
+            _ group: KafkaClient.Coordinated, _ topics: [String: Int], _ client: KafkaClient,
+            _ patience: Patience
+        ) throws(KafkaError) -> KafkaGroupDescription {
+            let committed = try client.committed(topics, patience)
             let places = Set(committed.keys).union(group.owners.keys)
             var ends: [String: [Int64]] = [:]
             for topic in Set(places.map(\.topic)) {
@@ -67,16 +88,13 @@ public struct KafkaGroupCatalog: Sendable {
                     owner: group.owners[place])
             }
             return KafkaGroupDescription(
-                name: name, state: group.state, assignor: group.assignor, members: group.members,
+                name: group.name, state: group.state, assignor: group.assignor,
+                members: group.members,
                 partitions: partitions.sorted {
                     ($0.topic, $0.partition) < ($1.topic, $1.partition)
                 })
-        #else
-            preconditionFailure("without librdkafka there is no catalog")
-        #endif
-    }
+        }
 
-    #if Kafka
         private func client(of group: String?) throws(KafkaError) -> KafkaClient {
             let group = group.map { [("group.id", $0)] } ?? []
             return try KafkaClient(

@@ -6,7 +6,7 @@ struct MemberAssignment: Equatable {
     /// The partitions; of bytes that end too early those before that.
     private(set) var places: [Place] = []
 
-    struct Place: Equatable {
+    struct Place: Hashable {
         let topic: String
         let partition: Int
     }

@@ -10,33 +10,23 @@ struct KafkaGroupOptions: ParsableArguments {
             "Look at the groups of a Kafka cluster, and not at those of the data directory.",
             valueName: "host:port,…"))
     var bootstrapServer: String?
-    @Option(
-        name: .customLong("kafka-property"),
-        help: ArgumentHelp("A property for librdkafka.", valueName: "name=value"))
-    var properties: [String] = []
+    @OptionGroup var kafka: KafkaPropertyOptions
 
     func validate() throws {
-        guard bootstrapServer != nil || properties.isEmpty else {
+        guard bootstrapServer != nil || kafka.isEmpty else {
             throw ValidationError("--kafka-property goes with --bootstrap-server")
         }
     }
 
     private func catalog() throws -> KafkaGroupCatalog? {
         try bootstrapServer.map {
-            try KafkaGroupCatalog(brokers: $0, properties: KafkaProperties(arguments: properties))
+            try KafkaGroupCatalog(brokers: $0, properties: kafka.properties())
         }
     }
 
     /// The cluster's groups; nil where the data directory's are meant.
     func groups() throws -> [KafkaGroupText]? {
-        guard let catalog = try catalog() else { return nil }
-        return try catalog.names().compactMap { name in
-            do throws(KafkaError) { return KafkaGroupText(try catalog.describe(name)) } catch {
-                // It was deleted meanwhile.
-                guard error.code == .noSuchGroup else { throw error }
-                return nil
-            }
-        }
+        try catalog()?.all().map(KafkaGroupText.init)
     }
 
     /// One of them.

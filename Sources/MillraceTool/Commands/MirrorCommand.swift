@@ -36,10 +36,7 @@ struct MirrorCommand: ParsableCommand {
     @Option(help: "What records are.") var format: KafkaFormat?
     @Flag(help: "Go on when everything has been copied, until interrupted.") var follow = false
     @Flag(help: "End when everything has been copied, which is the default.") var untilEnd = false
-    @Option(
-        name: .customLong("kafka-property"),
-        help: ArgumentHelp("A property for librdkafka.", valueName: "name=value"))
-    var properties: [String] = []
+    @OptionGroup var kafka: KafkaPropertyOptions
     @Option(help: "Leave records out that are no rows, or end with an error.")
     var onBadRecord = BadRecordPolicy.stop
     @Option(help: "Where to go on when what comes next was removed: nowhere, or with what is left.")
@@ -75,7 +72,7 @@ struct MirrorCommand: ParsableCommand {
                 options: MirrorOptions(
                     format: format, follow: follow, onBadRecord: onBadRecord,
                     onOutOfRange: onOutOfRange, transactionalID: transactionalId,
-                    properties: KafkaProperties(arguments: properties),
+                    properties: kafka.properties(),
                     patienceMilliseconds: milliseconds,
                     connectMilliseconds: min(
                         milliseconds, MirrorOptions.defaultConnectMilliseconds)))
