@@ -1,19 +1,23 @@
 /// Checking that a batch is whole before it is encoded.
 extension BatchBuilder {
-    /// The header as far as the builder knows it, for a matrix stored as `type`.
+    /// Fills in the header as far as the builder knows it, for a matrix stored as `type`; what
+    /// `header` was is forgotten.
     ///
     /// - Throws: `LogError` when the sections contradict each other or a limit.
     @inline(__always)
-    mutating func sealedHeader(storing type: ElementType) throws(LogError) -> BatchHeader {
-        completeSections()
-        try checkCounts()
-        if !sections.isEmpty { try checkSections() }
+    mutating func seal(
+        into header: inout BatchHeader, storing type: ElementType
+    ) throws(LogError) {
+        let isPlain = sections.isEmpty
+        if !isPlain { completeSections() }
+        try checkCounts(isPlain: isPlain)
+        if !isPlain { try checkSections() }
         guard rows == 0 || columns == 0 || elementType == .float32 || elementType == type else {
             throw LogError(
                 .invalidArgument,
                 "the topic stores \(type.rawValue), the rows are \(elementType.rawValue)")
         }
-        var header = BatchHeader()
+        header = BatchHeader()
         header.rows = rows
         header.columns = columns
         header.stride = columns * type.byteCount
@@ -21,13 +25,13 @@ extension BatchBuilder {
         header.origin = origin
         header.specification = specification
         header.sequence = sequence
-        header.firstTimestamp = sections.timestamps.first ?? timestamp
-        header.maxTimestamp = sections.timestamps.max() ?? timestamp
-        sections.describe(in: &header)
+        header.firstTimestamp = timestamp
+        header.maxTimestamp = timestamp
+        header.decodedBytes = rows * header.stride
+        if !isPlain { sections.describe(in: &header) }
         guard header.decodedBytes <= LogLimits.maxBatchBytes else {
             throw Self.batchTooLarge(header.decodedBytes)
         }
-        return header
     }
 
     private static func batchTooLarge(_ bytes: Int) -> LogError {
@@ -38,10 +42,10 @@ extension BatchBuilder {
     }
 
     @inline(__always)
-    private mutating func checkCounts() throws(LogError) {
-        if let excess = sections.excess { throw excess }
+    private mutating func checkCounts(isPlain: Bool) throws(LogError) {
+        if !isPlain, let excess = sections.excess.first { throw excess }
         // Before the end of a key or value could be too large for its 32 bits.
-        let bytes = countBytes()
+        let bytes = rows * rowBytes + (isPlain ? 0 : sections.byteCount)
         guard bytes <= LogLimits.maxBatchBytes else { throw Self.batchTooLarge(bytes) }
         guard rows <= LogLimits.maxRows else {
             throw LogError(

@@ -55,7 +55,7 @@ public struct BatchBuilder: ~Copyable {
     }
 
     /// Bytes from row to row.
-    private var rowBytes: Int { columns * elementType.byteCount }
+    var rowBytes: Int { columns * elementType.byteCount }
 
     /// Bytes collected so far, before compression.
     public var byteCount: Int { rows * rowBytes + sections.byteCount }
@@ -115,10 +115,6 @@ public struct BatchBuilder: ~Copyable {
     mutating func requireOwnRows() {
         precondition(!hasAdopted, "the builder's rows are another's")
     }
-
-    /// `byteCount`, without a copy.
-    @inline(__always)
-    mutating func countBytes() -> Int { rows * rowBytes + sections.byteCount }
 
     /// Counts rows that stand elsewhere, for one append, and copies them where they are to be
     /// changed; after an append that failed, the same ones again.
@@ -200,14 +196,16 @@ public struct BatchBuilder: ~Copyable {
 
     /// Puts the sections behind the matrix, of which the builder has `matrixBytes`: all of it, or
     /// none.
+    ///
+    /// The header stays as it is.
     @inline(__always)
-    mutating func placeSections(_ header: BatchHeader, matrixBytes: Int) {
+    mutating func placeSections(_ header: inout BatchHeader, matrixBytes: Int) {
         let start = Self.payloadStart
         buffer.reserve(start + aligned64(header.decodedBytes), keeping: start + matrixBytes)
-        sections.place(in: &buffer, at: start, header)
+        sections.place(in: &buffer, at: start, &header)
     }
 
-    /// Gives keys and headers their last places; for `sealedHeader`.
+    /// Gives keys and headers their last places; for `seal`.
     @inline(__always)
     mutating func completeSections() { sections.complete(rows: rows) }
 }

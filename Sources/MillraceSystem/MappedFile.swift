@@ -1,3 +1,4 @@
+internal import CMillraceKernels
 internal import Glibc
 
 /// A file's bytes in memory, shared with every process that maps the same file.
@@ -91,6 +92,16 @@ internal import Glibc
                 return true
             }
         }
+    }
+
+    /// Asks for the cache lines of `bytes` bytes from `offset`, which are about to be written, as far
+    /// as they are mapped.
+    ///
+    /// Where a reader on another processor has had them read ahead, storing waits for them otherwise.
+    @inline(__always)
+    package func prefetchToWrite(at offset: Int, bytes: Int) {
+        guard offset >= 0, bytes >= 0, offset + bytes <= byteCount else { return }
+        unsafe cm_prefetch_to_write(address + offset, bytes)
     }
 
     /// Faults in the pages of `bytes` bytes from `offset` of a mapping that was made writable, so

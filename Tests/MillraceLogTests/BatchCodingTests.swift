@@ -56,13 +56,14 @@ import Testing
         var model = ModelBatch.random(topic, &random)
         while model.rows < 2 { model = ModelBatch.random(topic, &random) }
         model.fill(&builder)
-        var header = try encoder.prepare(&builder)
+        try encoder.prepare(&builder)
         for base in [7, 1_000] as [UInt64] {
-            header.baseOffset = base
-            header.epoch += 1
-            header.durable = base * 64
-            encoder.encode(&header, of: &builder)
-            let stored = StoredBatch(encoder.batch(header, of: builder))
+            encoder.header.baseOffset = base
+            encoder.header.epoch += 1
+            encoder.header.durable = base * 64
+            encoder.encode(&builder)
+            let header = encoder.header
+            let stored = StoredBatch(encoder.batch(of: builder))
             let read = try BatchHeader(stored.bytes)
             #expect(read.baseOffset == base)
             #expect(read.durable == base * 64)
@@ -178,19 +179,22 @@ import Testing
         for index in 0..<128 {
             noise[index] = Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
         }
-        let stored = try encoder.prepare(&builder)
+        try encoder.prepare(&builder)
+        let stored = encoder.header
         #expect(stored.attributes.codec == .none)
         #expect(stored.attributes.filter == .none)
         builder.reset()
         var ones = builder.addRows(8)
         for index in 0..<128 { ones[index] = 1 }
-        let packed = try encoder.prepare(&builder)
+        try encoder.prepare(&builder)
+        let packed = encoder.header
         #expect(packed.attributes.codec == .lz4)
         #expect(packed.attributes.filter == .split)
         var bytes = topic
         bytes.elementType = .uint8
         encoder = BatchEncoder(configuration: bytes)
-        let narrow = try encoder.prepare(&builder)
+        try encoder.prepare(&builder)
+        let narrow = encoder.header
         #expect(narrow.attributes.codec == .lz4)
         #expect(narrow.attributes.filter == .none)
     }

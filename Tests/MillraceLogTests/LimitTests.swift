@@ -14,7 +14,7 @@ import Testing
         var builder = BatchBuilder()
         fill(&builder)
         do throws(LogError) {
-            _ = try encoder.prepare(&builder)
+            try encoder.prepare(&builder)
             return nil
         } catch {
             if error.code != .tooLarge { Issue.record("code \(error.code)") }
@@ -69,7 +69,7 @@ import Testing
         builder.append(value: Self.zeros(1).span, headers: [RowHeader("", [1])])
         var encoder = BatchEncoder(configuration: TopicConfiguration(kind: .bytes))
         do throws(LogError) {
-            _ = try encoder.prepare(&builder)
+            try encoder.prepare(&builder)
             Issue.record("a header without a name was taken")
         } catch {
             #expect(error.code == .invalidArgument)
@@ -77,7 +77,7 @@ import Testing
         // The builder is good again for the next batch.
         builder.reset()
         builder.append(value: [1])
-        _ = try encoder.prepare(&builder)
+        try encoder.prepare(&builder)
     }
 
     @Test func batches() {
@@ -101,7 +101,7 @@ import Testing
         unsafe builder.append(rawRows: rows.span.bytes, count: rows.count)
         builder.commitRow()
         do throws(LogError) {
-            _ = try encoder.prepare(&builder)
+            try encoder.prepare(&builder)
             Issue.record("2^28 + 1 rows were taken")
         } catch {
             #expect(error.message == "a batch has at most 268435456 rows, not 268435457")

@@ -150,12 +150,12 @@ struct StoredBatch: ~Copyable {
     init(
         _ encoder: inout BatchEncoder, _ builder: inout BatchBuilder, baseOffset: UInt64 = 0
     ) throws(LogError) {
-        var header = try encoder.prepare(&builder)
-        header.baseOffset = baseOffset
-        header.epoch = 1
-        header.appendedAt = 1_700_000_000_000_000_000
-        encoder.encode(&header, of: &builder)
-        self.init(encoder.batch(header, of: builder))
+        try encoder.prepare(&builder)
+        encoder.header.baseOffset = baseOffset
+        encoder.header.epoch = 1
+        encoder.header.appendedAt = 1_700_000_000_000_000_000
+        encoder.encode(&builder)
+        self.init(encoder.batch(of: builder))
     }
 
     var bytes: RawSpan {

@@ -3,27 +3,35 @@ internal import MillraceSystem
 /// Decodes the payloads of batches, one at a time, into memory of its own.
 ///
 /// Stored batches are used where they are. **Thread-safety**: one owner.
-struct BatchDecoder: ~Copyable, @unchecked Sendable {
+@safe struct BatchDecoder: ~Copyable, @unchecked Sendable {
     // Sendable: its memory is its own.
 
     private var arena = AlignedBuffer()
     /// What LZ4 gives of a filtered payload, before the filter is undone.
     private var scratch = AlignedBuffer()
-    /// The batch decoded last; always one.
-    private var decoded: [DecodedBatch]
+    /// The batch decoded last: one, in memory of its own, so that a reader's view of it stays where it
+    /// is whatever becomes of the decoder's own place.
+    private let decoded: UnsafeMutablePointer<DecodedBatch>
 
     init(_ decoding: ElementDecoding = ElementDecoding()) {
-        decoded = [DecodedBatch(decoding: decoding)]
+        unsafe decoded = .allocate(capacity: 1)
+        unsafe decoded.initialize(to: DecodedBatch(decoding: decoding))
+    }
+
+    deinit {
+        // SAFETY: it was made by `init`, alone, and is not used any more.
+        unsafe decoded.deinitialize(count: 1)
+        unsafe decoded.deallocate()
     }
 
     /// The header read or given last.
     @inline(__always)
-    var header: BatchHeader { decoded[0].header }
+    var header: BatchHeader { unsafe decoded.pointee.header }
 
     /// Reads and checks the header at the start of `bytes`, the rest of the published segment.
     @inline(__always)
     mutating func readHeader(_ bytes: RawSpan) throws(BatchHeaderFault) {
-        try decoded[0].header.read(bytes)
+        try unsafe decoded.pointee.header.read(bytes)
     }
 
     /// Exchanges its memory for another, without what was decoded.
@@ -36,7 +44,7 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
     mutating func decode(
         _ header: BatchHeader, stored: RawSpan, verify: Bool
     ) throws(BatchHeaderFault) {
-        decoded[0].header = header
+        unsafe decoded.pointee.header = header
         try decode(stored, verify: verify)
     }
 
@@ -57,14 +65,15 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
                     found: hex(header.payloadChecksum))
             }
         }
-        let type = decoded[0].decoding.type
+        let type = unsafe decoded.pointee.decoding.type
         guard header.elementType == nil || header.elementType == type else {
             throw BatchHeaderFault(
                 byte: 100, expected: "the topic's element type \(type.code)",
                 found: "\(header.elementType?.code ?? 0)")
         }
         guard header.attributes.codec == .lz4 else {
-            return decoded[0].layout = try PayloadLayout(header, checking: stored)
+            unsafe decoded.pointee.layout = try PayloadLayout(header, checking: stored)
+            return
         }
         arena.reserve(header.decodedBytes)
         let isWhole: Bool
@@ -82,7 +91,7 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
         }
         let layout = try PayloadLayout(
             header, checking: arena.bytes.extracting(0..<header.decodedBytes))
-        decoded[0].layout = layout
+        unsafe decoded.pointee.layout = layout
     }
 
     private static func decompress(
@@ -117,7 +126,11 @@ struct BatchDecoder: ~Copyable, @unchecked Sendable {
     @_lifetime(borrow self, copy stored)
     @inline(__always)
     func batch(stored: RawSpan, skippedRows: Int) -> RecordBatch {
-        RecordBatch(decoded.span, payload: payload(stored), skippedRows: skippedRows)
+        // SAFETY: the memory lives as long as `self`, which the span borrows.
+        let one = unsafe Span(_unsafeStart: UnsafePointer(decoded), count: 1)
+        return RecordBatch(
+            unsafe _overrideLifetime(one, borrowing: self), payload: payload(stored),
+            skippedRows: skippedRows)
     }
 }
 

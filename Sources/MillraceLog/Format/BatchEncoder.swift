@@ -3,7 +3,8 @@ internal import MillraceSystem
 /// Turns the rows of a builder into the bytes of a batch.
 ///
 /// `prepare` does all that costs time in proportion to the bytes, and needs nothing that only the
-/// owner of the partition's end knows; `encode` then puts the header in front, as often as needed.
+/// owner of the partition's end knows, who enters that into `header`; `encode` then puts it in front,
+/// as often as needed.
 /// **Thread-safety**: one owner.
 struct BatchEncoder: ~Copyable, @unchecked Sendable {
     // Sendable: its memory is its own.
@@ -19,6 +20,11 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     private let codec: Codec
     private let elementType: ElementType
     private var home = Home.builder
+    /// Of the batch prepared last.
+    ///
+    /// It is changed where it stands: of so large a value each copy shows in the time of a small
+    /// append.
+    var header = BatchHeader()
     /// A payload whose elements were narrowed.
     private var staging = AlignedBuffer()
     private var compressor: PayloadCompressor
@@ -34,7 +40,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
 
     /// Seals, narrows, filters, compresses and checksums the builder's rows.
     ///
-    /// Returns the header but for `baseOffset`, `epoch`, `previousChecksum`, `durable`,
+    /// Fills in `header` but for `baseOffset`, `epoch`, `previousChecksum`, `durable`,
     /// `appendedAt` and `producer`. The builder keeps its rows, so that the same rows may be
     /// prepared again.
     /// - Parameter matrix: The rows' elements where the caller has them, for `storesAsGiven`.
@@ -44,17 +50,17 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     @inline(__always)
     mutating func prepare(
         _ builder: inout BatchBuilder, matrix: RawSpan = RawSpan()
-    ) throws(LogError) -> BatchHeader {
+    ) throws(LogError) {
         try checkKind(&builder)
         let type = elementType
-        var header = try builder.sealedHeader(storing: type)
+        try builder.seal(into: &header, storing: type)
         if header.rows > 0, type != builder.elementType, let narrow = type.narrow {
-            try stage(&builder, header, narrow)
+            try stage(&builder, narrow)
             home = .staging
         } else {
             let isHere = matrix.isEmpty
-            builder.placeSections(
-                header, matrixBytes: isHere ? header.rows * header.stride : 0)
+            let matrixBytes = isHere ? header.rows * header.stride : 0
+            builder.placeSections(&header, matrixBytes: matrixBytes)
             home = .builder
         }
         header.storedBytes = header.decodedBytes
@@ -78,16 +84,15 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
             case .arena: CRC32C.checksum(compressor.arena.bytes.extracting(stored))
             }
         header.batchBytes = aligned64(header.headerBytes + header.storedBytes)
-        return header
     }
 
     /// Encodes `header` in front of the payload prepared last.
     ///
-    /// May be called again with another header for the same payload. Rows without a time get that
-    /// of the append, `header.appendedAt`.
+    /// May be called again, when the header is another, for the same payload. Rows without a time
+    /// get that of the append, `header.appendedAt`.
     /// - Complexity: O(1).
     @inline(__always)
-    mutating func encode(_ header: inout BatchHeader, of builder: inout BatchBuilder) {
+    mutating func encode(_ builder: inout BatchBuilder) {
         if header.firstTimestamp == 0, !header.attributes.has(BatchAttributes.timestamps) {
             header.firstTimestamp = header.appendedAt
             header.maxTimestamp = header.appendedAt
@@ -113,7 +118,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
     /// matrix that the caller has, there is other memory in its place.
     @inline(__always)
     @_lifetime(borrow self, borrow builder)
-    func batch(_ header: BatchHeader, of builder: borrowing BatchBuilder) -> RawSpan {
+    func batch(of builder: borrowing BatchBuilder) -> RawSpan {
         let start = BatchHeader.fullBytes - header.headerBytes
         let range = start..<start + header.batchBytes
         switch home {
@@ -144,7 +149,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
 
     /// Narrows the matrix into the staging memory and puts the other sections behind it.
     private mutating func stage(
-        _ builder: inout BatchBuilder, _ header: BatchHeader, _ type: NarrowElement
+        _ builder: inout BatchBuilder, _ type: NarrowElement
     ) throws(LogError) {
         let start = BatchHeader.fullBytes
         staging.reserve(start + aligned64(header.decodedBytes))
@@ -156,7 +161,7 @@ struct BatchEncoder: ~Copyable, @unchecked Sendable {
                 "row \(bad / header.columns), column \(bad % header.columns) is not a number, which "
                     + "\(configuration.elementType.rawValue) cannot hold; nothing was appended")
         }
-        builder.sections.place(in: &staging, at: start, header)
+        builder.sections.place(in: &staging, at: start, &header)
     }
 
     private static func narrow(

@@ -19,11 +19,11 @@ package struct BatchPacker: ~Copyable {
     package mutating func pack(
         _ builder: inout BatchBuilder, into bytes: inout [UInt8]
     ) throws(LogError) {
-        var header = try encoder.prepare(&builder)
-        header.appendedAt = Clock.wallNanoseconds()
-        encoder.encode(&header, of: &builder)
+        try encoder.prepare(&builder)
+        encoder.header.appendedAt = Clock.wallNanoseconds()
+        encoder.encode(&builder)
         do {
-            let batch = encoder.batch(header, of: builder)
+            let batch = encoder.batch(of: builder)
             // SAFETY: the pointer is used only inside the closure, with its true length.
             unsafe batch.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
         }

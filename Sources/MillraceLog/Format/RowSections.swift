@@ -14,8 +14,8 @@ struct RowSections {
     var valueEnds: [UInt32] = []
     var values: [UInt8] = []
     private var hasKeys = false
-    /// The first limit that a row went beyond.
-    private(set) var excess: LogError?
+    /// The first limit that a row went beyond, alone; in an array, which is small to look at.
+    private(set) var excess: [LogError] = []
 
     @inline(__always)
     var byteCount: Int {
@@ -32,7 +32,7 @@ struct RowSections {
     }
 
     mutating func removeAll() {
-        guard !isEmpty || excess != nil else { return }
+        guard !isEmpty || !excess.isEmpty else { return }
         labels.removeAll(keepingCapacity: true)
         timestamps.removeAll(keepingCapacity: true)
         marks.removeAll(keepingCapacity: true)
@@ -45,7 +45,7 @@ struct RowSections {
         valueEnds.removeAll(keepingCapacity: true)
         values.removeAll(keepingCapacity: true)
         hasKeys = false
-        excess = nil
+        excess = []
     }
 
     /// Whether a size is within its limit.
@@ -55,8 +55,10 @@ struct RowSections {
         _ limit: Int, _ bytes: Int, row: Int, _ what: @autoclosure () -> String
     ) -> Bool {
         if bytes <= limit { return true }
-        if excess == nil {
-            excess = LogError(.tooLarge, "\(what()) is at most \(limit), not \(bytes); row \(row)")
+        if excess.isEmpty {
+            excess = [
+                LogError(.tooLarge, "\(what()) is at most \(limit), not \(bytes); row \(row)")
+            ]
         }
         return false
     }
@@ -105,8 +107,8 @@ struct RowSections {
         _ = isWithin(LogLimits.maxHeaders, added.count, row: row, "the number of a row's headers")
         for header in added {
             let name = header.name.utf8
-            if name.isEmpty, excess == nil {
-                excess = LogError(.invalidArgument, "a header's name is empty; row \(row)")
+            if name.isEmpty, excess.isEmpty {
+                excess = [LogError(.invalidArgument, "a header's name is empty; row \(row)")]
             }
             guard
                 isWithin(
@@ -143,11 +145,11 @@ struct RowSections {
         deltas.count != rows || !deltas.indices.allSatisfy { Int(deltas[$0]) == $0 }
     }
 
-    /// Enters into `header` what sections there are, and their size.
-    @inline(__always)
+    /// Enters into `header` what sections there are, their size and the rows' times.
     func describe(in header: inout BatchHeader) {
         let rows = header.rows
-        guard !isEmpty else { return header.decodedBytes = rows * header.stride }
+        if let first = timestamps.first { header.firstTimestamp = first }
+        if let last = timestamps.max() { header.maxTimestamp = last }
         header.drops = drops.count / 2
         header.attributes.set(BatchAttributes.labels, !labels.isEmpty)
         header.attributes.set(BatchAttributes.timestamps, !timestamps.isEmpty)
@@ -168,17 +170,22 @@ struct RowSections {
 
     /// Puts the sections behind the matrix of a payload that begins at byte `start` of `buffer`;
     /// zeroes what lies between them and behind, to a multiple of 64.
+    ///
+    /// The header stays as it is; it is large, and given so that it is not copied to be looked at.
     @inline(__always)
-    func place(in buffer: inout AlignedBuffer, at start: Int, _ header: BatchHeader) {
+    func place(in buffer: inout AlignedBuffer, at start: Int, _ header: inout BatchHeader) {
         var bytes = buffer.mutableBytes
         var payload = bytes._mutatingExtracting(start...)
         var end = header.rows * header.stride
-        guard !isEmpty else { return payload.zero(end, to: aligned64(header.decodedBytes)) }
+        let attributes = header.attributes
+        guard attributes.has(BatchAttributes.sections) else {
+            return payload.zero(end, to: aligned64(header.decodedBytes))
+        }
         let layout = layout(header)
         func put<T: BitwiseCopyable>(
             _ attribute: UInt32, _ values: [T], _ offset: Int, _ payload: inout MutableRawSpan
         ) {
-            guard header.attributes.has(attribute) else { return }
+            guard attributes.has(attribute) else { return }
             payload.zero(end, to: offset)
             payload.copy(values, at: offset)
             end = offset + values.count * MemoryLayout<T>.stride

@@ -52,12 +52,21 @@ struct SegmentIndexWriter: ~Copyable, Sendable {
     mutating func note(
         _ header: BatchHeader, at position: UInt64, maxTimestampBefore: Int64
     ) {
-        let slots = SegmentIndexFormat.slots(
-            of: header.batchBytes, at: Int(position - basePosition))
-        guard !slots.isEmpty else { return }
-        let entry = IndexEntry(
-            baseOffset: header.baseOffset, position: position,
-            maxTimestampBefore: maxTimestampBefore)
+        note(
+            bytes: header.batchBytes,
+            IndexEntry(
+                baseOffset: header.baseOffset, position: position,
+                maxTimestampBefore: maxTimestampBefore))
+    }
+
+    /// The same, of a batch of `bytes` bytes.
+    @inline(__always)
+    mutating func note(bytes: Int, _ entry: IndexEntry) {
+        let slots = SegmentIndexFormat.slots(of: bytes, at: Int(entry.position - basePosition))
+        if !slots.isEmpty { write(entry, slots) }
+    }
+
+    private mutating func write(_ entry: IndexEntry, _ slots: Range<Int>) {
         let size = slots.count * SegmentIndexFormat.slotBytes
         buffer.reserve(size)
         Self.fill(&buffer, with: entry, slots: slots, seed: seed)

@@ -153,6 +153,15 @@ struct OpenSegment: ~Copyable, Sendable {
         return age > Int64(milliseconds) * 1_000_000
     }
 
+    /// Says that a batch is about to be written at log position `position`.
+    @inline(__always)
+    mutating func expect(at position: UInt64) {
+        map?.prefetchToWrite(at: fileOffset(position), bytes: Self.expectedBytes)
+    }
+
+    /// What of a batch is asked for: of small ones, where it shows in their time, all.
+    private static let expectedBytes = 512
+
     /// Puts the bytes of a batch at log position `position`, where there is space.
     mutating func write(_ bytes: RawSpan, at position: UInt64) throws(LogError) {
         let place = fileOffset(position)
@@ -194,9 +203,8 @@ struct OpenSegment: ~Copyable, Sendable {
     }
 
     /// Takes note of a published batch, for the index.
-    mutating func note(_ header: BatchHeader, at position: UInt64, maxTimestampBefore: Int64) {
-        index.note(header, at: position, maxTimestampBefore: maxTimestampBefore)
-    }
+    @inline(__always)
+    mutating func note(bytes: Int, _ entry: IndexEntry) { index.note(bytes: bytes, entry) }
 
     /// Gives back the space behind `end`, the end of the segment's batches.
     ///

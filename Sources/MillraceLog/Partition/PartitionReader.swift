@@ -1,3 +1,4 @@
+internal import CMillraceKernels
 internal import MillraceSystem
 
 /// Reads one partition, batch by batch, in order.
@@ -123,7 +124,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         }
         let limit = min(segmentEnd, published)
         try segment.extend(to: limit)
-        try decode(limit: limit)
+        let stored = try unsafe decode(limit: limit)
         let start = position
         let rows = decoder.header.rows
         let base = decoder.header.baseOffset
@@ -137,7 +138,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         // SAFETY: the bytes are in the mapping or in the arena, both of which live and stay as they
         // are until the reader, which the batch borrows, is used again.
         return unsafe _overrideLifetime(
-            unsafe view(at: start, skippedRows: min(sought, rows)), mutating: &self)
+            unsafe view(of: stored, skippedRows: min(sought, rows)), mutating: &self)
     }
 
     /// How much of what was read stays mapped: a scan of a log of any size needs no more.
@@ -153,12 +154,13 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         releasedUpTo = end
     }
 
-    /// The batch decoded last, which the caller must not use after the reader has moved on.
+    /// The batch decoded last, of the payload `stored`; the caller must not use it after the reader
+    /// has moved on.
     @unsafe
+    @inline(__always)
     @_lifetime(immortal)
-    private mutating func view(at start: UInt64, skippedRows: Int) -> RecordBatch {
-        let payload = unsafe stored(at: start)
-        let batch = decoder.batch(stored: payload, skippedRows: skippedRows)
+    private mutating func view(of stored: RawSpan, skippedRows: Int) -> RecordBatch {
+        let batch = decoder.batch(stored: stored, skippedRows: skippedRows)
         return unsafe _overrideLifetime(batch, copying: ())
     }
 
@@ -176,19 +178,37 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         published = value.position
     }
 
-    /// Reads, checks and decodes the batch at `position`.
+    /// Reads, checks and decodes the batch at `position`; returns its stored payload, which the
+    /// caller must not use after the reader has moved on.
+    @unsafe
     @inline(__always)
-    private mutating func decode(limit: UInt64) throws(LogError) {
+    @_lifetime(immortal)
+    private mutating func decode(limit: UInt64) throws(LogError) -> RawSpan {
         do throws(BatchHeaderFault) {
             let bytes = unsafe bytes(from: position, to: limit)
+            Self.prefetch(bytes)
             try decoder.readHeader(bytes)
             try checkPlace()
-            let payload = unsafe stored(at: position)
-            try decoder.decode(payload, verify: true)
+            let begin = decoder.header.headerBytes
+            let stored = bytes.extracting(begin..<begin + decoder.header.storedBytes)
+            try decoder.decode(stored, verify: true)
+            return unsafe _overrideLifetime(stored, copying: ())
         } catch {
             throw fault(error)
         }
     }
+
+    /// Asks for the front of a batch, of which small ones have no more: another processor may have
+    /// written it just now, and its lines come at once instead of one round after the other.
+    @inline(__always)
+    private static func prefetch(_ bytes: RawSpan) {
+        // SAFETY: the pointer is used only inside the closure, with at most its true length.
+        unsafe bytes.withUnsafeBytes {
+            unsafe cm_prefetch($0.baseAddress, min($0.count, prefetchedBytes))
+        }
+    }
+
+    private static let prefetchedBytes = 512
 
     /// Checks that the header read last is of a batch that follows the one before.
     @inline(__always)
@@ -218,20 +238,11 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     ///
     /// Mutating, like others on a batch's way: a reader that is only borrowed is copied for it.
     @unsafe
+    @inline(__always)
     @_lifetime(immortal)
     private mutating func bytes(from first: UInt64, to limit: UInt64) -> RawSpan {
         let bytes = segment.bytes(from: first, to: limit)
         return unsafe _overrideLifetime(bytes, copying: ())
-    }
-
-    /// The stored payload of the batch at log position `start`, whose header was read last;
-    /// likewise.
-    @unsafe
-    @_lifetime(immortal)
-    private mutating func stored(at start: UInt64) -> RawSpan {
-        let front = UInt64(decoder.header.headerBytes)
-        let stored = UInt64(decoder.header.storedBytes)
-        return unsafe bytes(from: start + front, to: start + front + stored)
     }
 
     /// Checks, once for each published word, that nothing lies behind what it says.

@@ -43,14 +43,13 @@ extension PartitionWriter {
         }
     }
 
-    /// Refuses a batch that the claim covers once another has taken the claim over.
+    /// Refuses the batch prepared last, if the claim covers it, once another has taken the claim over.
     ///
     /// Called under the append lock, when everything before the batch is known.
     @inline(__always)
-    func checkClaim(_ header: BatchHeader) throws(LogError) {
-        guard let claim = cursor.claim, let origin = header.origin, claim.covers(origin) else {
-            return
-        }
+    mutating func checkClaim() throws(LogError) {
+        guard let claim = cursor.claim, let origin = encoder.header.origin, claim.covers(origin)
+        else { return }
         let mark = cursor.lastOfClaim
         // Until the first batch of this generation, the newest one is that of the opening.
         guard mark?.generation == claim.generation || mark == inherited,

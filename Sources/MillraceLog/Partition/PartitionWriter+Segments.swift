@@ -2,11 +2,16 @@ internal import MillraceSystem
 
 /// When a segment is begun and closed, and what is due then.
 extension PartitionWriter {
-    /// Makes sure that there is an open segment with room for a batch; `isFull` says that the one
-    /// that was open has none.
+    /// Whether a segment is open that takes a batch which ends at `end`.
     @inline(__always)
-    mutating func prepareSegment(for batchBytes: Int, isFull: Bool) throws(LogError) {
-        let end = cursor.position + UInt64(batchBytes)
+    mutating func hasRoom(to end: UInt64) -> Bool {
+        let isFull = segment?.isFull(
+            from: cursor.position, to: end, bytes: segmentBytes, milliseconds: segmentMilliseconds)
+        return isFull == false && end <= LogLimits.maxPosition
+    }
+
+    /// Opens a segment that takes a batch which ends at `end`, where none does.
+    mutating func prepareSegment(to end: UInt64) throws(LogError) {
         guard end <= LogLimits.maxPosition else {
             throw LogError(
                 .tooLarge,
@@ -26,23 +31,10 @@ extension PartitionWriter {
             }
             segment = try OpenSegment.open(newest)
         }
-        let isFull = isFull || mustRoll(to: end)
-        if isFull || segment == nil, let newest = list.entries.last {
-            rolledAt = newest.header.basePosition
-        }
-        if isFull { try roll() }
+        guard !hasRoom(to: end) else { return }
+        rolledAt = list.entries.last?.header.basePosition ?? rolledAt
+        if segment != nil { try roll() }
         if segment == nil { try beginSegment() }
-        try segment?.reserve(
-            to: end, segmentBytes: Int(segmentBytes), mapped: mode == .mapped,
-            control: control)
-    }
-
-    /// Whether a batch that ends at `end` begins a segment.
-    @inline(__always)
-    mutating func mustRoll(to end: UInt64) -> Bool {
-        segment?.isFull(
-            from: cursor.position, to: end, bytes: segmentBytes, milliseconds: segmentMilliseconds)
-            ?? false
     }
 
     private mutating func beginSegment() throws(LogError) {

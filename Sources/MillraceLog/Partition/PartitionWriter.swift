@@ -25,7 +25,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
     let flusher: PartitionFlusher
     let mode: AppendMode
     private let boot: UInt64
-    private var encoder: BatchEncoder
+    var encoder: BatchEncoder
     var cursor: LogCursor
     var list: SegmentList
     var listVersion: UInt64
@@ -149,8 +149,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
         _ builder: inout BatchBuilder, matrix: RawSpan, acknowledgement: Acknowledgement?
     ) throws(LogError) -> AppendReceipt {
         try afterRoll()
-        var header = try encoder.prepare(&builder, matrix: matrix)
-        let receipt = try appendLocked(&header, of: &builder, matrix: matrix)
+        segment?.expect(at: cursor.position)
+        try encoder.prepare(&builder, matrix: matrix)
+        let receipt = try appendLocked(&builder, matrix: matrix)
         control.wakeReaders()
         builder.reset()
         // The rows are published, whatever comes of it; the next append tries again, and throws.
@@ -159,19 +160,20 @@ public struct PartitionWriter: ~Copyable, Sendable {
         return receipt
     }
 
-    /// Appends under the lock, again when a successor pushed us aside in the middle.
+    /// Appends what was prepared under the lock, again when a successor pushed us aside in the
+    /// middle.
     @inline(__always)
     private mutating func appendLocked(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder, matrix: RawSpan
+        _ builder: inout BatchBuilder, matrix: RawSpan
     ) throws(LogError) -> AppendReceipt {
         var holding = try lock()
         defer { unlock(holding) }
         while true {
             try enter(&holding)
-            if let receipt = try duplicate(header) { return receipt }
-            try checkClaim(header)
-            header.producer = cursor.producer
-            if let base = try place(&header, of: &builder, matrix: matrix, &holding) {
+            if let receipt = try duplicate() { return receipt }
+            try checkClaim()
+            encoder.header.producer = cursor.producer
+            if let base = try placePrepared(&builder, matrix: matrix, &holding) {
                 return AppendReceipt(baseOffset: base, isDuplicate: false)
             }
             // Nothing was published: the compare-exchange failed, because we stood still for so
@@ -211,32 +213,35 @@ public struct PartitionWriter: ~Copyable, Sendable {
     mutating func place(
         _ builder: inout BatchBuilder, producer: UInt32, _ holding: inout SharedLock.Holding
     ) throws(LogError) -> UInt64? {
-        var header = try encoder.prepare(&builder)
-        header.producer = producer
-        return try place(&header, of: &builder, matrix: RawSpan(), &holding)
+        try encoder.prepare(&builder)
+        encoder.header.producer = producer
+        return try placePrepared(&builder, matrix: RawSpan(), &holding)
     }
 
-    /// Writes and publishes one batch; nil when a successor pushed us aside.
+    /// Writes and publishes the batch prepared last; nil when a successor pushed us aside.
     @inline(__always)
-    private mutating func place(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder, matrix: RawSpan,
-        _ holding: inout SharedLock.Holding
+    private mutating func placePrepared(
+        _ builder: inout BatchBuilder, matrix: RawSpan, _ holding: inout SharedLock.Holding
     ) throws(LogError) -> UInt64? {
-        try reserveOffsets(header.rows, &holding)
-        let isFull = mustRoll(to: cursor.position + UInt64(header.batchBytes))
+        try reserveOffsets(encoder.header.rows, &holding)
+        let bytes = encoder.header.batchBytes
+        let end = cursor.position + UInt64(bytes)
+        let hasRoom = hasRoom(to: end)
         // What takes its time must not look as if we stood still.
-        let isHeavy = isFull || segment == nil || header.batchBytes > Self.heavyBytes
+        let isHeavy = !hasRoom || bytes > Self.heavyBytes
         if isHeavy { SharedLock.markSlow(control.appender, &holding) }
         defer { if isHeavy { SharedLock.markFast(control.appender, &holding) } }
-        try prepareSegment(for: header.batchBytes, isFull: isFull)
+        if !hasRoom { try prepareSegment(to: end) }
+        try segment?.reserve(
+            to: end, segmentBytes: Int(segmentBytes), mapped: mode == .mapped, control: control)
         let base = cursor.offset
-        header.baseOffset = base
-        header.epoch = UInt32(seen.epoch)
-        header.previousChecksum = cursor.checksum
-        header.durable = try durablePosition()
-        header.appendedAt = Clock.wallNanoseconds()
-        try write(&header, of: &builder, matrix: matrix)
-        return publish(header) ? base : nil
+        encoder.header.baseOffset = base
+        encoder.header.epoch = UInt32(seen.epoch)
+        encoder.header.previousChecksum = cursor.checksum
+        encoder.header.durable = try durablePosition()
+        encoder.header.appendedAt = Clock.wallNanoseconds()
+        try write(&builder, matrix: matrix)
+        return publish() ? base : nil
     }
 
     /// Bytes of a batch that take a while to write.
@@ -252,16 +257,16 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     @inline(__always)
     private mutating func write(
-        _ header: inout BatchHeader, of builder: inout BatchBuilder, matrix: RawSpan
+        _ builder: inout BatchBuilder, matrix: RawSpan
     ) throws(LogError) {
-        encoder.encode(&header, of: &builder)
+        encoder.encode(&builder)
         // SAFETY: encoder and builder stay as they are until the segment has the bytes.
-        let bytes = unsafe _overrideLifetime(encoder.batch(header, of: builder), copying: ())
+        let bytes = unsafe _overrideLifetime(encoder.batch(of: builder), copying: ())
         guard !matrix.isEmpty else {
             try segment?.write(bytes, at: cursor.position)
             return
         }
-        let begin = header.headerBytes
+        let begin = encoder.header.headerBytes
         let end = begin + matrix.byteCount
         try segment?.write(
             bytes.extracting(..<begin), matrix, bytes.extracting(end...), at: cursor.position)
@@ -269,19 +274,23 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     /// Moves the published end behind the batch, in one step; false when the epoch has changed.
     @inline(__always)
-    private mutating func publish(_ header: BatchHeader) -> Bool {
+    private mutating func publish() -> Bool {
         let next = PublishedWord(
-            epoch: seen.epoch, position: seen.position + UInt64(header.batchBytes))
+            epoch: seen.epoch, position: seen.position + UInt64(encoder.header.batchBytes))
         guard control.published.compareExchange(expected: seen.word, desired: next.word) else {
             return false
         }
         let position = cursor.position
         let before = cursor.maxTimestamp
         seen = next
-        cursor.pass(header)
-        known = cursor.lastOfProducer
+        cursor.pass(encoder.header)
+        if cursor.producer != 0 { known = cursor.lastOfProducer }
         raiseEnd()
-        segment?.note(header, at: position, maxTimestampBefore: before)
+        segment?.note(
+            bytes: encoder.header.batchBytes,
+            IndexEntry(
+                baseOffset: encoder.header.baseOffset, position: position,
+                maxTimestampBefore: before))
         return true
     }
 
@@ -345,7 +354,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     /// Throws unless the partition takes rows; says durably that it is being written.
     @inline(__always)
-    private func checkState(_ holding: inout SharedLock.Holding) throws(LogError) {
+    private mutating func checkState(_ holding: inout SharedLock.Holding) throws(LogError) {
         if control.state.loadAcquiring() != ControlPage.open {
             switch try control.stateValue() {
             case .open: break
@@ -363,9 +372,10 @@ public struct PartitionWriter: ~Copyable, Sendable {
 
     /// The receipt of a batch that the named producer appended before.
     @inline(__always)
-    private mutating func duplicate(_ header: BatchHeader) throws(LogError) -> AppendReceipt? {
+    private mutating func duplicate() throws(LogError) -> AppendReceipt? {
         guard cursor.producer != 0 else { return nil }
-        guard header.sequence > 0 else {
+        let sequence = encoder.header.sequence
+        guard sequence > 0 else {
             throw LogError(
                 .invalidArgument, "a named producer's batch needs a sequence of at least 1")
         }
@@ -377,9 +387,9 @@ public struct PartitionWriter: ~Copyable, Sendable {
                 path: files.directory)
         }
         known = cursor.lastOfProducer
-        guard let known, header.sequence <= known.sequence else { return nil }
+        guard let known, sequence <= known.sequence else { return nil }
         return AppendReceipt(
-            baseOffset: header.sequence == known.sequence ? known.baseOffset : nil,
+            baseOffset: sequence == known.sequence ? known.baseOffset : nil,
             isDuplicate: true)
     }
 

@@ -120,15 +120,16 @@ struct GoldenTopic: Sendable, CustomTestStringConvertible {
             builder.origin = origin(number)
             builder.specification = UInt32(number * 8)
             builder.sequence = UInt64(number + 1)
-            var header = try encoder.prepare(&builder)
-            header.baseOffset = cursor.offset
-            header.epoch = 1
-            header.previousChecksum = cursor.checksum
-            header.durable = number == 2 ? cursor.position : 0
-            header.appendedAt = Self.time + Int64(number)
-            header.producer = 3
-            encoder.encode(&header, of: &builder)
-            let made = encoder.batch(header, of: builder)
+            try encoder.prepare(&builder)
+            encoder.header.baseOffset = cursor.offset
+            encoder.header.epoch = 1
+            encoder.header.previousChecksum = cursor.checksum
+            encoder.header.durable = number == 2 ? cursor.position : 0
+            encoder.header.appendedAt = Self.time + Int64(number)
+            encoder.header.producer = 3
+            encoder.encode(&builder)
+            let header = encoder.header
+            let made = encoder.batch(of: builder)
             for byte in 0..<made.byteCount { bytes.append(made.load(byte)) }
             index.note(header, at: cursor.position, maxTimestampBefore: cursor.maxTimestamp)
             cursor.pass(header)
