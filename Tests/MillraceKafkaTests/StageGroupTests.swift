@@ -179,13 +179,13 @@
             #expect(output.code == .noInput && output.description.contains("/none"))
         }
 
-        /// A prediction that is too large with its key.
+        /// A prediction that is too large with its key, behind others.
         ///
-        /// It comes first: where a client ends while a partition is being added to its transaction,
-        /// librdkafka 2.0.2 ends the process now and then (`txn_req_cnt > 0`).
+        /// The client ends while a partition is being added to its transaction.
         @Test func recordsThatAreTooLarge() throws {
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
+            try trained.send(0..<3, to: "in", partitions: 1, of: cluster)
             var large = trained.vector(3)
             large.key = [UInt8](repeating: 65, count: 900)
             try cluster.produce([large], to: "in", partition: 0)

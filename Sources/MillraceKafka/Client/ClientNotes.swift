@@ -42,6 +42,10 @@
         fileprivate func noteLog(_ text: String) { state.withLock { $0.log = text } }
 
         fileprivate func noteDelivery(_ code: rd_kafka_resp_err_t, _ partition: Int32) {
+            // What was let go of because another record failed does not say why.
+            guard code != RD_KAFKA_RESP_ERR__PURGE_QUEUE,
+                code != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT
+            else { return }
             state.withLock { if $0.delivery == nil { $0.delivery = (code, partition) } }
         }
 

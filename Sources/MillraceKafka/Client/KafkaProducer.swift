@@ -9,6 +9,8 @@
     @safe final class KafkaProducer {
         let client: KafkaClient
         private var topics: [String: OpaquePointer] = unsafe [:]
+        /// Whether a transaction has begun that was neither committed nor aborted.
+        private var isInTransaction = false
 
         /// A transaction that came to nothing, and may be tried again.
         struct Aborted: Error { let reason: KafkaError }
@@ -27,7 +29,23 @@
                 ])
         }
 
-        deinit { unsafe topics.values.forEach { unsafe rd_kafka_topic_destroy($0) } }
+        deinit {
+            if isInTransaction { settle() }
+            unsafe topics.values.forEach { unsafe rd_kafka_topic_destroy($0) }
+        }
+
+        /// Lets go of the records of a transaction that comes to nothing, and waits until librdkafka
+        /// has nothing to begin for it.
+        ///
+        /// A millisecond after the first record of a partition it asks for the partition to be made
+        /// part of the transaction. A client that ends just then ends the process, by the assertion
+        /// `txn_req_cnt > 0` (seen in version 2.0.2).
+        private func settle() {
+            unsafe rd_kafka_purge(client.pointer, RD_KAFKA_PURGE_F_QUEUE)
+            PinnedThread.sleep(nanoseconds: Self.settlingNanoseconds)
+        }
+
+        private static let settlingNanoseconds: Int64 = 100_000_000
 
         // MARK: Transactions
 
@@ -40,7 +58,10 @@
 
         func begin() throws(KafkaError) {
             _ = client.notes.takeDelivery()
-            guard let failure = unsafe rd_kafka_begin_transaction(client.pointer) else { return }
+            guard let failure = unsafe rd_kafka_begin_transaction(client.pointer) else {
+                isInTransaction = true
+                return
+            }
             throw unsafe describe(failure).error
         }
 
@@ -49,9 +70,11 @@
         /// - Throws: `KafkaError`; with code `noBroker` it is not known whether it was committed.
         func commit(_ patience: Patience) throws(KafkaError) -> Aborted? {
             do throws(KafkaError) {
-                return try unsafe insist(patience) {
+                let aborted = try unsafe insist(patience) {
                     unsafe rd_kafka_commit_transaction(self.client.pointer, $0)
                 }
+                isInTransaction = aborted != nil
+                return aborted
             } catch {
                 guard error.code == .noBroker else { throw error }
                 throw KafkaError(
@@ -94,6 +117,7 @@
             try unsafe insist(patience) {
                 unsafe rd_kafka_abort_transaction(self.client.pointer, $0)
             }
+            isInTransaction = false
         }
 
         /// Calls again while that may help; what has to be aborted is returned.
