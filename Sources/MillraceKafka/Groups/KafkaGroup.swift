@@ -289,6 +289,14 @@
             }
         }
 
+        /// Whether no slot is to give anything back.
+        var keepsAll: Bool {
+            state.withLock { state in
+                state.isAssigned
+                    && !state.entries.values.contains { $0.status == .revoked || $0.status == .lost }
+            }
+        }
+
         private func end(slot: Int) {
             state.withLock { _ = $0.open.remove(slot) }
             changed()

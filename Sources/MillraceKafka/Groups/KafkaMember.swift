@@ -75,6 +75,9 @@
         /// Whether the slot has everything that it is to have for now.
         package var isSettled: Bool { group.isSettled(slot) }
 
+        /// Whether no slot of the process is to give anything back.
+        package var keepsAll: Bool { group.keepsAll }
+
         // MARK: Progress
 
         /// Records that everything before `next` has its outcome; it counts from `settle` on.

@@ -31,7 +31,12 @@ final class TrainLane {
     var hasGrown: Bool { get throws { try feed.hasGrown } }
 
     /// Waits for the rows of a round and takes them; false when the run is stopped first.
-    func fetch(_ count: Int, _ upstream: Upstream, _ stop: StopFlag) throws -> Bool {
+    ///
+    /// - Parameter waiting: Called again and again while the rows are not there; what it throws ends
+    ///   the wait.
+    func fetch(
+        _ count: Int, _ upstream: Upstream, _ stop: StopFlag, waiting: () throws -> Void
+    ) throws -> Bool {
         guard count > 0 else {
             block.clear()
             return true
@@ -40,6 +45,7 @@ final class TrainLane {
             let ended = upstream.hasEnded
             if try feed.fill(to: count, ended: ended) { break }
             if stop.isSet { return false }
+            try waiting()
             PinnedThread.sleep(nanoseconds: 200_000)
         }
         feed.take(count, into: &block)

@@ -193,13 +193,11 @@ final class TrainTask: @unchecked Sendable {
     ) {
         do {
             try member.commit(commits)
-            // Where nothing of this round is learnt, whoever has the partitions goes on from the
-            // checkpoint.
-            guard try member.isUndisturbed() else { throw others }
+            try keepUp(member)
             for number in partitions {
                 let lane = lanes[number]
                 let rows = plan.rows(of: number, turn: position.turn)
-                guard try lane.fetch(rows, upstream, stop) else {
+                guard try lane.fetch(rows, upstream, stop, waiting: { try keepUp(member) }) else {
                     report.wasStopped = true
                     return
                 }
@@ -208,7 +206,18 @@ final class TrainTask: @unchecked Sendable {
             }
         } catch {
             report.failure = error
+            // Others may wait for rows that do not come, and this for them.
+            stop.set()
         }
+    }
+
+    /// Says that the slot is at work, and throws when the group has changed.
+    ///
+    /// Where nothing of a round is learnt, whoever has the partitions goes on from the checkpoint. Who
+    /// waits for rows looks too: a group of Kafka changes only when all its members have heard of it.
+    private func keepUp(_ member: any TrainingMember) throws {
+        guard try member.isUndisturbed() else { throw others }
+        member.tick()
     }
 
     /// Brings the lanes together and does what is due, while all slots wait.

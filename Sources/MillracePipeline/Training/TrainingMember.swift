@@ -13,7 +13,7 @@ protocol TrainingMember: AnyObject {
     /// run is stopped first.
     func settle(_ stop: StopFlag) throws -> [Int]?
 
-    /// Whether the slot still owns what it did.
+    /// Whether the slots of the process still own what they did.
     func isUndisturbed() throws -> Bool
 
     /// Commits the offsets to go on from, by partition.
@@ -94,8 +94,12 @@ final class LogTrainingMember: TrainingMember {
         }
 
         func isUndisturbed() throws -> Bool {
-            guard member.mayHaveChanged, let changes = try member.changes() else { return true }
-            return changes.revoked.isEmpty && changes.lost.isEmpty
+            guard member.mayHaveChanged else { return true }
+            if let changes = try member.changes() {
+                guard changes.revoked.isEmpty, changes.lost.isEmpty else { return false }
+            }
+            // Slots that have done their part of a round wait for the others, and cannot look.
+            return member.keepsAll
         }
 
         func commit(_ offsets: [UInt64]) throws {
