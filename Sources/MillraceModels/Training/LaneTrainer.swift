@@ -271,7 +271,8 @@ package struct TrainingSnapshot: Sendable {
     package func model(
         labels: [String] = [], featureNames: [String] = []
     ) throws(ModelError) -> Model {
-        try (state.exchange?.base.replica ?? state.replica).model(labels: labels, featureNames: featureNames)
+        let replica = state.exchange?.base.replica ?? state.replica
+        return try replica.model(labels: labels, featureNames: featureNames)
     }
 
     /// Everything, as bytes: see `LaneTrainer.init(checkpoint:_:lanes:)`.

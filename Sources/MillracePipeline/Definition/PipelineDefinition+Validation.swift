@@ -174,7 +174,7 @@ extension PipelineDefinition {
                         advice: "Declare the topic with \"features: \(stage.name)\".")
                 }
             }
-        case .train:
+        case .train(let work):
             try expect(stage, reads: input, "features")
             guard case .features(_, _, labelled: true) = input.content else {
                 throw error(
@@ -182,6 +182,7 @@ extension PipelineDefinition {
                         + "which has no labels", at: stage.input.position,
                     advice: "Declare the topic with \"label: true\".")
             }
+            try validateExchange(work, of: stage, input)
         case .score:
             // A record of Kafka, and a raw row, is what its format and the model say.
             if input.kafka == nil, input.content != .bytes {
@@ -292,14 +293,15 @@ extension PipelineDefinition {
     }
 
     private func validateModels() throws(PipelineError) {
-        var trainers: [String: String] = [:]
+        var trainers: [String: [StageDefinition]] = [:]
         for stage in stages {
             guard case .train(let work) = stage.work else { continue }
-            if let other = trainers.updateValue(stage.name, forKey: work.model) {
+            for other in trainers[work.model] ?? [] where !mayPublishTogether(other, stage) {
                 throw error(
-                    "stages \(quote(other)) and \(quote(stage.name)) both publish the model "
+                    "stages \(quote(other.name)) and \(quote(stage.name)) both publish the model "
                         + quote(work.model), at: stage.position)
             }
+            trainers[work.model, default: []].append(stage)
         }
     }
 

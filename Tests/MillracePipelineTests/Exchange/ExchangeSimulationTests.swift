@@ -86,7 +86,8 @@ struct Simulation {
         let number = number ?? 2 + Int(random.next() % 3)
         trainers = try (0..<number).map {
             try SimulatedTrainer(
-                "t\($0)", life: seed << 8 | UInt64($0), rows: 300 + Int(random.next() % 900), options)
+                "t\($0)", life: seed << 8 | UInt64($0), rows: 300 + Int(random.next() % 900),
+                options)
         }
         due = trainers.map { _ in Int64(random.next() % 60_000_000) }
         lost = number > 1 && random.next() % 3 == 0 ? number - 1 : nil

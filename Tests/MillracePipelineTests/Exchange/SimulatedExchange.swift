@@ -41,6 +41,7 @@ final class SimulatedTransport: ExchangeTransport {
     func end() -> UInt64 { UInt64(topic.records.count) }
     func seek(to offset: UInt64) { position = offset }
     func flush() {}
+    func close() {}
     func rest() { topic.passTime() }
 
     func next() -> (offset: UInt64, bytes: [UInt8])? {

@@ -21,7 +21,7 @@ struct ExchangeLedger {
     let trainer: TrainerID
     /// Where the trainer's life began: others of its name from here on are an error.
     let begun: UInt64
-    /// The average of the newest closed round; of round 0 what all begin with. Nil while records that
+    /// The average of the newest closed round, of round 0 what all begin with; nil while records that
     /// it follows from are gone.
     private(set) var average: SharedModel?
     /// The newest closed round.

@@ -32,6 +32,9 @@ protocol ExchangeTransport: AnyObject {
     /// Makes durable what was read and appended.
     func flush() throws
 
-    /// Waits for records, for some milliseconds at most.
-    func rest()
+    /// Waits for records, for some milliseconds; longer only while the topic cannot be reached.
+    func rest() throws
+
+    /// Ends the writing.
+    func close() throws
 }

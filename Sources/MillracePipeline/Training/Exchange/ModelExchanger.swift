@@ -22,6 +22,8 @@ final class ModelExchanger {
     private var writtenRound = 0
     /// Rounds that this trainer has seen being closed, and those with it.
     private(set) var rounds = (closed: 0, named: 0)
+    /// How long exchanges have taken.
+    private(set) var waitedNanoseconds: Int64 = 0
 
     /// Goes on where a ledger is.
     init(
@@ -53,7 +55,7 @@ final class ModelExchanger {
         while transport.position < end {
             guard let record = try transport.next() else {
                 if isStopped() { return nil }
-                transport.rest()
+                try transport.rest()
                 continue
             }
             _ = try ledger.take(record.bytes, at: record.offset)
@@ -83,6 +85,9 @@ final class ModelExchanger {
 
     /// Says that the trainer is done: nobody waits for it.
     func leave() throws { try append(.leave) }
+
+    /// Lets go of the topic.
+    func close() throws { try transport.close() }
 
     // MARK: An exchange
 
@@ -148,15 +153,23 @@ final class ModelExchanger {
 
     /// Exchanges what a trainer has learnt; false when it was stopped before that was done.
     func exchange(_ trainer: LaneTrainer, isStopped: () -> Bool) throws -> Bool {
-        try begin()
-        while true {
-            switch try step(trainer, now: Clock.monotonicNanoseconds()) {
-            case .isDone: return true
-            case .hasWorked: continue
-            case .waits:
-                if isStopped() { return false }
-                transport.rest()
+        let since = Clock.monotonicNanoseconds()
+        defer { waitedNanoseconds += Clock.monotonicNanoseconds() - since }
+        do {
+            try begin()
+            while true {
+                switch try step(trainer, now: Clock.monotonicNanoseconds()) {
+                case .isDone: return true
+                case .hasWorked: continue
+                case .waits:
+                    if isStopped() { return false }
+                    try transport.rest()
+                }
             }
+        } catch {
+            // Who is stopped does not wait for a topic that cannot be reached.
+            if isStopped() { return false }
+            throw error
         }
     }
 }
