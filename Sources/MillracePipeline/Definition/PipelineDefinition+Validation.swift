@@ -316,10 +316,10 @@ extension PipelineDefinition {
         }
     }
 
-    /// The stage that trains the model that `stage` scores with.
-    private func trainer(of stage: StageDefinition) -> StageDefinition? {
-        guard case .score(let score) = stage.work, score.model.version == nil else { return nil }
-        return stages.first { $0.trains(score.model.name) }
+    /// The stages that train the model that `stage` scores with.
+    private func trainers(of stage: StageDefinition) -> [StageDefinition] {
+        guard case .score(let score) = stage.work, score.model.version == nil else { return [] }
+        return stages.filter { $0.trains(score.model.name) }
     }
 
     private func visit(
@@ -334,10 +334,8 @@ extension PipelineDefinition {
                     + "trainer of its model.")
         }
         path.append(stage.name)
-        for name in [
-            stage.after?.name, writer(of: stage.input.name)?.name, trainer(of: stage)?.name,
-        ] {
-            guard let name, let next = self.stage(named: name) else { continue }
+        let before = [stage.after?.name, writer(of: stage.input.name)?.name].compactMap(\.self)
+        for next in before.compactMap(self.stage(named:)) + trainers(of: stage) {
             try visit(next, path: &path, finished: &finished)
         }
         path.removeLast()

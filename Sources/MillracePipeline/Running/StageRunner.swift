@@ -17,8 +17,8 @@ struct StageRunner {
     let stop: StopFlag
     let rejections: RejectionLog
     let upstream: Upstream
-    /// The trainer of the model that a score stage uses, where it is part of the run.
-    let trainer: StageStatus?
+    /// The trainers of the model that a score stage uses which are part of the run.
+    let trainers: [StageStatus]
     let logger: Logger
 
     var repository: ModelRepository { ModelRepository(path: plan.options.models) }

@@ -244,4 +244,60 @@ import Testing
         _ = try fixture.run(stage)
         #expect(try fixture.averages(options).keys.max() == newest)
     }
+
+    /// Retention has removed what an old checkpoint asks for: the trainer goes on with the newest
+    /// average that is left, under another life, and so does one that is new.
+    @Test func retentionRemovesOldRounds() throws {
+        let fixture = try Fixture(rows: [1200, 6000, 300])
+        _ = try DataDirectory(fixture.directory.path, create: false).topic(
+            "averages",
+            creating: TopicConfiguration(
+                kind: .bytes, codec: .none, segmentBytes: 64 << 10,
+                retention: RetentionPolicy(bytes: 1)))
+        let wide: (inout TrainStage) -> Void = { $0.learner.hidden = [96] }
+        let old = fixture.stage("a", [0], wide)
+        _ = try fixture.run(old)
+        let before = try fixture.checkpoint("a")
+        let beside = try fixture.checkpoint("a").trainer
+        let other = fixture.stage("b", [1]) {
+            wide(&$0)
+            $0.exchange?.everyRows = 64
+        }
+        _ = try fixture.run(other)
+        let transport = LogExchange(
+            try DataDirectory(fixture.directory.path, create: false).topic("averages"))
+        let next = try #require(before.position.exchange?.next)
+        try #require(try transport.start() > next)
+        // It has nothing new to learn, and more rows later.
+        try fixture.append([400, 0, 0])
+        _ = try fixture.run(old)
+        let after = try fixture.checkpoint("a")
+        let place = try #require(after.position.exchange)
+        #expect(place.life != before.position.exchange?.life && after.trainer != beside)
+        let options = try Self.options(old)
+        let trainer = try LaneTrainer(
+            checkpoint: after.trainer, options, lanes: 1, exchanges: true)
+        #expect(trainer.average?.shares.map(\.rows) == [1600, 6000])
+        #expect(trainer.newRows == 0)
+        _ = try fixture.run(fixture.stage("c", [2], wide))
+        let last = try LaneTrainer(
+            checkpoint: fixture.checkpoint("c").trainer, options, lanes: 1, exchanges: true)
+        #expect(last.average?.shares.map(\.rows) == [1600, 6000, 300])
+    }
+
+    /// A group has the partitions that its stage learns from, and no others.
+    @Test func groupsReadChosenPartitions() throws {
+        let fixture = try Fixture(rows: [300, 200, 100])
+        _ = try fixture.run(
+            fixture.stage("a", [2, 0]) {
+                $0.exchange = nil
+                $0.holdOut = .every(rows: 50)
+            })
+        let group = try GroupCatalog(DataDirectory(fixture.directory.path, create: false))
+            .describe("learn-a")
+        #expect(group.partitions.map(\.partition.partition) == [0, 2])
+        #expect(group.partitions.map(\.committed) == [300, 100])
+        let position = try fixture.checkpoint("a").position
+        #expect(position.offsets == [100, 300] && position.exchange == nil)
+    }
 }

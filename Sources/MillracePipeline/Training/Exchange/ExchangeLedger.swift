@@ -68,7 +68,7 @@ struct ExchangeLedger {
         awaited = start.awaited
         isOurs = start.isOurs
         contributionBytes = ModelContribution.byteCount(options)
-        assembly = MessageAssembly(mostBytes: max(64 << 20, 4 * contributionBytes))
+        assembly = MessageAssembly(mostBytes: max(64 << 20, 64 * contributionBytes))
     }
 
     /// What tells trainings apart: the options, and the specification of the features.

@@ -12,7 +12,7 @@ final class ModelExchanger {
     private let transport: any ExchangeTransport
     private let roundNanoseconds: Int64
     private(set) var ledger: ExchangeLedger
-    /// Up to where an exchange reads before it writes.
+    /// Up to where an exchange reads before it goes on: what was written before must be known.
     private var wantedEnd: UInt64?
     /// When the open round is closed at the latest; nil before the contribution is there.
     private var deadline: Int64?
@@ -124,13 +124,17 @@ final class ModelExchanger {
         guard transport.position >= wantedEnd ?? 0 else { return .waits }
         let open = ledger.round + 1
         guard ledger.hasContributed else {
-            if writtenRound < open {
-                writtenRound = open
-                try append(.contribution, round: open, trainer.contribution().encoded())
-                if deadline == nil { deadline = now + roundNanoseconds }
-                return .hasWorked
+            guard writtenRound < open else {
+                throw PipelineError(
+                    .badData,
+                    "exchange topic '\(transport.name)' does not have what was written to it last",
+                    advice: "Others write to it what no trainer does; use another topic.")
             }
-            return .waits
+            writtenRound = open
+            try append(.contribution, round: open, trainer.contribution().encoded())
+            wantedEnd = try transport.end()
+            if deadline == nil { deadline = now + roundNanoseconds }
+            return .hasWorked
         }
         let due = deadline ?? now + roundNanoseconds
         deadline = due
