@@ -99,7 +99,8 @@ import Testing
     /// Two stages publish one model only as trainers that exchange, of rows that are not the other's.
     @Test func oneModelOfSeveralTrainers() throws {
         func definition(
-            _ partitions: [Int]?, _ others: [Int]?, _ change: (inout ModelExchange) -> Void = { _ in }
+            _ partitions: [Int]?, _ others: [Int]?,
+            _ change: (inout ModelExchange) -> Void = { _ in }
         ) -> PipelineDefinition {
             let stages = [("a", partitions), ("b", others)].map { name, partitions in
                 var stage = TrainStage(

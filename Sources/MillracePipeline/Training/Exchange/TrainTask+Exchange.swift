@@ -137,7 +137,7 @@ extension TrainTask {
         isAwaited = false
         try exchanger.leave()
         let (closed, named) = exchanger.rounds
-        logger.info(
+        logger.notice(
             """
             \(status.name): took part in \(named) rounds, missed \(closed - named), waited \
             \(exchanger.waitedNanoseconds / 1_000_000) ms
