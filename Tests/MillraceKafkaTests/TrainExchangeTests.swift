@@ -15,6 +15,8 @@
 
         init() throws { cluster = try MockCluster() }
 
+        /// The mock cluster answers a fetch that finds nothing only when its time is over.
+        private static let properties = "properties: {fetch.wait.max.ms: 20}"
         private static let options = "logistic: {}, batch: 16, publish: {everyRows: 100}"
 
         /// A data directory, as each host has its own, with rows of two partitions.
@@ -46,7 +48,7 @@
               learn:
                 {kind: train, from: rows, model: m, partitions: [\(partition)], \(Self.options),
                  exchange: {topic: '\(try cluster.address("averages"))', trainer: \(name),
-                  everyRows: 64, roundTime: 5, patience: \(patience)}}
+                  everyRows: 64, roundTime: 5, patience: \(patience), \(Self.properties)}}
             """
         }
 
@@ -110,7 +112,7 @@
                       learn-\(name):
                         {kind: train, from: rows, model: m, partitions: [\(partition)],
                          \(Self.options), exchange: {topic: '\(cluster.address("averages"))',
-                         trainer: \(name), everyRows: 64}}
+                         trainer: \(name), everyRows: 64, \(Self.properties)}}
                     """)
                 #expect(result.summary.stages.first?.rowsRead == 400)
             }
@@ -121,6 +123,43 @@
             #expect(loaded.manifest.publication.positions.map(\.partition) == [1])
             let committed = try cluster.committed("learn-b", "rows", partitions: 2)
             #expect(committed[1] == 400)
+        }
+
+        /// A trainer that is killed, in a process of its own, goes on; all rows are in the averages.
+        @Test func trainersThatAreKilled() throws {
+            try cluster.create("averages", partitions: 1)
+            let hosts = [try host(), try host()]
+            let seed = UInt64.random(in: 0...UInt64.max)
+            print("Kafka exchange kills: seed \(seed)")
+            var random = SplitMix64(seed: seed)
+            func start(_ index: Int) throws -> ChildProcess {
+                try ChildProcess(
+                    ChildProcess.besideUs("millrace"),
+                    [
+                        "train", "rows", "--model", "m", "--linear", "logistic", "--batch", "16",
+                        "--partitions", "\(index)", "--trainer", ["a", "b"][index],
+                        "--exchange", "\(cluster.address("averages"))", "--exchange-rows", "64",
+                        "--round-time", "1", "--kafka-property", "fetch.wait.max.ms=20",
+                    ], environment: ["MILLRACE_DATA=\(hosts[index].data.path)"])
+            }
+            var processes = [try start(0), try start(1)]
+            for _ in 0..<4 {
+                PinnedThread.sleep(nanoseconds: 100_000_000 + Int64(random.unit() * 6e8))
+                let index = Int(random.next() % 2)
+                processes[index].kill()
+                _ = processes[index].wait()
+                processes[index] = try start(index)
+            }
+            for process in processes { #expect(process.wait() == .code(0)) }
+            var newest = 0
+            for log in hosts {
+                let repository = ModelRepository(path: log.data.path + "/models")
+                for version in try repository.versions(of: "m") {
+                    let loaded = try repository.load("m", version: version)
+                    newest = max(newest, loaded.manifest.publication.rows)
+                }
+            }
+            #expect(newest == 800)
         }
 
         /// Brokers that are away for longer than they may be are an error that says so.

@@ -44,6 +44,59 @@ import Testing
         #expect(total.kills > Self.seeds && total.missed > 0)
     }
 
+    /// Whatever becomes of the records, and under whatever checksums, nothing traps, and what is
+    /// taken for an average is one.
+    @Test func nothingTraps() throws {
+        let first = UInt64.random(in: 0...UInt64.max)
+        print("exchange damage: first seed \(first)")
+        let options = Self.options(0)
+        var simulation = try Simulation(seed: 5, options, kills: 2)
+        try simulation.run()
+        for seed in first..<first &+ 60 {
+            var random = SplitMix64(seed: seed)
+            var records = simulation.records
+            for _ in 0..<1 + random.next() % 12 {
+                Self.damage(&records, &random)
+            }
+            let transport = FixedTransport(records, first: random.next() % 3 == 0 ? 9 : 0)
+            do {
+                let ledger = try ModelExchanger.survey(
+                    transport, options, settings: SimulatedTrainer.settings,
+                    trainer: TrainerID(name: "new", life: 1), isStopped: { false })
+                let average = try #require(ledger?.average)
+                #expect(average.rows >= 0 && average.steps >= 0, "seed \(seed)")
+            } catch let error as PipelineError {
+                #expect(error.code == .badData || error.code == .usage, "seed \(seed)")
+            }
+        }
+    }
+
+    /// Changes, repeats, moves or leaves out one record.
+    private static func damage(_ records: inout [[UInt8]], _ random: inout SplitMix64) {
+        let index = Int(random.next() % UInt64(records.count))
+        switch random.next() % 6 {
+        case 0: records.remove(at: index)
+        case 1: records.insert(records[index], at: Int(random.next() % UInt64(records.count)))
+        case 2: records.swapAt(index, Int(random.next() % UInt64(records.count)))
+        case 3: records[index].removeLast(Int(random.next() % UInt64(records[index].count)))
+        default:
+            // A byte of the message, with checksums that are right.
+            guard let record = try? ExchangeRecord(records[index]), !record.piece.isEmpty
+            else {
+                records[index] = []
+                return
+            }
+            var piece = record.piece
+            let place = Int(random.next() % UInt64(piece.count))
+            let byte = UInt8(truncatingIfNeeded: random.next())
+            piece[place] = random.next() % 2 == 0 ? 0xFF : byte
+            records[index] =
+                ExchangeRecord.records(
+                    record.message.kind, round: Int(record.message.round), piece,
+                    of: record.message.trainer, settings: record.settings)[0]
+        }
+    }
+
     /// One trainer that nobody else is with has what a trainer has that does not exchange.
     @Test func aloneItIsAsIfItDidNotExchange() throws {
         var options = TrainingOptions(.logistic, features: 2)
@@ -98,6 +151,9 @@ struct Simulation {
         transports += 1
         return SimulatedTransport(topic, seed: seed << 16 | UInt64(transports))
     }
+
+    /// All records of the topic.
+    var records: [[UInt8]] { topic.records.map(\.bytes) }
 
     private func isOver(_ index: Int) -> Bool { trainers[index].hasLeft }
 

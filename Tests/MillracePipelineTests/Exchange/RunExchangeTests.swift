@@ -63,11 +63,12 @@ import Testing
             try run(stages)
         }
 
-        func run(_ stages: [StageDefinition]) throws -> RunSummary {
+        func run(_ stages: [StageDefinition], cores: [Int]? = nil) throws -> RunSummary {
             let definition = PipelineDefinition(
                 topics: [try .existing("rows", data: directory.path)], stages: stages)
             return try PipelineRun(
-                definition, options: RunOptions(data: directory.path, sharesCores: true),
+                definition,
+                options: RunOptions(data: directory.path, cores: cores, sharesCores: true),
                 logger: .silent
             ).run().summary
         }
@@ -153,6 +154,45 @@ import Testing
         _ = try fixture.run(stages)
         let later = try fixture.averages(Self.options(stages[0]))
         #expect(later.values.map(\.rows).max() == 3600)
+    }
+
+    struct Way: CustomTestStringConvertible, Sendable {
+        var name: String
+        var change: @Sendable (inout TrainStage) -> Void
+        var testDescription: String { name }
+    }
+
+    static let ways = [
+        Way(name: "reduce") { $0.learner.hidden = [8] },
+        Way(name: "average") {
+            $0.learner.hidden = [8]
+            $0.optimizer = .momentum(rate: 0.05)
+            $0.synchronization = .average(everyRows: 128)
+        },
+        Way(name: "row by row") {
+            $0.optimizer = .sgd(rate: 0.05)
+            $0.mode = .sequential
+            $0.epochs = 2
+        },
+        // Contributions of several records.
+        Way(name: "large") { $0.learner.hidden = [300, 300] },
+    ]
+
+    /// How many slots a trainer has decides no bit of its averages.
+    @Test(arguments: ways)
+    func slotsDecideNoBit(_ way: Way) throws {
+        let cores = Array(CPU.allowed().sorted().prefix(2))
+        var found: [[Int: Model]] = []
+        for count in 1...cores.count {
+            let fixture = try Fixture(rows: [500, 700])
+            _ = try fixture.run(
+                [fixture.stage("a", [1, 0], way.change)], cores: Array(cores.prefix(count)))
+            found.append(try fixture.versions().mapValues(\.model))
+            let options = try Self.options(fixture.stage("a", [1, 0], way.change))
+            let rows = try fixture.averages(options).values.map(\.rows).max()
+            #expect(rows == (way.name == "row by row" ? 2400 : 1200))
+        }
+        #expect(found[0].count >= 2 && found.allSatisfy { $0 == found[0] })
     }
 
     /// A trainer that is new begins with the newest average.

@@ -59,6 +59,34 @@ final class SimulatedTransport: ExchangeTransport {
     }
 }
 
+/// Records that are there, from an offset on, and nobody adds to.
+final class FixedTransport: ExchangeTransport {
+    let name = "fixed"
+    let identity: UInt64 = 1
+    private let records: [[UInt8]]
+    private let first: UInt64
+    private(set) var position: UInt64 = 0
+
+    init(_ records: [[UInt8]], first: UInt64) {
+        self.records = records
+        self.first = min(first, UInt64(records.count))
+    }
+
+    func start() -> UInt64 { first }
+    func end() -> UInt64 { UInt64(records.count) }
+    func seek(to offset: UInt64) { position = offset }
+    func append(_ records: [[UInt8]]) {}
+    func flush() {}
+    func rest() {}
+    func close() {}
+
+    func next() -> (offset: UInt64, bytes: [UInt8])? {
+        guard position < end() else { return nil }
+        position += 1
+        return (position - 1, records[Int(position - 1)])
+    }
+}
+
 /// One trainer of a simulation: learns rows that follow from its number and theirs, exchanges, is
 /// killed and goes on from what it saved last.
 final class SimulatedTrainer {

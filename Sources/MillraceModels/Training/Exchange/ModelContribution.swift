@@ -9,7 +9,8 @@ package struct ModelContribution: Sendable {
     /// The model; its statistics are those of the trainer's own rows, over its life.
     let replica: Replica
 
-    private static let mostRows = 1 << 60
+    /// So many that those of all trainers can be added up.
+    static let mostRows = 1 << 50
 
     init(rows: Int, lifeRows: Int, replica: Replica) {
         self.rows = rows

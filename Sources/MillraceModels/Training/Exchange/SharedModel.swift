@@ -130,7 +130,8 @@ package struct TrainerShare: Sendable, Equatable {
             shares.append(
                 TrainerShare(
                     trainer: TrainerID(name: name, life: try reader.word("a trainer's life")),
-                    rows: try reader.count("the number of rows", atMost: 1 << 60),
+                    rows: try reader.count(
+                        "the number of rows", atMost: ModelContribution.mostRows),
                     statistics: try FeatureStatistics(features: options.features, from: &reader)))
         }
         return shares

@@ -2,9 +2,10 @@ internal import MillraceSystem
 
 /// Puts messages together from their pieces, whatever comes in between.
 ///
-/// Memory is bounded: pieces of the message that was begun first go when there are too many. A piece
-/// that comes twice is taken once.
+/// Memory is bounded: pieces of the message that was begun first go when there are too many, or too
+/// many messages. A piece that comes twice is taken once.
 struct MessageAssembly {
+    private static let mostMessages = 4096
     private let mostBytes: Int
     private var parts: [ExchangeRecord.Message: [Int: [UInt8]]] = [:]
     /// Messages of which there are pieces, in the order in which they were begun.
@@ -29,7 +30,9 @@ struct MessageAssembly {
             for index in 0..<message.pieces { bytes += whole[index] ?? [] }
             return Self.checked(bytes, message)
         }
-        while held > mostBytes, order.count > 1 { drop(order[0]) }
+        while order.count > 1, held > mostBytes || order.count > Self.mostMessages {
+            drop(order[0])
+        }
         return nil
     }
 

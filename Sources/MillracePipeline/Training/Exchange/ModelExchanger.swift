@@ -75,6 +75,11 @@ final class ModelExchanger {
     }
 
     private func append(_ kind: ExchangeRecord.Kind, round: Int = 0, _ bytes: [UInt8] = []) throws {
+        guard bytes.count <= Int(UInt32.max) else {
+            throw PipelineError(
+                .usage, "\(bytes.count) bytes are too many for one message of an exchange",
+                advice: "Use a smaller model, or fewer trainers.")
+        }
         try transport.append(
             ExchangeRecord.records(
                 kind, round: round, bytes, of: ledger.trainer, settings: ledger.settings))
