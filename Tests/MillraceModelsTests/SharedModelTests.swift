@@ -83,6 +83,30 @@ import Testing
         .sgd(rate: 0.1), .momentum(), .adam(), .adagrad(), .ftrl(),
     ]
 
+    /// A model that learns row by row has a contribution of its own kind.
+    @Test func rowByRow() throws {
+        let options = Self.options {
+            $0.optimizer = .sgd(rate: 0.05)
+            $0.mode = .sequential
+            $0.regularization = Regularization(l1: 1e-3, l2: 1e-3)
+        }
+        let (late, other) = (try Self.trainer(options), try Self.trainer(options))
+        try Self.learn(late, seed: 1, rows: 64)
+        try Self.learn(other, seed: 2, rows: 64)
+        let bytes = late.contribution().encoded()
+        #expect(bytes.count == ModelContribution.byteCount(options))
+        let average = SharedModel(
+            averaging: [(TrainerID(name: "t1", life: 1), other.contribution())], others: [])
+        let before = Self.weights(try late.model())
+        late.move(to: average)
+        let after = Self.weights(try late.model())
+        for (index, weight) in Self.weights(try average.model()).enumerated() {
+            #expect(abs(after[index] - (before[index] + weight)) < 1e-6)
+        }
+        let moved = late.contribution().encoded()
+        #expect(try ModelContribution(moved, options).encoded() == moved)
+    }
+
     /// Who was late keeps what it has learnt, on top of the others' average; its rows count once.
     @Test(arguments: optimizers)
     func whoIsLateMovesOn(_ optimizer: Optimizer) throws {
@@ -111,6 +135,7 @@ import Testing
         // Sums of squared gradients stay what they can be: the state is one that can be read.
         let bytes = late.contribution().encoded()
         #expect(try ModelContribution(bytes, options).encoded() == bytes)
+        #expect(bytes.count == ModelContribution.byteCount(options))
         late.adopt(both)
         #expect(try late.model() == both.model())
     }

@@ -78,7 +78,7 @@ import Testing
         case 0: records.remove(at: index)
         case 1: records.insert(records[index], at: Int(random.next() % UInt64(records.count)))
         case 2: records.swapAt(index, Int(random.next() % UInt64(records.count)))
-        case 3: records[index].removeLast(Int(random.next() % UInt64(records[index].count)))
+        case 3: records[index].removeLast(Int(random.next() % UInt64(records[index].count + 1)))
         default:
             // A byte of the message, with checksums that are right.
             guard let record = try? ExchangeRecord(records[index]), !record.piece.isEmpty
@@ -140,7 +140,7 @@ struct Simulation {
         trainers = try (0..<number).map {
             try SimulatedTrainer(
                 "t\($0)", life: seed << 8 | UInt64($0), rows: 300 + Int(random.next() % 900),
-                options)
+                every: 48 << Int(random.next() % 3), options)
         }
         due = trainers.map { _ in Int64(random.next() % 60_000_000) }
         lost = number > 1 && random.next() % 3 == 0 ? number - 1 : nil
@@ -251,8 +251,7 @@ struct Simulation {
     private func replay(_ one: SimulatedTrainer) throws {
         let whole = one.trainer.checkpoint()
         for state in one.saved {
-            let again = try SimulatedTrainer(
-                one.id.name, life: one.id.life, rows: one.allRows, one.options)
+            let again = try one.again()
             try again.begin(
                 SimulatedTransport(topic, seed: 1, isReadOnly: true), from: state, isReplay: true)
             while !again.hasLeft { _ = try again.step(now: 0, learning: 0) }

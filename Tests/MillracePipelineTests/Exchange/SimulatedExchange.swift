@@ -90,12 +90,12 @@ final class FixedTransport: ExchangeTransport {
 /// One trainer of a simulation: learns rows that follow from its number and theirs, exchanges, is
 /// killed and goes on from what it saved last.
 final class SimulatedTrainer {
-    static let everyRows = 96
     static let stepRows = 16
     static let roundMilliseconds = 40
 
     let id: TrainerID
     let allRows: Int
+    private let everyRows: Int
     let options: TrainingOptions
     private(set) var trainer: LaneTrainer
     private(set) var exchanger: ModelExchanger?
@@ -114,14 +114,22 @@ final class SimulatedTrainer {
         var begun: UInt64
     }
 
-    init(_ name: String, life: UInt64, rows: Int, _ options: TrainingOptions) throws {
+    init(
+        _ name: String, life: UInt64, rows: Int, every: Int, _ options: TrainingOptions
+    ) throws {
         id = TrainerID(name: name, life: life)
         allRows = rows
+        everyRows = every
         self.options = options
         trainer = try LaneTrainer(options, lanes: 1)
     }
 
     static let settings: UInt64 = 77
+
+    /// The same from its beginning.
+    func again() throws -> SimulatedTrainer {
+        try SimulatedTrainer(id.name, life: id.life, rows: allRows, every: everyRows, options)
+    }
 
     /// Begins anew, or goes on from a state that was saved; a replay says nothing.
     func begin(
@@ -175,7 +183,7 @@ final class SimulatedTrainer {
                 return 0
             }
             try learn(on: trainer)
-            if trainer.newRows >= Self.everyRows || trainer.rowsSeen == allRows {
+            if trainer.newRows >= everyRows || trainer.rowsSeen == allRows {
                 isExchanging = true
                 try exchanger.begin()
             }

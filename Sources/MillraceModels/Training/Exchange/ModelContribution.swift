@@ -44,6 +44,12 @@ package struct ModelContribution: Sendable {
 
     /// How many bytes a contribution has, of models with these options.
     package static func byteCount(_ options: TrainingOptions) -> Int {
-        ModelContribution(rows: 1, lifeRows: 1, replica: Replica(options)).encoded().count
+        let parameters = NetworkShape(options).parameterCount
+        let moments = (options.optimizer.hasFirst ? 1 : 0) + (options.optimizer.hasSecond ? 1 : 0)
+        let statistics = 3 * 8 * options.features
+        let optimizer = 3 * 8 + 4 * parameters * moments
+        let model =
+            options.isLinearSGD ? 8 * (3 + options.features) + 4 * options.features : 4 * parameters
+        return 2 * 8 + statistics + optimizer + model
     }
 }

@@ -32,7 +32,20 @@ final class LogExchange: ExchangeTransport {
     func seek(to offset: UInt64) throws {
         waiting = []
         position = offset
-        reader = try topic.reader(partition: 0, from: offset)
+        try explaining { () throws(LogError) in
+            reader = try topic.reader(partition: 0, from: offset)
+        }
+    }
+
+    /// Runs `body`, saying what to do when records are gone.
+    private func explaining<R>(_ body: () throws(LogError) -> R) throws -> R {
+        do throws(LogError) { return try body() } catch {
+            guard error.code == .offsetOutOfRange else { throw error }
+            throw PipelineError(
+                .tryLater,
+                "exchange topic '\(topic.name)' has lost records before they were read: \(error)",
+                advice: "Run the same command again: it goes on with the newest average.")
+        }
     }
 
     func next() throws -> (offset: UInt64, bytes: [UInt8])? {
@@ -44,14 +57,7 @@ final class LogExchange: ExchangeTransport {
 
     private func fetch() throws {
         guard var reader = reader.take() else { return }
-        let found: (first: UInt64, values: [[UInt8]])
-        do throws(LogError) { found = try Self.fetch(&reader) } catch {
-            guard error.code == .offsetOutOfRange else { throw error }
-            throw PipelineError(
-                .tryLater,
-                "exchange topic '\(topic.name)' has lost records before they were read: \(error)",
-                advice: "Run the same command again: it goes on with the newest average.")
-        }
+        let found = try explaining { () throws(LogError) in try Self.fetch(&reader) }
         self.reader = consume reader
         guard !found.values.isEmpty else { return }
         position = found.first

@@ -137,6 +137,7 @@ extension TrainTask {
         isAwaited = false
         try exchanger.leave()
         let (closed, named) = exchanger.rounds
+        guard closed > 0 else { return }
         logger.notice(
             """
             \(status.name): took part in \(named) rounds, missed \(closed - named), waited \
