@@ -162,6 +162,44 @@
             #expect(newest == 800)
         }
 
+        /// Brokers that vanish while a trainer follows its rows: its next exchange ends with an error,
+        /// and once they are back it goes on.
+        @Test func brokersThatVanish() throws {
+            try cluster.create("averages", partitions: 1)
+            let log = try host()
+            let arguments = [
+                "train", "rows", "--model", "m", "--linear", "logistic", "--batch", "16",
+                "--partitions", "0", "--trainer", "a", "--exchange-rows", "64",
+                "--exchange", "\(try cluster.address("averages"))", "--patience", "2",
+                "--kafka-property", "fetch.wait.max.ms=20",
+            ]
+            let environment = ["MILLRACE_DATA=\(log.data.path)"]
+            let program = ChildProcess.besideUs("millrace")
+            let process = try ChildProcess(
+                program, arguments + ["--publish-every", "100", "--follow"],
+                environment: environment)
+            let repository = ModelRepository(path: log.data.path + "/models")
+            let deadline = Clock.monotonicNanoseconds() + 60_000_000_000
+            while try repository.versions(of: "m").count < 3,
+                Clock.monotonicNanoseconds() < deadline
+            {
+                PinnedThread.sleep(nanoseconds: 20_000_000)
+            }
+            cluster.setDown(true)
+            let topic = try log.data.topic("rows")
+            try log.append(Self.rows(0), to: topic, partition: 0, batch: 40)
+            let begun = Clock.monotonicNanoseconds()
+            let ending = process.wait()
+            #expect(ending != .code(0))
+            #expect(Clock.monotonicNanoseconds() - begun < 40_000_000_000)
+            cluster.setDown(false)
+            let again = try ChildProcess(
+                program, arguments + ["--publish-every", "100"], environment: environment)
+            #expect(again.wait() == .code(0))
+            let newest = try #require(try repository.versions(of: "m").max())
+            #expect(try repository.load("m", version: newest).manifest.publication.rows == 800)
+        }
+
         /// Brokers that are away for longer than they may be are an error that says so.
         @Test func brokersThatAreAway() throws {
             try cluster.create("averages", partitions: 1)
