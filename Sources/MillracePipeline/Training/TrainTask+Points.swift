@@ -212,8 +212,14 @@ extension TrainTask {
 
     private func publish(_ settlement: Settlement, again: Bool) throws -> Int? {
         guard let (model, publication) = settlement.version else { return nil }
-        let version = try repository.publish(
-            model, as: stage.model, publication, onceByKey: again || exchanger != nil)
+        let version =
+            if let place = settlement.position.exchange {
+                try repository.publish(
+                    model, as: stage.model, publication, unless: standing(to: place))
+            } else {
+                try repository.publish(
+                    model, as: stage.model, publication, onceByKey: again)
+            }
         status.use(
             version: version, created: Int(Clock.wallNanoseconds() / 1_000_000_000))
         logger.info(

@@ -83,12 +83,14 @@ import Testing
         func versions() throws -> [Int: (model: Model, publication: Publication)] {
             let repository = ModelRepository(path: directory.path + "/models")
             var found: [Int: (model: Model, publication: Publication)] = [:]
-            for version in try repository.versions(of: "m") {
+            var last = 0
+            for version in try repository.versions(of: "m").sorted() {
                 let loaded = try repository.load("m", version: version)
                 let parts = loaded.manifest.publication.key.split(separator: "/")
                 try #require(parts.count == 3 && parts[0] == "exchange")
                 let round = try #require(Int(parts[2]))
-                #expect(found[round] == nil, "round \(round) is published twice")
+                #expect(round > last, "version \(version) is of round \(round) after \(last)")
+                last = round
                 found[round] = (loaded.model, loaded.manifest.publication)
             }
             return found

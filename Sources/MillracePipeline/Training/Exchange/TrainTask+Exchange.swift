@@ -1,5 +1,6 @@
 internal import Logging
 internal import MillraceModels
+internal import MillraceRepository
 internal import MillraceSystem
 
 /// A trainer that learns one model together with others: exchanges while its lanes rest.
@@ -126,7 +127,24 @@ extension TrainTask {
         guard let place = position.exchange else {
             return "\(position.trainingID)/\(trainer.rowsSeen)"
         }
-        return "exchange/\(String(place.topicID, radix: 16))/\(place.round)"
+        return Self.publicationKeys(place) + "\(place.round)"
+    }
+
+    /// What keys of versions of a topic's averages begin with, before the round.
+    private static func publicationKeys(_ place: ExchangePosition) -> String {
+        "exchange/\(String(place.topicID, radix: 16))/"
+    }
+
+    /// How a version stands to the average of a round, by its key: versions are in the order of
+    /// their rounds, whichever trainer is slow to publish.
+    func standing(to place: ExchangePosition) -> (_ key: String) -> ModelRepository.Standing {
+        let keys = Self.publicationKeys(place)
+        return { key in
+            guard key.hasPrefix(keys), let round = Int(key.dropFirst(keys.count)) else {
+                return .isUnrelated
+            }
+            return round >= place.round ? .replaces : .precedes
+        }
     }
 
     // MARK: The end
