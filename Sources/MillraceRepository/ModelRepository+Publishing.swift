@@ -22,23 +22,64 @@ extension ModelRepository {
     public func publish(
         _ model: Model, as name: String, _ publication: Publication, onceByKey: Bool = true
     ) throws(RepositoryError) -> Int {
+        try publish(model, as: name, publication) { () throws(RepositoryError) in
+            guard onceByKey, !publication.key.isEmpty else { return nil }
+            return try find(publication: publication.key, in: name)
+        }
+    }
+
+    /// How a version that is there stands to one that is to be published.
+    package enum Standing {
+        /// It is the same, or a newer one of the same origin: nothing is to be published.
+        case replaces
+        /// It is an older one of the same origin; what is older still need not be looked at.
+        case precedes
+        /// It is of another origin.
+        case isUnrelated
+    }
+
+    /// Publishes a model unless a version that replaces it is there, which is returned then.
+    ///
+    /// - Parameter standing: How the version with a key stands to the model; asked under the lock of
+    ///   the model's publishers, from the newest version on.
+    /// - Throws: as `publish(_:as:_:onceByKey:)`.
+    package func publish(
+        _ model: Model, as name: String, _ publication: Publication,
+        unless standing: (_ key: String) -> Standing
+    ) throws(RepositoryError) -> Int {
+        try publish(model, as: name, publication) { () throws(RepositoryError) in
+            for version in try versions(of: name).reversed() {
+                switch standing(try manifest(name, version: version).publication.key) {
+                case .replaces: return version
+                case .precedes: return nil
+                case .isUnrelated: continue
+                }
+            }
+            return nil
+        }
+    }
+
+    /// Publishes a model unless there is a version for it, under the lock of its publishers.
+    private func publish(
+        _ model: Model, as name: String, _ publication: Publication,
+        existing: () throws(RepositoryError) -> Int?
+    ) throws(RepositoryError) -> Int {
         let directory = try directory(of: name)
         do { try Files.createDirectory(directory) } catch { throw RepositoryError(error) }
         let lock = try lock(directory)
-        let version = try publishLocked(
-            model, as: name, publication, in: directory, onceByKey: onceByKey)
+        let version: Int
+        if let found = try existing() {
+            version = found
+        } else {
+            version = try publishLocked(model, as: name, publication, in: directory)
+        }
         _ = consume lock
         return version
     }
 
     private func publishLocked(
-        _ model: Model, as name: String, _ publication: Publication, in directory: String,
-        onceByKey: Bool
+        _ model: Model, as name: String, _ publication: Publication, in directory: String
     ) throws(RepositoryError) -> Int {
-        let key = publication.key
-        if onceByKey, !key.isEmpty, let version = try find(publication: key, in: name) {
-            return version
-        }
         let weights = model.tensors.encoded()
         let checksum = CRC32C.checksum(of: weights.span)
         let golden = GoldenRows(model, seed: UInt64(checksum))

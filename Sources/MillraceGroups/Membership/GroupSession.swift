@@ -123,7 +123,8 @@ final class GroupSession: Sendable {
         let topics = state.subscription.topics.map { name in
             let partitions = state.partitions.filter { $0.partition.topic == name && $0.isRead }
             return GroupState.TopicShape(
-                name: name, id: partitions.first?.topicID ?? 0, partitions: partitions.count)
+                name: name, id: partitions.first?.topicID ?? 0,
+                partitions: partitions.map(\.partition.partition))
         }
         return try join([candidate], state.subscription, topics)[0]
     }

@@ -42,12 +42,18 @@ extension GroupState {
     package struct TopicShape: Sendable, Equatable {
         package var name: String
         package var id: UInt64
-        package var partitions: Int
+        /// The numbers of the partitions that are read.
+        package var partitions: [Int]
 
-        package init(name: String, id: UInt64, partitions: Int) {
+        package init(name: String, id: UInt64, partitions: [Int]) {
             self.name = name
             self.id = id
             self.partitions = partitions
+        }
+
+        /// All of a topic that has `count` of them.
+        package init(name: String, id: UInt64, partitions count: Int) {
+            self.init(name: name, id: id, partitions: Array(0..<count))
         }
     }
 
@@ -108,7 +114,8 @@ extension GroupState {
             indices[partitions[index].partition] = index
         }
         for topic in topics {
-            for partition in TopicPartition.all(of: topic.name, count: topic.partitions) {
+            for number in topic.partitions {
+                let partition = TopicPartition(topic: topic.name, partition: number)
                 guard let index = indices[partition] else {
                     guard partitions.count < Self.maxPartitions else { throw .tooManyPartitions }
                     indices[partition] = partitions.count

@@ -19,6 +19,8 @@ public final class ConsumerGroup: Sendable {
     public var cores: [Int] { choice.cores }
     let session: GroupSession
     let topics: [String: Topic]
+    /// The numbers of the partitions that are read of each topic; nil for all.
+    private let partitions: [Int]?
     private let options: MemberOptions
     private let subscription: GroupState.Subscription
     /// The members, one for each core, while the process is in the group.
@@ -42,10 +44,26 @@ public final class ConsumerGroup: Sendable {
     /// - Throws: `GroupError`: a name is not allowed, a core does not exist, is not allowed or is
     ///   another group's, the members that are there do something else, or another process has the
     ///   group to itself.
-    public init(
+    public convenience init(
         data: DataDirectory, name: String, topics: [Topic], outputs: [Topic] = [],
         cores: [Int]? = nil, coreSharing: CoreSharing = .refused, assignor: Assignor = .sticky,
         isExclusive: Bool = false,
+        options: MemberOptions = MemberOptions()
+    ) throws(GroupError) {
+        try self.init(
+            data: data, name: name, topics: topics, partitions: nil, outputs: outputs,
+            cores: cores, coreSharing: coreSharing, assignor: assignor, isExclusive: isExclusive,
+            options: options)
+    }
+
+    /// Joins a group that reads only some partitions of each topic: those of these numbers, which
+    /// are there.
+    ///
+    /// - Throws: as the other initialiser.
+    package init(
+        data: DataDirectory, name: String, topics: [Topic], partitions: [Int]?,
+        outputs: [Topic] = [], cores: [Int]? = nil, coreSharing: CoreSharing = .refused,
+        assignor: Assignor = .sticky, isExclusive: Bool = false,
         options: MemberOptions = MemberOptions()
     ) throws(GroupError) {
         try GroupCatalog.validate(name)
@@ -58,6 +76,7 @@ public final class ConsumerGroup: Sendable {
         try choice.check()
         self.name = name
         self.options = options
+        self.partitions = partitions
         self.topics = Dictionary(topics.map { ($0.name, $0) }) { first, _ in first }
         subscription = GroupState.Subscription(
             assignor: assignor, isExclusive: isExclusive,
@@ -105,7 +124,8 @@ public final class ConsumerGroup: Sendable {
         let candidates = try session.candidates(
             cores: cores, instance: options.instance, options: options)
         let shapes = topics.values.sorted { $0.name < $1.name }.map {
-            GroupState.TopicShape(name: $0.name, id: $0.id, partitions: $0.partitions)
+            GroupState.TopicShape(
+                name: $0.name, id: $0.id, partitions: partitions ?? Array(0..<$0.partitions))
         }
         let keys = try choice.claim { () throws(GroupError) in
             try session.join(candidates, subscription, shapes, above: floor)

@@ -122,6 +122,15 @@
             }
         }
 
+        /// Fetches nothing of partitions that were assigned.
+        func pause(_ partitions: [Int]) throws(KafkaError) {
+            guard !partitions.isEmpty else { return }
+            let entries = partitions.map { (client.address.topic, Int?($0), Int64?.none) }
+            try unsafe client.withList(entries) { (list) throws(KafkaError) in
+                try check(unsafe rd_kafka_pause_partitions(client.pointer, list))
+            }
+        }
+
         /// Gives back partitions that were revoked.
         func unassign(_ partitions: [Int]) throws(KafkaError) {
             guard isCooperative else {

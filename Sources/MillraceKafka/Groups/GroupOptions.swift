@@ -6,6 +6,9 @@ package struct KafkaGroupOptions: Sendable {
     package var group: String
     /// A name under which the member comes back after a restart; nil for none.
     package var instance: String?
+    /// The numbers of the partitions that are read, of a group that this process has to itself; nil
+    /// for all.
+    package var partitions: Set<Int>?
     /// How partitions are shared out among the members, by librdkafka's name.
     package var strategy: String
     /// Properties for librdkafka.

@@ -159,7 +159,9 @@
             }
         }
 
-        private func take(_ numbers: [Int]) throws(KafkaError) {
+        private func take(_ all: [Int]) throws(KafkaError) {
+            let numbers = all.filter { options.partitions?.contains($0) ?? true }
+            let others = all.filter { !numbers.contains($0) }
             let patience = Patience(milliseconds: options.patienceMilliseconds, stop: stop)
             let committed = try handle.committed(numbers, patience)
             var granted: [KafkaPartition] = []
@@ -169,7 +171,10 @@
                         number, start: try start(number, committed: offset, patience), handle,
                         patienceMilliseconds: options.patienceMilliseconds))
             }
-            try handle.assign(granted.map { ($0.number, $0.start) })
+            try handle.assign(
+                granted.map { ($0.number, $0.start) }
+                    + others.map { ($0, KafkaPartition.front) })
+            try handle.pause(others)
             state.withLock { state in
                 state.isAssigned = true
                 for partition in granted.sorted(by: { $0.number < $1.number }) {

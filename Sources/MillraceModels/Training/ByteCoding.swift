@@ -18,6 +18,12 @@ struct ByteWriter {
 
     mutating func append(_ values: [Float]) { NumberBytes.append(values, to: &bytes) }
 
+    /// A text: how many bytes of UTF-8, and those.
+    mutating func append(_ text: String) {
+        append(UInt64(text.utf8.count))
+        bytes += text.utf8
+    }
+
     private mutating func appendBytes(of value: some FixedWidthInteger & UnsignedInteger) {
         for shift in stride(from: 0, to: value.bitWidth, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: value >> shift))
@@ -67,6 +73,16 @@ struct ByteReader {
         let values = (0..<count).map { _ in Float(bitPattern: take(UInt32.self)) }
         guard values.allSatisfy(\.isFinite) else { throw malformed("\(what) is not finite") }
         return values
+    }
+
+    /// A text of at most `most` bytes.
+    mutating func text(_ what: String, atMost most: Int) throws(ModelError) -> String {
+        let length = try count("the length of \(what)", atMost: most)
+        try require(length, what)
+        let found = String(validating: bytes[position..<position + length], as: UTF8.self)
+        guard let found else { throw malformed("\(what) is not UTF-8") }
+        position += length
+        return found
     }
 
     func requireEnd() throws(ModelError) {

@@ -16,12 +16,14 @@ package final class LaneTrainer: @unchecked Sendable {
     // and while no lane is at work; the caller's barrier orders the two.
 
     package let options: TrainingOptions
-    private var center: Replica
+    var center: Replica
     private let lanes: [Lane]
     /// How many rows were learnt from.
     package private(set) var rowsSeen: Int
     /// Of the rows since `takeShift`.
     private var recent: FeatureStatistics
+    /// What it keeps where it learns together with others.
+    var exchange: ExchangeState?
 
     private final class Lane {
         var lane: TrainingLane
@@ -49,6 +51,7 @@ package final class LaneTrainer: @unchecked Sendable {
         center = state.replica
         rowsSeen = state.rowsSeen
         recent = state.recent
+        exchange = state.exchange
         let shape = state.replica.shape
         lanes = state.lanes.map {
             Lane(TrainingLane(options, shape, kernels, metrics: $0.metrics, heldOut: $0.heldOut))
@@ -116,11 +119,12 @@ package final class LaneTrainer: @unchecked Sendable {
         guard total.rows > 0 else { return total }
         for lane in lanes where lane.lane.evaluation.rows > 0 {
             recent.merge(lane.lane.statistics)
+            exchange?.recent.merge(lane.lane.statistics)
         }
         if !isDirect {
             switch options.synchronization {
             case .reduce: reduce(rows: total.rows)
-            case .average: average()
+            case .average: averageLanes()
             }
         }
         rowsSeen += total.rows
@@ -155,7 +159,7 @@ package final class LaneTrainer: @unchecked Sendable {
         mergeStatistics()
     }
 
-    private func average() {
+    private func averageLanes() {
         let parts = lanes.compactMap { lane in
             lane.replica.map { (replica: $0, rows: lane.lane.evaluation.rows) }
         }
@@ -204,7 +208,9 @@ package final class LaneTrainer: @unchecked Sendable {
         }
         return TrainingSnapshot(
             options,
-            TrainingState(rowsSeen: rowsSeen, replica: center, recent: recent, lanes: lanes))
+            TrainingState(
+                rowsSeen: rowsSeen, replica: center, recent: recent, lanes: lanes,
+                exchange: exchange))
     }
 
     /// The model as it is now: weights, means and deviations together.
@@ -219,13 +225,17 @@ package final class LaneTrainer: @unchecked Sendable {
     /// The bytes of a snapshot, from which a trainer goes on.
     package func checkpoint() -> [UInt8] { snapshot().encoded() }
 
-    /// A trainer that goes on from a checkpoint, bit for bit.
+    /// A trainer that goes on from a checkpoint, bit for bit; `exchanges` says whether it is of one
+    /// that learns together with others.
     ///
     /// - Throws: `ModelError` with `malformedCheckpoint`, `otherOptions` or `invalidOption`.
     package convenience init(
-        checkpoint: [UInt8], _ options: TrainingOptions, lanes: Int, kernels: KernelSet = .best
+        checkpoint: [UInt8], _ options: TrainingOptions, lanes: Int, kernels: KernelSet = .best,
+        exchanges: Bool = false
     ) throws(ModelError) {
-        self.init(options, try TrainingState(checkpoint, options, lanes: lanes), kernels)
+        let state = try TrainingState(
+            checkpoint, options, lanes: lanes, exchanges: exchanges)
+        self.init(options, state, kernels)
     }
 }
 
@@ -252,13 +262,17 @@ package struct TrainingSnapshot: Sendable {
         return PrequentialMetrics(total)
     }
 
-    /// The model as it was.
+    /// The newest average, where the trainer learns together with others.
+    package var average: SharedModel? { state.exchange?.base }
+
+    /// The model as it was; of a trainer that learns together with others, the newest average.
     ///
     /// - Throws: as `LaneTrainer.model`.
     package func model(
         labels: [String] = [], featureNames: [String] = []
     ) throws(ModelError) -> Model {
-        try state.replica.model(labels: labels, featureNames: featureNames)
+        let replica = state.exchange?.base.replica ?? state.replica
+        return try replica.model(labels: labels, featureNames: featureNames)
     }
 
     /// Everything, as bytes: see `LaneTrainer.init(checkpoint:_:lanes:)`.

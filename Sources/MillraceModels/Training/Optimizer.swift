@@ -72,6 +72,14 @@ public enum Optimizer: Sendable, Codable, Equatable {
         }
     }
 
+    /// Whether what it keeps are sums over its life, and not means of the newest gradients.
+    var sumsUp: Bool {
+        switch self {
+        case .adagrad, .ftrl: true
+        default: false
+        }
+    }
+
     /// The constants of a step, all but those that depend on when it is and on what.
     var step: OptimizerStep {
         var step: OptimizerStep

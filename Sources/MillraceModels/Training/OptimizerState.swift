@@ -75,6 +75,17 @@ struct OptimizerState: Sendable, Equatable {
         return result
     }
 
+    /// Moves what an optimiser sums up over its life by the difference of two states.
+    ///
+    /// Means of the newest gradients and velocities stay: those of the own rows are the newest that
+    /// there are of them.
+    mutating func move(from base: Self, to average: Self, _ optimizer: Optimizer) {
+        guard optimizer.sumsUp else { return }
+        first = Averaging.moved(first, from: base.first, to: average.first)
+        second = Averaging.moved(second, from: base.second, to: average.second)
+            .map { max(0, $0) }
+    }
+
     func encode(into writer: inout ByteWriter) {
         writer.append(UInt64(steps))
         writer.append([power1, power2])
@@ -107,5 +118,12 @@ enum Averaging {
             for i in sums.indices { sums[i] += Double(values[i]) * share }
         }
         return sums.map { Float($0) }
+    }
+
+    /// Each number moved by the difference of two others, in double.
+    static func moved(_ values: [Float], from base: [Float], to target: [Float]) -> [Float] {
+        values.indices.map {
+            Float(Double(values[$0]) + (Double(target[$0]) - Double(base[$0])))
+        }
     }
 }

@@ -102,8 +102,23 @@ struct Replica: Sendable {
         return result
     }
 
+    /// Moves what was learnt since `base` onto `average`: parameters by the difference of the two,
+    /// and what the optimiser sums up likewise; statistics stay.
+    mutating func move(from base: Replica, to average: Replica) {
+        parameters = Averaging.moved(
+            parameters, from: base.parameters, to: average.parameters)
+        optimizer.move(from: base.optimizer, to: average.optimizer, options.optimizer)
+        guard let from = base.learner, let to = average.learner else { return }
+        learner = learner?.moved(from: from, to: to)
+    }
+
     func encode(into writer: inout ByteWriter) {
         statistics.encode(into: &writer)
+        encodeModel(into: &writer)
+    }
+
+    /// Appends all but the statistics.
+    func encodeModel(into writer: inout ByteWriter) {
         optimizer.encode(into: &writer)
         guard let learner else { return writer.append(parameters) }
         writer.append([learner.scale, learner.bias, learner.penalty] + learner.paid)
@@ -111,9 +126,18 @@ struct Replica: Sendable {
     }
 
     init(_ options: TrainingOptions, from reader: inout ByteReader) throws(ModelError) {
+        let statistics = try FeatureStatistics(features: options.features, from: &reader)
+        try self.init(options, statistics, modelFrom: &reader)
+    }
+
+    /// All but the statistics from bytes.
+    init(
+        _ options: TrainingOptions, _ statistics: FeatureStatistics,
+        modelFrom reader: inout ByteReader
+    ) throws(ModelError) {
         self.options = options
+        self.statistics = statistics
         shape = NetworkShape(options)
-        statistics = try FeatureStatistics(features: options.features, from: &reader)
         optimizer = try OptimizerState(
             options.optimizer, parameters: shape.parameterCount, from: &reader)
         guard options.isLinearSGD else {
@@ -148,6 +172,19 @@ extension LinearLearner {
         for i in result.paid.indices {
             result.paid[i] = learners.reduce(0) { $0 + $1.learner.paid[i] * $1.share }
         }
+        return result
+    }
+}
+
+extension LinearLearner {
+    /// What was learnt since `base` on top of `average`.
+    func moved(from base: LinearLearner, to average: LinearLearner) -> LinearLearner {
+        var result = self
+        result.weights = Averaging.moved(folded, from: base.folded, to: average.folded)
+        result.scale = 1
+        result.bias += average.bias - base.bias
+        result.penalty = max(0, penalty + (average.penalty - base.penalty))
+        for i in result.paid.indices { result.paid[i] += average.paid[i] - base.paid[i] }
         return result
     }
 }

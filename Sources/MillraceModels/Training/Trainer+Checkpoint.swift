@@ -4,8 +4,8 @@ public import MillraceCompute
 ///
 /// Magic, version, the options as so many 64-bit numbers, rows seen, the number of lanes, the model
 /// with its statistics and its optimiser's state, statistics of the newest rows, metrics of each
-/// lane. It has no checksum of its
-/// own: who stores it has one over everything that is stored with it.
+/// lane; of a trainer that learns together with others, the newest average and what came since. It
+/// has no checksum of its own: who stores it has one over everything that is stored with it.
 struct TrainingState {
     private static let magic: UInt64 = 0x5450_4B43_5254_524D  // "MRTRCKPT"
     private static let version: UInt64 = 2
@@ -15,6 +15,8 @@ struct TrainingState {
     /// Of the rows since somebody last looked for shifts.
     var recent: FeatureStatistics
     var lanes: [Lane]
+    /// Of a trainer that learns together with others.
+    var exchange: ExchangeState?
 
     /// What is known of the rows of a lane.
     struct Lane {
@@ -22,11 +24,15 @@ struct TrainingState {
         var heldOut: StreamMetrics
     }
 
-    init(rowsSeen: Int, replica: Replica, recent: FeatureStatistics, lanes: [Lane]) {
+    init(
+        rowsSeen: Int, replica: Replica, recent: FeatureStatistics, lanes: [Lane],
+        exchange: ExchangeState? = nil
+    ) {
         self.rowsSeen = rowsSeen
         self.replica = replica
         self.recent = recent
         self.lanes = lanes
+        self.exchange = exchange
     }
 
     /// The state to begin with.
@@ -53,9 +59,13 @@ struct TrainingState {
             lane.metrics.encode(into: &writer)
             lane.heldOut.encode(into: &writer)
         }
+        exchange?.encode(into: &writer)
     }
 
-    init(_ checkpoint: [UInt8], _ options: TrainingOptions, lanes count: Int) throws(ModelError) {
+    init(
+        _ checkpoint: [UInt8], _ options: TrainingOptions, lanes count: Int,
+        exchanges: Bool = false
+    ) throws(ModelError) {
         try options.validate()
         var reader = ByteReader(checkpoint)
         guard try reader.word("the magic number") == Self.magic else {
@@ -88,6 +98,9 @@ struct TrainingState {
             let metrics = try StreamMetrics(options.objective, from: &reader)
             let heldOut = try StreamMetrics(options.objective, from: &reader)
             lanes.append(Lane(metrics: metrics, heldOut: heldOut))
+        }
+        if exchanges {
+            exchange = try ExchangeState(options, rowsSeen: rowsSeen, from: &reader)
         }
         try reader.requireEnd()
     }

@@ -1,5 +1,14 @@
+internal import MillraceSystem
+
 /// Options as numbers; equal options and no others have the same.
 extension TrainingOptions {
+    /// A checksum of all options: those of trainers that learn one model together are the same.
+    package var checksum: UInt32 {
+        var writer = ByteWriter()
+        encode(into: &writer)
+        return CRC32C.checksum(of: writer.bytes.span)
+    }
+
     func encode(into writer: inout ByteWriter) {
         switch objective {
         case .regression: writer.append(0)

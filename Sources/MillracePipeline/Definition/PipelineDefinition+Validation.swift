@@ -174,7 +174,7 @@ extension PipelineDefinition {
                         advice: "Declare the topic with \"features: \(stage.name)\".")
                 }
             }
-        case .train:
+        case .train(let work):
             try expect(stage, reads: input, "features")
             guard case .features(_, _, labelled: true) = input.content else {
                 throw error(
@@ -182,6 +182,7 @@ extension PipelineDefinition {
                         + "which has no labels", at: stage.input.position,
                     advice: "Declare the topic with \"label: true\".")
             }
+            try validateExchange(work, of: stage, input)
         case .score:
             // A record of Kafka, and a raw row, is what its format and the model say.
             if input.kafka == nil, input.content != .bytes {
@@ -292,14 +293,15 @@ extension PipelineDefinition {
     }
 
     private func validateModels() throws(PipelineError) {
-        var trainers: [String: String] = [:]
+        var trainers: [String: [StageDefinition]] = [:]
         for stage in stages {
             guard case .train(let work) = stage.work else { continue }
-            if let other = trainers.updateValue(stage.name, forKey: work.model) {
+            for other in trainers[work.model] ?? [] where !mayPublishTogether(other, stage) {
                 throw error(
-                    "stages \(quote(other)) and \(quote(stage.name)) both publish the model "
+                    "stages \(quote(other.name)) and \(quote(stage.name)) both publish the model "
                         + quote(work.model), at: stage.position)
             }
+            trainers[work.model, default: []].append(stage)
         }
     }
 
@@ -314,10 +316,10 @@ extension PipelineDefinition {
         }
     }
 
-    /// The stage that trains the model that `stage` scores with.
-    private func trainer(of stage: StageDefinition) -> StageDefinition? {
-        guard case .score(let score) = stage.work, score.model.version == nil else { return nil }
-        return stages.first { $0.trains(score.model.name) }
+    /// The stages that train the model that `stage` scores with.
+    private func trainers(of stage: StageDefinition) -> [StageDefinition] {
+        guard case .score(let score) = stage.work, score.model.version == nil else { return [] }
+        return stages.filter { $0.trains(score.model.name) }
     }
 
     private func visit(
@@ -332,10 +334,8 @@ extension PipelineDefinition {
                     + "trainer of its model.")
         }
         path.append(stage.name)
-        for name in [
-            stage.after?.name, writer(of: stage.input.name)?.name, trainer(of: stage)?.name,
-        ] {
-            guard let name, let next = self.stage(named: name) else { continue }
+        let before = [stage.after?.name, writer(of: stage.input.name)?.name].compactMap(\.self)
+        for next in before.compactMap(self.stage(named:)) + trainers(of: stage) {
             try visit(next, path: &path, finished: &finished)
         }
         path.removeLast()

@@ -5,6 +5,10 @@ public import MillraceModels
 public struct TrainStage: Sendable, Equatable {
     /// The labelled feature topic to read.
     public var from: Reference
+    /// The partitions to learn from, by their numbers; nil for all.
+    public var partitions: [Int]?
+    /// How the trainer learns one model together with others; nil where it learns by itself.
+    public var exchange: ModelExchange?
     /// The name under which versions are published.
     public var model: String
     /// What is learnt.

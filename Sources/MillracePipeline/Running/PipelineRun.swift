@@ -250,7 +250,7 @@ public final class PipelineRun: Sendable {
                 let runner = StageRunner(
                     stage: stage, plan: self.plan, data: data, board: self.board,
                     status: status, stop: self.stopFlag, rejections: self.rejections,
-                    upstream: self.upstream(of: stage), trainer: self.trainer(for: stage),
+                    upstream: self.upstream(of: stage), trainers: self.trainers(for: stage),
                     logger: logger)
                 try runner.run()
             }
@@ -292,10 +292,9 @@ public final class PipelineRun: Sendable {
         return Upstream(writers, follow: plan.options.follow)
     }
 
-    /// The stage of this run that trains the model that `stage` scores with.
-    private func trainer(for stage: StageDefinition) -> StageStatus? {
-        guard case .score(let score) = stage.work else { return nil }
-        let trainer = plan.stages.first { $0.trains(score.model.name) }
-        return trainer.flatMap { statuses[$0.name] }
+    /// The stages of this run that train the model that `stage` scores with.
+    private func trainers(for stage: StageDefinition) -> [StageStatus] {
+        guard case .score(let score) = stage.work else { return [] }
+        return plan.stages.filter { $0.trains(score.model.name) }.compactMap { statuses[$0.name] }
     }
 }

@@ -140,13 +140,14 @@ extension StageRunner {
     private func waitForVersion(_ models: ModelFeed, _ work: ScoreStage) throws -> Bool {
         var hasSaidSo = false
         while !stop.isSet {
-            let trainerEnded = trainer?.hasFinished ?? !plan.options.follow
+            let trainerEnded =
+                trainers.isEmpty ? !plan.options.follow : trainers.allSatisfy(\.hasFinished)
             if try models.refresh() { return true }
             guard !trainerEnded else {
                 throw PipelineError(
                     .noInput,
                     "there is no version of model '\(work.model)' in \(plan.options.models)"
-                        + (trainer == nil ? "" : ", and its trainer has ended"),
+                        + (trainers.isEmpty ? "" : ", and its trainer has ended"),
                     advice: "Train it first, or name another with --models.")
             }
             if !hasSaidSo {

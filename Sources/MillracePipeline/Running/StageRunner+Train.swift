@@ -3,6 +3,7 @@ internal import MillraceFeatures
 internal import MillraceGroups
 internal import MillraceKafka
 internal import MillraceLog
+internal import MillraceModels
 internal import MillraceSystem
 
 extension StageRunner {
@@ -10,17 +11,43 @@ extension StageRunner {
 
     func train(_ work: TrainStage, _ source: Topic) throws {
         let named = stage.cores ?? plan.options.cores
-        let cores = Array(try availableCores().prefix(source.partitions))
+        let rows = try chosen(LogRows(topic: source), work)
+        let cores = Array(try availableCores().prefix(rows.partitions))
         let group = try group(
-            source, cores: cores, coreSharing: named == nil ? .allowed : .withinProcess,
-            isExclusive: true)
+            source, partitions: work.partitions, cores: cores,
+            coreSharing: named == nil ? .allowed : .withinProcess, isExclusive: true)
         let task = try task(
-            work, of: LogRows(topic: source), specification: specification(of: source),
+            work, of: rows, specification: specification(of: source),
             generation: group.generation(), slots: group.cores.count)
         try run(task) {
-            try group.run { consumer in try task.work(LogTrainingMember(consumer)) }
+            try group.run { consumer in try task.work(LogTrainingMember(consumer, rows)) }
         }
         try group.sync()
+    }
+
+    /// The partitions that a stage learns from.
+    private func chosen(
+        _ rows: any TrainingRows, _ work: TrainStage
+    ) throws(PipelineError) -> any TrainingRows {
+        guard let numbers = work.partitions else { return rows }
+        return try ChosenRows(numbers, of: rows)
+    }
+
+    /// Where a trainer exchanges with others; nil where it learns by itself.
+    private func exchangeTransport(
+        _ work: TrainStage, _ rows: any TrainingRows, _ specification: FrozenSpecification?
+    ) throws -> (any ExchangeTransport)? {
+        guard let exchange = work.exchange else { return nil }
+        switch exchange.topic {
+        case .log(let name):
+            let setup = try TrainingSetup(
+                work, features: rows.features, policies: specification?.value.policies)
+            let configuration = LogExchange.configuration(
+                contribution: ModelContribution.byteCount(setup.options))
+            return LogExchange(try data.topic(name, creating: configuration))
+        case .kafka(let address):
+            return try kafkaExchange(exchange, through: address)
+        }
     }
 
     private func task(
@@ -33,7 +60,8 @@ extension StageRunner {
         return try TrainTask(
             work,
             TrainTask.Surroundings(
-                rows: rows, metrics: metrics, group: stage.group, generation: generation,
+                rows: rows, exchange: try exchangeTransport(work, rows, specification),
+                metrics: metrics, group: stage.group, generation: generation,
                 slots: slots, repository: repository, specification: specification,
                 checkpointPath: checkpointPath, status: status, stop: stop,
                 upstream: upstream, rejections: rejections, logger: logger))
@@ -73,20 +101,35 @@ extension StageRunner {
                 frozen = found
                 features = found.value.width
             }
-            guard let group = try connect(groupOptions(source)) else { return }
-            let cores = try cores(of: group)
-            status.begin(cores: cores)
-            status.join(topic: source.address.description) { group.owned }
-            let rows = KafkaRows(
+            var options = try groupOptions(source)
+            options.partitions = work.partitions.map { Set($0) }
+            guard let group = try connect(options) else { return }
+            let all = KafkaRows(
                 source, of: group, features: features, specification: frozen?.identifier ?? 0,
                 upstream)
+            let rows = try chosen(all, work)
+            let cores = Array(try availableCores().prefix(rows.partitions))
+            status.begin(cores: cores)
+            status.join(topic: source.address.description) { group.owned }
             let task = try task(
                 work, of: rows, specification: frozen, generation: 0, slots: cores.count)
             try run(task) {
                 try group.run(name: stage.name, cores: cores) { member in
-                    try task.work(KafkaTrainingMember(member, rows))
+                    try task.work(KafkaTrainingMember(member, all, rows))
                 }
             }
+        }
+
+        private func kafkaExchange(
+            _ exchange: ModelExchange, through address: KafkaAddress
+        ) throws -> any ExchangeTransport {
+            let stop = stop
+            return KafkaExchange(
+                address.description,
+                try KafkaJournal(
+                    KafkaSinkOptions(address: address, properties: exchange.properties),
+                    patienceMilliseconds: exchange.patienceMilliseconds,
+                    isStopped: { stop.isSet }))
         }
 
         /// What the stage that makes the features has frozen, once it has; nil when the run is stopped.
@@ -113,6 +156,13 @@ extension StageRunner {
     #else
         func train(_ work: TrainStage, from source: KafkaTopicDefinition) throws {
             try KafkaError.checkBuilt()
+        }
+
+        private func kafkaExchange(
+            _ exchange: ModelExchange, through address: KafkaAddress
+        ) throws -> any ExchangeTransport {
+            try KafkaError.checkBuilt()
+            preconditionFailure("built without Kafka")
         }
     #endif
 }

@@ -17,8 +17,8 @@ struct StageRunner {
     let stop: StopFlag
     let rejections: RejectionLog
     let upstream: Upstream
-    /// The trainer of the model that a score stage uses, where it is part of the run.
-    let trainer: StageStatus?
+    /// The trainers of the model that a score stage uses which are part of the run.
+    let trainers: [StageStatus]
     let logger: Logger
 
     var repository: ModelRepository { ModelRepository(path: plan.options.models) }
@@ -54,7 +54,7 @@ struct StageRunner {
     }
 
     func group(
-        _ topic: Topic, outputs: [Topic] = [], cores: [Int]?,
+        _ topic: Topic, partitions: [Int]? = nil, outputs: [Topic] = [], cores: [Int]?,
         coreSharing: CoreSharing = .withinProcess, isExclusive: Bool = false,
         mayHang: Bool = false
     ) throws -> ConsumerGroup {
@@ -66,7 +66,8 @@ struct StageRunner {
                 ? MemberOptions(instance: plan.options.instance, hangMilliseconds: 0)
                 : MemberOptions(instance: plan.options.instance)
         let group = try ConsumerGroup(
-            data: data, name: stage.group, topics: [topic], outputs: outputs, cores: cores,
+            data: data, name: stage.group, topics: [topic], partitions: partitions,
+            outputs: outputs, cores: cores,
             coreSharing: plan.options.sharesCores ? .allowed : coreSharing,
             assignor: stage.assignor, isExclusive: isExclusive, options: options)
         if !plan.options.sharesCores { try warnOfShared(group) }

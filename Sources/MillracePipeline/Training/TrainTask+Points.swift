@@ -20,11 +20,11 @@ extension TrainTask {
     /// `checkpoint` asks for one at once: a decision is to be replayed whatever happens next.
     func reachDuePoints(checkpoint: Bool) throws {
         let rows = trainer.rowsSeen
-        let publish = rows >= position.nextVersion
+        let publish = rows >= position.nextVersion && hasAverage
         if publish || checkpoint || rows >= position.nextCheckpoint {
             try reachPoint(publish: publish)
         } else if rows >= position.nextMetrics || !position.alarms.isEmpty {
-            advance(past: rows)
+            advance(past: rows, publish: false)
             try collect(waiting: true)
             try metrics.append(record())
         }
@@ -34,7 +34,7 @@ extension TrainTask {
     func reachPoint(publish: Bool) throws {
         try collect(waiting: true)
         let rows = trainer.rowsSeen
-        advance(past: rows)
+        advance(past: rows, publish: publish)
         position.pendingPublication = nil
         position.gate = nil
         if publish {
@@ -48,7 +48,7 @@ extension TrainTask {
                         "reason": "\(verdict.reason ?? "")",
                     ])
             } else {
-                position.pendingPublication = "\(position.trainingID)/\(rows)"
+                position.pendingPublication = publicationKey
             }
             position.publishedRows = rows
         }
@@ -120,7 +120,7 @@ extension TrainTask {
         savedOffsets = settlement.position.offsets.map { rows.offset(of: $0) }
     }
 
-    private func advance(past rows: Int) {
+    private func advance(past rows: Int, publish: Bool) {
         func next(_ due: Int, _ every: Int?) -> Int {
             guard let every else { return Int.max }
             return due > rows ? due : (rows / every + 1) * every
@@ -129,7 +129,10 @@ extension TrainTask {
             position.nextMetrics, Self.metricsRows(after: rows, stage.drift))
         position.nextCheckpoint = next(
             position.nextCheckpoint, stage.checkpointEveryRows ?? Self.checkpointRows)
-        position.nextVersion = next(position.nextVersion, stage.publishEveryRows)
+        // A version that is due waits for the next average.
+        if publish || exchanger == nil {
+            position.nextVersion = next(position.nextVersion, stage.publishEveryRows)
+        }
     }
 
     // MARK: Versions
@@ -188,10 +191,11 @@ extension TrainTask {
         }
         publication.topic = rows.name
         publication.positions = position.offsets.enumerated().map {
-            Publication.Position(partition: $0, nextOffset: Int64(rows.offset(of: $1)))
+            Publication.Position(
+                partition: rows.number(of: $0), nextOffset: Int64(rows.offset(of: $1)))
         }
-        publication.rows = trainer.rowsSeen
-        publication.steps = trainer.steps
+        publication.rows = trainer.average?.rows ?? trainer.rowsSeen
+        publication.steps = trainer.average?.steps ?? trainer.steps
         publication.training = setup.options
         let life = trainer.metrics
         if let found = life.classification, found.rows > 0 {
@@ -208,8 +212,14 @@ extension TrainTask {
 
     private func publish(_ settlement: Settlement, again: Bool) throws -> Int? {
         guard let (model, publication) = settlement.version else { return nil }
-        let version = try repository.publish(
-            model, as: stage.model, publication, onceByKey: again)
+        let version =
+            if let place = settlement.position.exchange {
+                try repository.publish(
+                    model, as: stage.model, publication, unless: standing(to: place))
+            } else {
+                try repository.publish(
+                    model, as: stage.model, publication, onceByKey: again)
+            }
         status.use(
             version: version, created: Int(Clock.wallNanoseconds() / 1_000_000_000))
         logger.info(

@@ -10,6 +10,7 @@ extension TrainTask {
         var trainer: LaneTrainer
         var position: TrainingPosition
         var heldOut: HeldOutRows
+        var exchanger: ModelExchanger?
     }
 
     static func begin(
@@ -21,17 +22,19 @@ extension TrainTask {
         guard let saved = try TrainingCheckpoint.load(path) else {
             let trainer = try LaneTrainer(
                 setup.options, lanes: lanes, kernels: setup.kernels)
-            let position = TrainingPosition(
+            var position = TrainingPosition(
                 topicID: around.rows.identity, trainingID: UInt64.random(in: 0...UInt64.max),
                 settings: setup.settings, specification: identifier,
                 kernels: setup.kernels.rawValue, nextMetrics: metricsRows,
                 nextCheckpoint: stage.checkpointEveryRows ?? checkpointRows,
                 nextVersion: stage.publishEveryRows ?? Int.max)
+            let exchanger = try newExchanger(stage, around, trainer, &position)
             // From now on the training has its identity, whenever the process is killed.
             try TrainingCheckpoint.save(position, trainer: trainer.checkpoint(), to: path)
             return Beginning(
                 trainer: trainer, position: position,
-                heldOut: HeldOutRows(width: width, capacity: stage.gate.rows))
+                heldOut: HeldOutRows(width: width, capacity: stage.gate.rows),
+                exchanger: exchanger)
         }
         var position = saved.position
         guard position.topicID == around.rows.identity, position.settings == setup.settings,
@@ -49,7 +52,8 @@ extension TrainTask {
         let trainer: LaneTrainer
         do throws(ModelError) {
             trainer = try LaneTrainer(
-                checkpoint: saved.trainer, setup.options, lanes: lanes, kernels: setup.kernels)
+                checkpoint: saved.trainer, setup.options, lanes: lanes, kernels: setup.kernels,
+                exchanges: stage.exchange != nil)
         } catch {
             throw PipelineError(
                 .badData, error.description,
@@ -63,7 +67,13 @@ extension TrainTask {
                 .badData, "\(saved.heldOut.count) bytes are no held-out rows of \(width) features",
                 advice: "Remove the file to train from the beginning.", file: path)
         }
-        return Beginning(trainer: trainer, position: position, heldOut: heldOut)
+        let exchanger = try goOnExchanging(stage, around, trainer, &position)
+        if position.exchange != saved.position.exchange {
+            try TrainingCheckpoint.save(
+                position, heldOut: saved.heldOut, trainer: trainer.checkpoint(), to: path)
+        }
+        return Beginning(
+            trainer: trainer, position: position, heldOut: heldOut, exchanger: exchanger)
     }
 
     private static func sayWhetherBitsMayDiffer(

@@ -57,7 +57,11 @@ final class TrainTask: @unchecked Sendable {
     /// The offsets of the newest checkpoint that is done; written by whoever writes it, and read
     /// once it has been waited for.
     var savedOffsets: [UInt64] = []
-    private let stop: StopFlag
+    /// The trainer's part in an exchange with others; nil where it learns by itself.
+    let exchanger: ModelExchanger?
+    /// Whether others may be waiting for this trainer.
+    var isAwaited = false
+    let stop: StopFlag
     private let upstream: Upstream
     private let rejections: RejectionLog
     private let plan: StepPlan
@@ -88,6 +92,8 @@ final class TrainTask: @unchecked Sendable {
     /// What a train task works with.
     struct Surroundings {
         var rows: any TrainingRows
+        /// Where the trainer exchanges with others; nil where it learns by itself.
+        var exchange: (any ExchangeTransport)?
         var metrics: Topic
         /// The group's name and generation, and how many slots it has here.
         var group: String
@@ -124,6 +130,7 @@ final class TrainTask: @unchecked Sendable {
         trainer = begun.trainer
         position = begun.position
         heldOut = begun.heldOut
+        exchanger = begun.exchanger
         metrics = try MetricsTopic(
             around.metrics, training: position.trainingID, group: around.group,
             generation: around.generation)
@@ -147,7 +154,9 @@ final class TrainTask: @unchecked Sendable {
         }
         goesOnBehindEnds = stage.epochs == 1 && position.ends.contains { $0 != nil }
         isOver = position.isFinished || stop.isSet
-        if !isOver { try openLanes() }
+        guard !isOver else { return }
+        try openLanes()
+        try join()
     }
 
     /// The work of one slot, from its first round to the last one of all.
@@ -244,7 +253,7 @@ final class TrainTask: @unchecked Sendable {
             watch(evaluation)
             if lanes.allSatisfy(\.isExhausted) {
                 try endEpoch()
-            } else {
+            } else if try exchangeIfDue(durably: hasDecided) {
                 try reachDuePoints(checkpoint: hasDecided)
             }
             if stop.isSet { end() }
@@ -269,6 +278,7 @@ final class TrainTask: @unchecked Sendable {
     private func end() {
         isOver = true
         do { try collect(waiting: true) } catch { fail(error) }
+        leaveStopped()
     }
 
     private func fail(_ error: (any Error)?) {
@@ -300,8 +310,8 @@ final class TrainTask: @unchecked Sendable {
                 position.rejectedRows += 1
                 status.add(rejected: 1)
                 try rejections.reject(
-                    file: "topic \(rows.name), partition \(lane.partition)", line: Int(row.offset),
-                    row.reason, policy: .skip)
+                    file: "topic \(rows.name), partition \(rows.number(of: lane.partition))",
+                    line: Int(row.offset), row.reason, policy: .skip)
             }
             position.sourceRows += lane.block.sourceRows
             status.add(rows: lane.block.sourceRows)
@@ -324,8 +334,9 @@ final class TrainTask: @unchecked Sendable {
     /// Lets go of the metrics topic, whether the slots have come to their end or failed.
     ///
     /// What was learnt since the last checkpoint is learnt again, to the same bits.
-    func close() throws(LogError) {
+    func close() throws {
         saver.end()
+        try exchanger?.close()
         try metrics.close()
     }
 
@@ -357,6 +368,8 @@ final class TrainTask: @unchecked Sendable {
             try reachDuePoints(checkpoint: true)
             return
         }
+        // Where rows end everything is averaged; that they end is durable before.
+        guard try exchange(durably: true) else { return }
         if goesOnBehindEnds, try lanes.contains(where: { lane throws in try lane.hasGrown }) {
             goesOnBehindEnds = false
             position.ends = []
@@ -367,6 +380,7 @@ final class TrainTask: @unchecked Sendable {
             return
         }
         position.isFinished = true
+        try leave()
         try reachPoint(publish: trainer.rowsSeen > position.publishedRows)
         try collect(waiting: true)
         isOver = true

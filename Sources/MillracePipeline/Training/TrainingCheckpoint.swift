@@ -144,4 +144,22 @@ struct TrainingPosition: Codable, Equatable {
     var heldOutBytes = 0
     /// Whether the trainer had reached its end.
     var isFinished = false
+    /// Where the trainer stands among others; nil where it learns by itself.
+    var exchange: ExchangePosition?
+}
+
+/// Where a trainer stands in an exchange with others.
+struct ExchangePosition: Codable, Equatable {
+    /// The topic through which they exchange.
+    var topicID: UInt64
+    /// Drawn when the trainer began to exchange under its name.
+    var life: UInt64
+    /// The offset in the topic at which that was.
+    var begun: UInt64
+    /// The newest round whose average the trainer has.
+    var round: Int
+    /// The offset behind its close.
+    var next: UInt64
+    /// The trainers that are waited for.
+    var awaited: [String]
 }

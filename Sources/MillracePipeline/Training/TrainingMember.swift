@@ -9,14 +9,14 @@ protocol TrainingMember: AnyObject {
     /// The slot's number, from 0.
     var index: Int { get }
 
-    /// Waits until every partition has its owner; returns the numbers of the slot's own, nil when the
-    /// run is stopped first.
+    /// Waits until every partition has its owner; returns which of the rows' partitions are the
+    /// slot's own, nil when the run is stopped first.
     func settle(_ stop: StopFlag) throws -> [Int]?
 
     /// Whether the slots of the process still own what they did.
     func isUndisturbed() throws -> Bool
 
-    /// Commits the offsets to go on from, by partition.
+    /// Commits the offsets to go on from, by the rows' partitions.
     func commit(_ offsets: [UInt64]) throws
 
     /// Says that the slot is at work.
@@ -29,9 +29,13 @@ protocol TrainingMember: AnyObject {
 /// A slot's part in a group of the log.
 final class LogTrainingMember: TrainingMember {
     private let consumer: GroupConsumer
+    private let places: PartitionPlaces
     private var claims: [GroupConsumer.Claim] = []
 
-    init(_ consumer: GroupConsumer) { self.consumer = consumer }
+    init(_ consumer: GroupConsumer, _ rows: any TrainingRows) {
+        self.consumer = consumer
+        places = PartitionPlaces(rows)
+    }
 
     var index: Int { consumer.index }
 
@@ -44,7 +48,7 @@ final class LogTrainingMember: TrainingMember {
             }
         } while try !consumer.isSettled() || consumer.mayHaveChanged
         claims = consumer.claims
-        return claims.map(\.partition.partition)
+        return claims.compactMap { places[$0.partition.partition] }
     }
 
     func isUndisturbed() throws -> Bool {
@@ -53,8 +57,10 @@ final class LogTrainingMember: TrainingMember {
     }
 
     func commit(_ offsets: [UInt64]) throws {
-        for claim in claims where offsets.indices.contains(claim.partition.partition) {
-            try consumer.commit(claim, next: offsets[claim.partition.partition])
+        for claim in claims {
+            guard let place = places[claim.partition.partition], offsets.indices.contains(place)
+            else { continue }
+            try consumer.commit(claim, next: offsets[place])
         }
     }
 
@@ -62,16 +68,32 @@ final class LogTrainingMember: TrainingMember {
     func finish() {}
 }
 
+/// Where the partitions of a topic are among those that are learnt from.
+struct PartitionPlaces {
+    private let places: [Int: Int]
+
+    init(_ rows: any TrainingRows) {
+        places = Dictionary(
+            uniqueKeysWithValues: (0..<rows.partitions).map { (rows.number(of: $0), $0) })
+    }
+
+    /// The place of the partition that the topic knows by this number; nil for none.
+    subscript(number: Int) -> Int? { places[number] }
+}
+
 #if Kafka
     /// A slot's part in a group of Kafka, whose offsets are a copy of the checkpoint's.
     final class KafkaTrainingMember: TrainingMember {
         private let member: KafkaMember
         private let rows: KafkaRows
+        private let places: PartitionPlaces
         private var partitions: [KafkaPartition] = []
 
-        init(_ member: KafkaMember, _ rows: KafkaRows) {
+        /// - Parameter chosen: Those of the rows that are learnt from.
+        init(_ member: KafkaMember, _ rows: KafkaRows, _ chosen: any TrainingRows) {
             self.member = member
             self.rows = rows
+            places = PartitionPlaces(chosen)
         }
 
         var index: Int { member.index }
@@ -85,7 +107,7 @@ final class LogTrainingMember: TrainingMember {
                     member.release(changes.revoked)
                 } else if member.isSettled {
                     rows.take(partitions)
-                    return partitions.map(\.number)
+                    return partitions.compactMap { places[$0.number] }
                 } else {
                     PinnedThread.sleep(nanoseconds: 1_000_000)
                 }
@@ -103,9 +125,11 @@ final class LogTrainingMember: TrainingMember {
         }
 
         func commit(_ offsets: [UInt64]) throws {
-            for partition in partitions
-            where offsets.indices.contains(partition.number) && offsets[partition.number] > 0 {
-                member.advance(partition, to: Int64(offsets[partition.number]))
+            for partition in partitions {
+                guard let place = places[partition.number], offsets.indices.contains(place),
+                    offsets[place] > 0
+                else { continue }
+                member.advance(partition, to: Int64(offsets[place]))
             }
             try member.settle()
         }

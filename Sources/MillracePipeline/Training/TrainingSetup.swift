@@ -35,6 +35,8 @@ struct TrainingSetup: Sendable {
             + "versions \(stage.publishEveryRows ?? 0) "
             + "checkpoints \(stage.checkpointEveryRows ?? 0) held out "
             + text([stage.holdOut]) + " gate " + text(stage.gate) + " drift " + text([stage.drift])
+            + (stage.partitions.map { " partitions \($0)" } ?? "")
+            + (stage.exchange.map { " exchange \($0.trainer) every \($0.everyRows)" } ?? "")
     }
 }
 

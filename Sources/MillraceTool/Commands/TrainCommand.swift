@@ -15,6 +15,12 @@ struct TrainCommand: ParsableCommand {
             Example: millrace train flights.train --model delay --linear logistic --cores 0,1 \\
               --report delay.html
             Example: millrace train digits --model digits --mlp 128,64 --classes 10 --epochs 30
+
+            Trainers in several processes learn one model when they exchange averages through a
+            topic; each has partitions and a name of its own, and its settings are the others'.
+
+            Example: millrace train flights.train --model delay --linear logistic \\
+              --partitions 0,1 --exchange delay.exchange --trainer a
             """)
 
     enum Linear: String, ExpressibleByArgument, CaseIterable {
@@ -43,7 +49,10 @@ struct TrainCommand: ParsableCommand {
     var mlp: String?
     @Option(help: "Classes, for softmax; for --mlp too, where none means a regression.")
     var classes: Int?
-    @Option(help: "The consumer group. Default: train-MODEL.") var group: String?
+    @Option(help: "The consumer group. Default: train-MODEL, or train-MODEL-TRAINER.")
+    var group: String?
+    @Option(help: "Learn from these partitions only, as in 0,2.") var partitions: String?
+    @OptionGroup var exchange: TrainExchangeOptions
     @Option(help: "Cores to train on, as in 0,2,4-7; how many does not change the weights.")
     var cores: String?
     @Flag(help: "Allow cores on which groups of other processes run.") var shareCores = false
@@ -75,6 +84,22 @@ struct TrainCommand: ParsableCommand {
         }
         if let holdOut, holdOut < 2 { throw ValidationError("--hold-out is at least 2") }
         _ = try hiddenLayers()
+        _ = try chosenPartitions()
+    }
+
+    private func chosenPartitions() throws -> [Int]? {
+        guard let partitions else { return nil }
+        let most = TopicDefinition.maxPartitions
+        let numbers = partitions.split(separator: ",", omittingEmptySubsequences: false).map {
+            Int($0).flatMap { (0..<most).contains($0) ? $0 : nil }
+        }
+        let chosen = numbers.compactMap(\.self)
+        guard chosen.count == numbers.count, Set(chosen).count == chosen.count else {
+            throw ValidationError(
+                "--partitions takes different numbers from 0 to \(most - 1), as in 0,2, not "
+                    + partitions)
+        }
+        return chosen
     }
 
     private func hiddenLayers() throws -> [Int] {
@@ -99,7 +124,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func definition() throws -> PipelineDefinition {
-        let name = group ?? "train-\(model)"
+        let name = group ?? "train-\(model)" + (exchange.trainer.map { "-" + $0 } ?? "")
         var stage = TrainStage(
             from: Reference(topic), model: model,
             learner: LearnerDefinition(hidden: try hiddenLayers(), objective: objective()),
@@ -109,6 +134,8 @@ struct TrainCommand: ParsableCommand {
         stage.keepVersions = keepVersions
         if sequential { stage.mode = .sequential }
         stage.holdOut = holdOut.map { .every(rows: $0) }
+        stage.partitions = try chosenPartitions()
+        stage.exchange = try ExitStatus.coded { try exchange.definition() }
         return PipelineDefinition(
             topics: [try .existing(topic, data: places.data)],
             stages: [StageDefinition(name: name, work: .train(stage))])

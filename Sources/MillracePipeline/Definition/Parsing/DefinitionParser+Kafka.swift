@@ -109,7 +109,7 @@ extension DefinitionParser {
     }
 
     /// Properties for librdkafka; values may be secret and are not repeated in errors.
-    private func properties(_ value: YAMLValue?) throws(PipelineError) -> KafkaProperties {
+    func properties(_ value: YAMLValue?) throws(PipelineError) -> KafkaProperties {
         var properties = KafkaProperties()
         guard let value else { return properties }
         for entry in try decoder.entries(value, "properties") {
@@ -125,7 +125,7 @@ extension DefinitionParser {
     }
 
     /// Runs `body`, an error of which is one of this place in the file.
-    private func kafka<R>(
+    func kafka<R>(
         at value: YAMLValue, _ body: () throws(KafkaError) -> R
     ) throws(PipelineError) -> R {
         do throws(KafkaError) { return try body() } catch {

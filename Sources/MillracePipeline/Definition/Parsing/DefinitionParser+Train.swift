@@ -6,7 +6,7 @@ extension DefinitionParser {
         case kind, from, model, regression, logistic, softmax, mlp
         case loss, classWeights, optimizer, schedule, l1, l2, clipGradient, mode, sync
         case batch, epochs, seed, holdOut, gate, drift, publish, checkpoint
-        case kernels, group, cores, assignor, after
+        case kernels, partitions, exchange, group, cores, assignor, after
     }
 
     private enum SoftmaxKey: String, CaseIterable {
@@ -60,6 +60,8 @@ extension DefinitionParser {
         stage.gate = try gate(fields[.gate])
         stage.drift = try drift(fields[.drift])
         stage.kernels = try kernels(fields[.kernels])
+        stage.partitions = try partitions(fields[.partitions])
+        stage.exchange = try exchange(fields[.exchange])
         return stage
     }
 

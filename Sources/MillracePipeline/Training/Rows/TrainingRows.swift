@@ -15,10 +15,15 @@ protocol TrainingRows: Sendable {
 
     /// How many bits of a position are the place of the row in a record, below the offset.
     var placeBits: Int { get }
+
+    /// The number that the topic knows a partition by.
+    func number(of partition: Int) -> Int
 }
 
 extension TrainingRows {
     var placeBits: Int { 0 }
+
+    func number(of partition: Int) -> Int { partition }
 
     /// The offset of the topic that a position is of, as people and groups know it.
     func offset(of position: UInt64) -> UInt64 { position >> UInt64(placeBits) }
