@@ -103,6 +103,10 @@ extension StageRunner {
             }
             var options = try groupOptions(source)
             options.partitions = work.partitions.map { Set($0) }
+            // The one member has every partition, whoever shares them out; it ends when the group
+            // changes, and where a cooperative one does so librdkafka 2.0.2 ends the process by an
+            // assertion (its issue 4312).
+            if stage.assignor == .sticky { options.strategy = "range" }
             guard let group = try connect(options) else { return }
             let all = KafkaRows(
                 source, of: group, features: features, specification: frozen?.identifier ?? 0,
