@@ -297,8 +297,9 @@
         /// Whether no slot is to give anything back.
         var keepsAll: Bool {
             state.withLock { state in
-                state.isAssigned
-                    && !state.entries.values.contains { $0.status == .revoked || $0.status == .lost }
+                let gone: [Status] = [.revoked, .lost]
+                return state.isAssigned
+                    && !state.entries.values.contains { gone.contains($0.status) }
             }
         }
 
