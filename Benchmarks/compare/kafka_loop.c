@@ -2,8 +2,8 @@
  *
  *     kafka_loop BROKER TOPIC FIRST
  *
- * Prints how many messages came, how many of them behind the batch in which number FIRST was, and in how
- * many seconds. */
+ * Prints how many messages came, how many of them behind the batch in which number FIRST was, in how many
+ * seconds, and how many of these its threads were at work. */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 
 #define BATCH 1000
 
-static double now(void) {
+static double now(clockid_t clock) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(clock, &time);
     return time.tv_sec + 1e-9 * time.tv_nsec;
 }
 
@@ -40,7 +40,7 @@ int main(int count, char **arguments) {
     static rd_kafka_message_t *messages[BATCH];
     long came = 0, first = 0, skipped = atol(arguments[3]);
     int ended = 0;
-    double begin = 0, end = 0;
+    double begin = 0, end = 0, workedBefore = 0, worked = 0;
     unsigned long long sum = 0;
     while (!ended) {
         ssize_t found = rd_kafka_consume_batch_queue(queue, 100, messages, BATCH);
@@ -56,12 +56,16 @@ int main(int count, char **arguments) {
             rd_kafka_message_destroy(messages[i]);
         }
         /* The end of the partition is told later than the last message. */
-        if (came > before) end = now();
+        if (came > before) {
+            end = now(CLOCK_MONOTONIC);
+            worked = now(CLOCK_PROCESS_CPUTIME_ID);
+        }
         if (!begin && came > skipped) {
             begin = end;
+            workedBefore = worked;
             first = came;
         }
     }
-    printf("%ld %ld %.6f %llu\n", came, came - first, end - begin, sum % 10);
+    printf("%ld %ld %.6f %.6f %llu\n", came, came - first, end - begin, worked - workedBefore, sum % 10);
     return 0;
 }
