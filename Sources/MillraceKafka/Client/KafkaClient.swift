@@ -41,6 +41,7 @@
             }
             let own = [("client.id", "millrace"), ("log_level", "3")]
             for (name, value) in own { try unsafe Self.set(made, name, value, isSecret: false) }
+            if role == .consumer { unsafe Self.shortenBackoff(made) }
             try properties.forEach { (name, value, isSecret) throws(KafkaError) in
                 try unsafe Self.set(made, name, value, isSecret: isSecret)
             }
@@ -88,6 +89,14 @@
                 isUnknown
                     ? "librdkafka has no property '\(name)'" : "property '\(name)': \(said)",
                 advice: "librdkafka's CONFIGURATION.md lists properties and their values.")
+        }
+
+        /// Lets a consumer whose queue was full fetch again at once, and not after librdkafka's second:
+        /// it has worked off what was there long before.
+        ///
+        /// Before version 2.2 there is no such property, and the second stays.
+        private static func shortenBackoff(_ configuration: OpaquePointer) {
+            _ = unsafe rd_kafka_conf_set(configuration, "fetch.queue.backoff.ms", "5", nil, 0)
         }
 
         private static func number(_ configuration: OpaquePointer, _ name: String) -> Int? {
