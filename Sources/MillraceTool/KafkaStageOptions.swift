@@ -31,17 +31,9 @@ struct KafkaStageOptions: ParsableArguments {
     @Option(help: "Where to go on when what comes next was removed: error or earliest.")
     var onOutOfRange: LostRecordPolicy?
     @OptionGroup var kafka: KafkaPropertyOptions
-    @Option(
-        help: ArgumentHelp(
-            "How long brokers may be away, in seconds. Default: 120.", valueName: "seconds"))
-    var patience: Int?
-
-    private static let mostSeconds = 86_400
+    @OptionGroup var away: KafkaPatienceOption
 
     func validate() throws {
-        if let patience, !(1...Self.mostSeconds).contains(patience) {
-            throw ValidationError("--patience is 1 to \(Self.mostSeconds) seconds")
-        }
         if deadLetterTopic != nil, onBadRecord != .deadLetter {
             throw ValidationError("--dead-letter-topic goes with --on-bad-record dead-letter")
         }
@@ -54,7 +46,7 @@ struct KafkaStageOptions: ParsableArguments {
             ("--output-format", outputFormat != nil), ("--on-bad-record", onBadRecord != nil),
             ("--dead-letter-topic", deadLetterTopic != nil),
             ("--on-out-of-range", onOutOfRange != nil),
-            ("--kafka-property", !kafka.isEmpty), ("--patience", patience != nil),
+            ("--kafka-property", !kafka.isEmpty), ("--patience", away.patience != nil),
         ]
         return given.first { $0.1 }?.0
     }
@@ -83,7 +75,7 @@ struct KafkaStageOptions: ParsableArguments {
         var topic = KafkaTopicDefinition(
             address: try KafkaAddress(text),
             properties: try kafka.properties())
-        if let patience { topic.patienceMilliseconds = patience * 1000 }
+        if let patience = away.milliseconds { topic.patienceMilliseconds = patience }
         return topic
     }
 }

@@ -26,19 +26,14 @@ struct TrainExchangeOptions: ParsableArguments {
             """, valueName: "seconds"))
     var roundTime: Double?
     @OptionGroup var kafka: KafkaPropertyOptions
-    @Option(
-        help: ArgumentHelp(
-            "How long brokers may be away, in seconds. Default: 120.", valueName: "seconds"))
-    var patience: Int?
-
-    private static let mostSeconds = 86_400
+    @OptionGroup var away: KafkaPatienceOption
 
     func validate() throws {
         guard exchange != nil else {
             let given: [(String, Bool)] = [
                 ("--trainer", trainer != nil), ("--exchange-rows", exchangeRows != nil),
                 ("--round-time", roundTime != nil), ("--kafka-property", !kafka.isEmpty),
-                ("--patience", patience != nil),
+                ("--patience", away.patience != nil),
             ]
             guard let first = given.first(where: \.1) else { return }
             throw ValidationError("\(first.0) goes with --exchange")
@@ -50,9 +45,6 @@ struct TrainExchangeOptions: ParsableArguments {
         if let roundTime, !(0.01...60).contains(roundTime) {
             throw ValidationError("--round-time is 0.01 to 60 seconds")
         }
-        if let patience, !(1...Self.mostSeconds).contains(patience) {
-            throw ValidationError("--patience is 1 to \(Self.mostSeconds) seconds")
-        }
     }
 
     /// What the options say; nil where the trainer learns by itself.
@@ -62,7 +54,7 @@ struct TrainExchangeOptions: ParsableArguments {
             topic: try ModelExchange.Place(parsing: exchange), trainer: trainer)
         if let exchangeRows { definition.everyRows = exchangeRows }
         if let roundTime { definition.roundMilliseconds = Int((roundTime * 1000).rounded()) }
-        if let patience { definition.patienceMilliseconds = patience * 1000 }
+        if let patience = away.milliseconds { definition.patienceMilliseconds = patience }
         definition.properties = try kafka.properties()
         return definition
     }

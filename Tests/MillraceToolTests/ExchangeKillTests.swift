@@ -30,25 +30,7 @@ import Testing
     }
 
     private static func append(to data: String) throws {
-        let topic = try DataDirectory(data, create: true).topic(
-            "rows",
-            creating: TopicConfiguration(
-                partitions: 2, kind: .features, features: width, label: true))
-        for partition in 0..<2 {
-            var writer = try topic.writer(partition: partition)
-            var builder = BatchBuilder(columns: width)
-            for offset in 0..<rows {
-                var random = SplitMix64(seed: UInt64(partition) << 32 | UInt64(offset))
-                let numbers = (0..<width).map { _ in Float(random.unit() * 4 - 2) }
-                do {
-                    var row = builder.nextRow()
-                    for i in 0..<width { row[i] = numbers[i] }
-                }
-                builder.commitRow(label: numbers[0] + numbers[1] * numbers[2] > 0 ? 1 : 0)
-            }
-            try writer.append(&builder)
-            try writer.close()
-        }
+        try LabelledRows.append(0..<rows, width: width, to: data)
     }
 
     private static func checkpoint(_ data: String, _ name: String) -> String {

@@ -33,29 +33,8 @@ import Testing
         ] + way
     }
 
-    /// Appends rows to both partitions, in batches of about a step.
     private static func append(_ rows: Range<Int>, to data: String) throws {
-        let topic = try DataDirectory(data, create: true).topic(
-            "rows",
-            creating: TopicConfiguration(
-                partitions: 2, kind: .features, features: width, label: true))
-        for partition in 0..<2 {
-            var writer = try topic.writer(partition: partition)
-            for first in stride(from: rows.lowerBound, to: rows.upperBound, by: 100) {
-                var builder = BatchBuilder(columns: width)
-                for offset in first..<min(first + 100, rows.upperBound) {
-                    var random = SplitMix64(seed: UInt64(partition) << 32 | UInt64(offset))
-                    let numbers = (0..<width).map { _ in Float(random.unit() * 4 - 2) }
-                    do {
-                        var row = builder.nextRow()
-                        for i in 0..<width { row[i] = numbers[i] }
-                    }
-                    builder.commitRow(label: numbers[0] + numbers[1] * numbers[2] > 0 ? 1 : 0)
-                }
-                try writer.append(&builder)
-            }
-            try writer.close()
-        }
+        try LabelledRows.append(rows, width: width, to: data)
     }
 
     /// What a training leaves behind.

@@ -10,7 +10,7 @@
         let client: KafkaClient
         private var topics: [String: OpaquePointer] = unsafe [:]
         /// Whether a transaction has begun that was neither committed nor aborted.
-        private var isInTransaction = false
+        private(set) var isInTransaction = false
 
         /// A transaction that came to nothing, and may be tried again.
         struct Aborted: Error { let reason: KafkaError }

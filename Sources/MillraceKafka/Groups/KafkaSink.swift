@@ -11,8 +11,6 @@
         private let producer: KafkaProducer
         private let isTransactional: Bool
         private let patienceMilliseconds: Int
-        /// Whether a transaction has begun.
-        private var isOpen = false
 
         /// A sink without transactions: `flush` waits until everything is written.
         package convenience init(
@@ -50,10 +48,7 @@
             topic: String, partition: Int, value: Span<UInt8>, key: Span<UInt8>?,
             milliseconds: Int64, headers: [RowHeader] = []
         ) throws(KafkaError) {
-            if isTransactional, !isOpen {
-                try producer.begin()
-                isOpen = true
-            }
+            if isTransactional, !producer.isInTransaction { try producer.begin() }
             try producer.add(
                 topic: topic, partition: partition, value: value, key: key,
                 milliseconds: milliseconds, headers: headers, patience)
@@ -66,22 +61,16 @@
         func commit(
             _ offsets: [(topic: String, partition: Int, offset: Int64)], of member: GroupIdentity
         ) throws(KafkaError) {
-            if !isOpen {
-                try producer.begin()
-                isOpen = true
-            }
+            if !producer.isInTransaction { try producer.begin() }
             if let aborted = try producer.send(offsets: offsets, of: member, patience) {
                 throw aborted.reason
             }
             if let aborted = try producer.commit(patience) { throw aborted.reason }
-            isOpen = false
         }
 
         /// Takes everything back that was added since the last commit.
         func abort() throws(KafkaError) {
-            guard isOpen else { return }
-            try producer.abort(patience)
-            isOpen = false
+            if producer.isInTransaction { try producer.abort(patience) }
         }
     }
 #endif

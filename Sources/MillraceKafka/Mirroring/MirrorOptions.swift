@@ -15,6 +15,8 @@ public struct MirrorOptions: Sendable {
     public var properties: KafkaProperties
     /// How long brokers may be away before that is an error, in milliseconds.
     public var patienceMilliseconds: Int
+    /// What people may say of that, in seconds.
+    package static let patienceSeconds = 1...86_400
     /// How long to try to reach a first broker, in milliseconds.
     public var connectMilliseconds: Int
 

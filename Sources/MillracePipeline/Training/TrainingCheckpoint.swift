@@ -36,12 +36,14 @@ enum TrainingCheckpoint {
         encoder.outputFormatting = .sortedKeys
         let json = try encoder.encode(position)
         bytes.removeAll(keepingCapacity: true)
-        bytes += magic + littleEndian(0) + littleEndian(UInt32(json.count))
+        bytes += magic
+        bytes.append(littleEndian: 0 as UInt32)
+        bytes.append(littleEndian: UInt32(json.count))
         bytes += json
         bytes += heldOut
         trainer(&bytes)
-        let checksum = littleEndian(CRC32C.checksum(of: bytes.span.extracting(12...)))
-        for (index, byte) in checksum.enumerated() { bytes[8 + index] = byte }
+        let checksum = CRC32C.checksum(of: bytes.span.extracting(12...))
+        for (place, byte) in checksum.littleEndianBytes.enumerated() { bytes[8 + place] = byte }
     }
 
     /// What is in a file.
@@ -64,10 +66,10 @@ enum TrainingCheckpoint {
         guard bytes.count >= 16, Array(bytes[..<8]) == magic else {
             throw damaged(0, "a training checkpoint", "\(bytes.count) other bytes")
         }
-        let stored = integer(bytes[8..<12])
+        let stored: UInt32 = bytes.number(at: 8)
         let computed = CRC32C.checksum(of: bytes.span.extracting(12...))
         guard stored == computed else { throw damaged(8, "checksum \(computed)", "\(stored)") }
-        let length = Int(integer(bytes[12..<16]))
+        let length = Int(bytes.number(at: 12) as UInt32)
         guard length <= bytes.count - 16 else {
             throw damaged(12, "at most \(bytes.count - 16) bytes", "\(length)")
         }
@@ -86,14 +88,6 @@ enum TrainingCheckpoint {
         return Content(
             position: position, heldOut: Array(rest.prefix(position.heldOutBytes)),
             trainer: Array(rest.dropFirst(position.heldOutBytes)))
-    }
-
-    private static func littleEndian(_ value: UInt32) -> [UInt8] {
-        (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-    }
-
-    private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt32 {
-        bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }
 }
 

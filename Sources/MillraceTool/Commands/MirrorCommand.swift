@@ -46,27 +46,20 @@ struct MirrorCommand: ParsableCommand {
             "The name of whoever writes to Kafka. Default: made of both topics' names.",
             valueName: "id"))
     var transactionalId: String?
-    @Option(
-        help: ArgumentHelp("How long brokers may be away, in seconds.", valueName: "seconds"))
-    var patience = MirrorOptions.defaultPatienceMilliseconds / 1000
+    @OptionGroup var away: KafkaPatienceOption
     @Flag(help: "Print the summary as one JSON document.") var json = false
     @OptionGroup var places: DataOptions
-
-    private static let mostSeconds = 86_400
 
     func validate() throws {
         if follow, untilEnd {
             throw ValidationError("--follow and --until-end exclude each other")
-        }
-        guard (1...Self.mostSeconds).contains(patience) else {
-            throw ValidationError("--patience is 1 to \(Self.mostSeconds) seconds")
         }
     }
 
     func run() throws {
         Signals.ignoreBrokenPipesAndFileSizes()
         let (summary, wasStopped) = try ExitStatus.coded {
-            let milliseconds = patience * 1000
+            let milliseconds = away.milliseconds ?? MirrorOptions.defaultPatienceMilliseconds
             let mirror = try KafkaMirror(
                 from: from, to: to, data: places.data,
                 options: MirrorOptions(

@@ -7,7 +7,6 @@ extension DefinitionParser {
     }
 
     private static let partitionNumbers = 0...TopicDefinition.maxPartitions - 1
-    private static let mostSeconds = 86_400
 
     func partitions(_ value: YAMLValue?) throws(PipelineError) -> [Int]? {
         guard let value else { return nil }
@@ -55,7 +54,8 @@ extension DefinitionParser {
         exchange.patienceMilliseconds =
             1000
             * (try fields.integer(
-                .patience, default: exchange.patienceMilliseconds / 1000, in: 1...Self.mostSeconds))
+                .patience, default: exchange.patienceMilliseconds / 1000,
+                in: MirrorOptions.patienceSeconds))
         exchange.properties = try properties(fields[.properties])
         return exchange
     }

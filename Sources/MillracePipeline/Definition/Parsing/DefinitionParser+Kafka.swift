@@ -39,8 +39,6 @@ extension DefinitionParser {
             properties: try properties(fields[.properties]), position: value.position)
     }
 
-    private static let mostSeconds = 86_400
-
     /// A topic of Kafka that stages read or write.
     func kafkaTopic(_ entry: YAMLValue.Entry) throws(PipelineError) -> TopicDefinition {
         let fields = try Fields<KafkaTopicKey>(
@@ -66,7 +64,8 @@ extension DefinitionParser {
         topic.patienceMilliseconds =
             1000
             * (try fields.integer(
-                .patience, default: topic.patienceMilliseconds / 1000, in: 1...Self.mostSeconds))
+                .patience, default: topic.patienceMilliseconds / 1000,
+                in: MirrorOptions.patienceSeconds))
         if isWritten {
             topic.predictionFormat = try fields.choice(
                 .format, default: .json, among: KafkaPredictionFormat.allCases)
