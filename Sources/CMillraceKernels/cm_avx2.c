@@ -20,7 +20,9 @@ static inline __attribute__((always_inline)) __m256 load_masked(const float *p, 
 #define CM_VECTORS 2
 #define CM_WIDE 4
 #define CM_DEPTH 256
-#define CM_CHAINS 1
+#define CM_CHAINS 2
+#define CM_SINGLES 2
+#define CM_HALVES 0
 #define CM_UNROLL_DEPTH _Pragma("clang loop unroll_count(2)")
 #define CM_FLUSH 1
 #define CM_TILE_BYTES (192 * 1024)

@@ -14,6 +14,8 @@
 #define CM_WIDE 2
 #define CM_DEPTH 128
 #define CM_CHAINS 4
+#define CM_SINGLES 3
+#define CM_HALVES 1
 #define CM_UNROLL_DEPTH _Pragma("clang loop unroll_count(8)")
 #define CM_FLUSH 1
 #define CM_TILE_BYTES (512 * 1024)

@@ -79,21 +79,23 @@ CM_INLINE void apply_head(const cm_network *network, size_t rows, float *y) {
     if (network->head == CM_HEAD_SHARES) normalise(CM_NORM_L1, y, columns, rows, columns);
 }
 
+// Fewer elements than a vector has are looked at one by one: they were stored in pieces a moment ago,
+// and a load of more than one piece waits for all of them.
+CM_INLINE int has_not_finite(const float *x, size_t count) {
+    vi found = {0};
+    size_t i = 0;
+    for (; i + CM_LANES <= count; i += CM_LANES) found |= not_finite(load(x + i));
+    int bad = __builtin_reduce_or(found) != 0;
+    for (; i < count; i++) bad |= !(__builtin_fabsf(x[i]) < __builtin_inff());
+    return bad;
+}
+
+// Rows are looked at one by one only where one of them is to be found.
 static size_t rows_not_finite(const float *y, size_t rows, size_t columns) {
+    if (!has_not_finite(y, rows * columns)) return 0;
     size_t found = 0;
-    if (columns == 1) {
-        vi bad = {0};
-        for (size_t i = 0; i < rows; i += CM_LANES) {
-            bad -= not_finite(load_first(y + i, up_to_lanes(rows - i)));
-        }
-        return (size_t)__builtin_reduce_add(bad);
-    }
     for (size_t row = 0; row < rows; row++, y += columns) {
-        vi bad = {0};
-        for (size_t i = 0; i < columns; i += CM_LANES) {
-            bad |= not_finite(load_first(y + i, up_to_lanes(columns - i)));
-        }
-        if (__builtin_reduce_or(bad)) found++;
+        found += (size_t)has_not_finite(y, columns);
     }
     return found;
 }

@@ -5,6 +5,8 @@
 //   CM_WIDE      panels that one row goes through together
 //   CM_DEPTH     inputs for which a panel stays in L1
 //   CM_CHAINS    accumulators of each output in a panel of one vector (1, 2 or 4)
+//   CM_SINGLES   columns behind the panels that are summed one by one, at the most
+//   CM_HALVES    whether columns behind the panels may have half a vector
 //   CM_UNROLL_DEPTH   how many inputs a turn of the register block's loop takes
 //   CM_FMA       a * b + c, fused or not, of floats and doubles
 //   CM_FLUSH     whether denormal numbers count as zero
@@ -23,6 +25,8 @@
 #include "cm_double.h"
 
 #include "cm_layers.h"
+
+#include "cm_columns.h"
 
 #include "cm_rows.h"
 
@@ -45,10 +49,9 @@
 static const cm_kernel_set kernel_set = {
     .lanes = CM_LANES,
     .panel = CM_LANES * CM_VECTORS,
-    .few_outputs = CM_FEW_OUTPUTS,
+    .columns = divide_columns,
     .tile_bytes = CM_TILE_BYTES,
     .predict = predict,
-    .dense = dense,
     .condition = condition,
     .has_infinity = has_infinity,
     .activate = activate,

@@ -29,6 +29,12 @@ static void pack_rows(const float *x, size_t stride, size_t rows, size_t columns
     }
 }
 
+// Whether a layer of so many outputs writes nothing behind them.
+CM_INLINE int leaves_rows_whole(size_t outputs) {
+    const cm_columns columns = divide_columns(outputs);
+    return columns.paneled % CM_LANES == 0 && (columns.half == 0 || columns.half == CM_HALF_LANES);
+}
+
 static void forward_tile(const cm_network *network, const cm_matrix *source, size_t first,
                          size_t rows, float *output, tile *t, cm_counts *counts) {
     take_rows(network, source, first, rows, t);
@@ -37,9 +43,7 @@ static void forward_tile(const cm_network *network, const cm_matrix *source, siz
     for (size_t i = 0; i < network->layer_count; i++) {
         const cm_layer *layer = &network->layers[i];
         const int last = i + 1 == network->layer_count;
-        // Panels write whole vectors, so they need room behind the last row.
-        const int direct = last && !network->multiply &&
-                           (columns <= CM_FEW_OUTPUTS || columns % CM_LANES == 0);
+        const int direct = last && !network->multiply && leaves_rows_whole(columns);
         float *target = direct ? y : t->memory[1];
         size_t stride = direct ? columns : layer->stride;
         if (network->multiply) {

@@ -1,9 +1,7 @@
-// Dense layers: panels of columns in a register block, and dot products for a few outputs.
-// Written once for every set; see cm_body.h.
+// Dense layers by panels of columns, each in a register block. Written once for every set; see
+// cm_body.h.
 
 #define CM_ROWS 6
-#define CM_DOT_ROWS 8
-#define CM_STRETCH 8  // vectors of a column's weights that stay in registers
 
 // y = activation(y) for whole vectors: room for the padded columns is there.
 static void transform(int32_t activation, float *y, size_t y_stride, size_t rows, size_t columns) {
@@ -144,40 +142,45 @@ static size_t panels_at_a_time(size_t rows, size_t columns) {
     return columns >= panels * panel ? panels : 1;
 }
 
+// Rows by blocks of one kind, as even as can be: one of one or two rows would be as slow as one of
+// four. Leaves `p` behind the rows. A part is changed where it stands: a copy of one is a wide read
+// of what was written in pieces a moment ago, which with few rows is what they wait for.
+static void run_blocks(const block_function *of_rows, part *p, size_t rows) {
+    const size_t count = (rows + CM_ROWS - 1) / CM_ROWS;
+    for (size_t i = 0; i < 2; i++) {
+        const size_t height = rows / count + (i == 0 ? 1 : 0);
+        p->blocks = i == 0 ? rows % count : count - rows % count;
+        if (p->blocks == 0) continue;
+        of_rows[height - 1](p);
+        p->x += height * p->blocks * p->x_stride;
+        p->y += height * p->blocks * p->y_stride;
+    }
+}
+
 // The rows of one panel (or of several, when there are one or two rows), block by block. Long sums
 // are cut, so that the panel's part stays in L1; what is summed so far waits in y.
-static void panel_product(const cm_layer *layer, part p, size_t rows, size_t vectors,
+static void panel_product(const cm_layer *layer, part *p, size_t rows, size_t vectors,
                           size_t panels) {
-    const size_t width = vectors * CM_LANES;
+    const size_t width = vectors * CM_LANES, inputs = layer->inputs;
     const int32_t activation = layer->activation;
-    const size_t count = (rows + CM_ROWS - 1) / CM_ROWS;
-    for (size_t from = 0; from < layer->inputs; from += CM_DEPTH) {
-        part q = p;
-        const int last = layer->inputs - from <= CM_DEPTH;
-        q.depth = last ? layer->inputs - from : CM_DEPTH;
-        q.weights = p.weights + from * width;
-        q.bias = from == 0 ? p.bias : NULL;
-        q.activation = last ? activation : CM_IDENTITY;
-        // As even as can be: a block of one or two rows would be as slow as one of four.
-        for (size_t i = 0, row = 0; i < 2; i++) {
-            const size_t height = rows / count + (i == 0 ? 1 : 0);
-            q.blocks = i == 0 ? rows % count : count - rows % count;
-            if (q.blocks == 0) continue;
-            q.x = p.x + row * p.x_stride + from * p.x_step;
-            q.y = p.y + row * p.y_stride;
-            if (panels == 1) {
-                blocks[vectors - 1][height - 1](&q);
-            } else if (rows == 1) {
-                wide_block_1(&q);
-            } else {
-                wide_block_2(&q);
-            }
-            row += height * q.blocks;
-        }
-        if (last && activation >= CM_TANH) {
-            transform(activation, p.y, p.y_stride, rows, panels * width);
+    const float *weights = p->weights, *x = p->x, *bias = p->bias;
+    float *y = p->y;
+    for (size_t from = 0; from < inputs; from += CM_DEPTH) {
+        const int last = inputs - from <= CM_DEPTH;
+        p->depth = last ? inputs - from : CM_DEPTH;
+        p->weights = weights + from * width;
+        p->x = x + from * p->x_step;
+        p->y = y;
+        p->bias = from == 0 ? bias : NULL;
+        p->activation = last ? activation : CM_IDENTITY;
+        if (panels == 1) {
+            run_blocks(blocks[vectors - 1], p, rows);
+        } else {
+            p->blocks = 1;
+            (rows == 1 ? wide_block_1 : wide_block_2)(p);
         }
     }
+    if (activation >= CM_TANH) transform(activation, y, p->y_stride, rows, panels * width);
 }
 
 static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_t x_step,
@@ -191,134 +194,7 @@ static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_
         part p = {.weights = layer->weights + column * layer->inputs, .x = x,
                   .x_stride = x_stride, .x_step = x_step, .panel_size = panel * layer->inputs,
                   .y = y + column, .y_stride = y_stride, .bias = layer->bias + column};
-        panel_product(layer, p, rows, vectors, together);
+        panel_product(layer, &p, rows, vectors, together);
         column += together * panel;
-    }
-}
-
-#if CM_LANES == 4
-#define CM_EVEN 0, 2, 4, 6
-#define CM_ODD 1, 3, 5, 7
-#elif CM_LANES == 8
-#define CM_EVEN 0, 2, 8, 10, 4, 6, 12, 14
-#define CM_ODD 1, 3, 9, 11, 5, 7, 13, 15
-#else
-#define CM_EVEN 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30
-#define CM_ODD 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31
-#endif
-
-// Neighbours added, those of `a` and of `b` in turn, quarter by quarter of 128 bits.
-CM_INLINE vf add_neighbours(vf a, vf b) {
-    return __builtin_shufflevector(a, b, CM_EVEN) + __builtin_shufflevector(a, b, CM_ODD);
-}
-
-typedef float quarter __attribute__((vector_size(16)));
-
-// The sums of the lanes of four vectors, always in the same order.
-CM_INLINE quarter four_sums(const vf *v) {
-    vf all = add_neighbours(add_neighbours(v[0], v[1]), add_neighbours(v[2], v[3]));
-#if CM_LANES == 4
-    return all;
-#elif CM_LANES == 8
-    return __builtin_shufflevector(all, all, 0, 1, 2, 3) +
-           __builtin_shufflevector(all, all, 4, 5, 6, 7);
-#else
-    quarter even = __builtin_shufflevector(all, all, 0, 1, 2, 3) +
-                   __builtin_shufflevector(all, all, 8, 9, 10, 11);
-    quarter odd = __builtin_shufflevector(all, all, 4, 5, 6, 7) +
-                  __builtin_shufflevector(all, all, 12, 13, 14, 15);
-    return even + odd;
-#endif
-}
-
-// The products of CM_DOT_ROWS rows, or of one, with one column: lane by lane, inputs in order.
-CM_INLINE void dot_block(const float *weights, const float *x, size_t x_stride, size_t inputs,
-                         const int rows, vf *v) {
-    CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r++) v[r] = (vf){0};
-    size_t k = 0;
-    // Row after row, as memory has them, with the weights of a stretch in registers.
-    for (; k + CM_STRETCH * CM_LANES <= inputs; k += CM_STRETCH * CM_LANES) {
-        vf w[CM_STRETCH];
-        CM_UNROLL for (int i = 0; i < CM_STRETCH; i++) w[i] = load(weights + k + i * CM_LANES);
-        CM_UNROLL for (int r = 0; r < rows; r++) {
-            const float *row = x + (size_t)r * x_stride + k;
-            CM_UNROLL for (int i = 0; i < CM_STRETCH; i++) {
-                v[r] = CM_FMA(load(row + i * CM_LANES), w[i], v[r]);
-            }
-        }
-    }
-    for (; k + CM_LANES <= inputs; k += CM_LANES) {
-        vf w = load(weights + k);
-        CM_UNROLL for (int r = 0; r < rows; r++) {
-            v[r] = CM_FMA(load(x + (size_t)r * x_stride + k), w, v[r]);
-        }
-    }
-    if (k < inputs) {
-        vf w = load(weights + k);
-        CM_UNROLL for (int r = 0; r < rows; r++) {
-            v[r] = CM_FMA(load_first(x + (size_t)r * x_stride + k, inputs - k), w, v[r]);
-        }
-    }
-}
-
-static __attribute__((noinline)) float dot_one(const float *weights, const float *x,
-                                               size_t inputs) {
-    vf v[CM_DOT_ROWS];
-    dot_block(weights, x, 0, inputs, 1, v);
-    return four_sums(v)[0];
-}
-
-// One column of outputs.
-static __attribute__((noinline)) void dot_column(const float *weights, float bias, const float *x,
-                                                 size_t x_stride, size_t inputs, size_t rows,
-                                                 float *y, size_t y_stride) {
-    size_t row = 0;
-    for (; row + CM_DOT_ROWS <= rows; row += CM_DOT_ROWS, x += CM_DOT_ROWS * x_stride) {
-        vf v[CM_DOT_ROWS];
-        dot_block(weights, x, x_stride, inputs, CM_DOT_ROWS, v);
-        CM_UNROLL for (int r = 0; r < CM_DOT_ROWS; r += 4) {
-            quarter sums = four_sums(v + r) + bias;
-            if (y_stride == 1) {
-                memcpy(y + row + r, &sums, sizeof sums);
-            } else {
-                CM_UNROLL for (int i = 0; i < 4; i++) y[(row + r + i) * y_stride] = sums[i];
-            }
-        }
-    }
-    for (; row < rows; row++, x += x_stride) {
-        y[row * y_stride] = dot_one(weights, x, inputs) + bias;
-    }
-}
-
-static void dots(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
-                 size_t y_stride) {
-    const size_t column_size = (layer->inputs + CM_LANES - 1) / CM_LANES * CM_LANES;
-    // Rows that several columns read stay in L1 meanwhile.
-    const size_t group = layer->outputs == 1 ? rows : CM_DOT_ROWS;
-    for (size_t row = 0; row < rows; row += group) {
-        const size_t count = rows - row < group ? rows - row : group;
-        for (size_t column = 0; column < layer->outputs; column++) {
-            dot_column(layer->weights + column * column_size, layer->bias[column],
-                       x + row * x_stride, x_stride, layer->inputs, count,
-                       y + row * y_stride + column, y_stride);
-        }
-    }
-    if (layer->activation == CM_IDENTITY) return;
-    const int dense_column = layer->outputs == 1 && y_stride == 1;
-    const size_t length = dense_column ? rows : layer->outputs;
-    for (size_t row = 0; row < (dense_column ? 1 : rows); row++, y += y_stride) {
-        for (size_t i = 0; i < length; i += CM_LANES) {
-            size_t n = up_to_lanes(length - i);
-            store_first(y + i, apply(layer->activation, load_first(y + i, n)), n);
-        }
-    }
-}
-
-static void dense(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
-                  size_t y_stride) {
-    if (layer->outputs <= CM_FEW_OUTPUTS) {
-        dots(layer, x, x_stride, rows, y, y_stride);
-    } else {
-        panels(layer, x, x_stride, 1, rows, y, y_stride);
     }
 }

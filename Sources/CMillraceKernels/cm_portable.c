@@ -3,6 +3,8 @@
 #define CM_WIDE 4
 #define CM_DEPTH 512
 #define CM_CHAINS 1
+#define CM_SINGLES 0
+#define CM_HALVES 0
 #define CM_UNROLL_DEPTH _Pragma("clang loop unroll_count(4)")
 // Processors flush in different ways: keeping denormal numbers gives the same bits on all.
 #define CM_FLUSH 0

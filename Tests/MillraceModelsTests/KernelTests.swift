@@ -26,6 +26,33 @@ import Testing
         }
     }
 
+    /// However a set divides the columns of hidden and last layers: rows of 1 to 33 outputs, each
+    /// scored beside others and alone.
+    @Test(arguments: KernelSet.available, [Activation.relu, .tanh])
+    func everyNumberOfOutputsAgrees(kernels: KernelSet, activation: Activation) throws {
+        var draw = Draw(29)
+        for outputs in 1...33 {
+            let model = try draw.model([21, 34 - outputs, outputs], activation, .identity)
+            let rows = 14
+            let features = draw.features(rows * model.inputWidth)
+            let prepared = PreparedModel(model, kernels: kernels)
+            let predicted = prepared.predict(features)
+            let reference = ReferenceModel(model)
+            for row in 0..<rows {
+                let place = row * model.inputWidth..<(row + 1) * model.inputWidth
+                let own = predicted[row * outputs..<(row + 1) * outputs]
+                let alone = prepared.predict(Array(features[place]))
+                #expect(
+                    alone.map(\.bitPattern) == own.map(\.bitPattern),
+                    "row \(row) of \(outputs) outputs")
+                let expected = reference.predict(Array(features[place]))
+                #expect(
+                    zip(own, expected).allSatisfy { abs(Double($0) - $1) < 2e-5 },
+                    "row \(row) of \(outputs) outputs")
+            }
+        }
+    }
+
     @Test(arguments: KernelSet.available)
     func theSigmoidIsRelativelyAccurateInBothTails(kernels: KernelSet) throws {
         let model = try Model(

@@ -40,6 +40,17 @@ enum {
 /// Layers with at most as many outputs have their weights column by column.
 #define CM_FEW_OUTPUTS 4
 
+/// Columns of half a vector, in sets that have them.
+#define CM_HALF_LANES 8
+
+/// How the columns of a layer are divided: panels of whole vectors first, then those of half a vector,
+/// then single ones.
+typedef struct {
+    size_t paneled;
+    size_t half;  // at most CM_HALF_LANES
+    size_t single;
+} cm_columns;
+
 /// Rows of the largest tile.
 #define CM_TILE_ROWS_MAX 96
 
@@ -48,12 +59,12 @@ enum {
 
 /// A dense layer as the kernels of one set read it.
 ///
-/// With more than CM_FEW_OUTPUTS outputs, `weights` are in panels of `cm_kernel_set.panel` columns:
-/// panel p starts at element p * panel * inputs and holds, input by input, its columns side by
-/// side. The last panel is narrower when fewer columns are left: as wide as whole vectors need,
-/// filled with zeros. With fewer, each column's inputs stand side by side, filled with zeros to
-/// whole vectors. For a foreign product they are `[inputs, outputs]`, row-major.
-/// `bias` has as many elements as the padded columns.
+/// `weights` stand as `cm_kernel_set.columns` divides the outputs. Those in panels come first:
+/// panel p starts at element p * `cm_kernel_set.panel` * inputs and holds, input by input, its columns
+/// side by side; the last one is narrower when fewer columns are left, as wide as whole vectors need,
+/// filled with zeros. Then those of half a vector in the same way, CM_HALF_LANES wide; then of each single
+/// column its inputs side by side, filled with zeros to whole vectors. For a foreign product weights
+/// are `[inputs, outputs]`, row-major. `bias` has as many elements as the padded columns.
 typedef struct {
     const float *weights;
     const float *bias;
@@ -223,23 +234,18 @@ typedef struct {
 /// Every element of a result is computed by the same operations in the same order whatever the
 /// number of rows, the row's place, or the alignment: sums begin with the bias and run over the
 /// inputs from first to last in one accumulator, or, where a vector holds all outputs that are
-/// left, in some in turn; for few outputs, in one accumulator for each lane, added up in a fixed
+/// left, in some in turn; for single columns, in one accumulator for each lane, added up in a fixed
 /// order. Strides are in elements.
 typedef struct {
     size_t lanes;
     size_t panel;
-    size_t few_outputs;
+    cm_columns (*columns)(size_t outputs);
     size_t tile_bytes;  // for a tile's activations: about what the nearest caches hold
 
     /// output[rows, outputs] from the rows of `source`, without gaps; adds to `counts`. Sets the
     /// floating-point mode and restores the caller's. Allocates nothing, takes no lock.
     void (*predict)(const cm_network *network, const cm_matrix *source, float *output,
                     float *scratch, cm_counts *counts);
-
-    /// y[rows, outputs] = activation(x[rows, inputs] * weights + bias). Rows of y must have room
-    /// for the columns padded to whole vectors.
-    void (*dense)(const cm_layer *layer, const float *x, size_t x_stride, size_t rows, float *y,
-                  size_t y_stride);
 
     /// y[rows, width] from raw features; `missing`, if not null, gets how many each row lacks.
     void (*condition)(const cm_conditioning *stage, const float *x, size_t x_stride, size_t rows,

@@ -48,7 +48,7 @@ struct Packing {
 
     private let lanes: Int
     private let panel: Int
-    private let fewOutputs: Int
+    private let table: KernelTable
     private let tileBytes: Int
     private let form: Form
     private var isForeign: Bool { form == .foreign }
@@ -57,7 +57,7 @@ struct Packing {
     init(_ table: KernelTable, form: Form) {
         lanes = unsafe table.functions.pointee.lanes
         panel = unsafe table.functions.pointee.panel
-        fewOutputs = unsafe table.functions.pointee.few_outputs
+        self.table = table
         tileBytes = unsafe table.functions.pointee.tile_bytes
         self.form = form
     }
@@ -118,10 +118,20 @@ struct Packing {
             Self.padded(layer.inputs, to: form.word) / form.word
                 * Self.padded(layer.outputs, to: 16)
         case .panels:
-            layer.outputs <= fewOutputs
-                ? layer.outputs * Self.padded(layer.inputs, to: lanes)
-                : layer.inputs * Self.padded(layer.outputs, to: lanes)
+            singles(of: layer.inputs, columns(layer.outputs))
+                + columns(layer.outputs).single * Self.padded(layer.inputs, to: lanes)
         }
+    }
+
+    /// How the set divides the columns of a layer.
+    private func columns(_ outputs: Int) -> cm_columns {
+        unsafe table.functions.pointee.columns(outputs)
+    }
+
+    /// Where a layer's single columns begin.
+    private func singles(of inputs: Int, _ columns: cm_columns) -> Int {
+        let half = columns.half > 0 ? Int(CM_HALF_LANES) : 0
+        return inputs * (Self.padded(columns.paneled, to: lanes) + half)
     }
 
     /// The memory as planned; with `folds`, the scales are in the first layer's weights, or of bytes
@@ -156,42 +166,47 @@ struct Packing {
                 packTiles(weights, columns: layer.outputs, at: place.weights, &floats)
             } else if form == .pairs {
                 packPairs(weights, columns: layer.outputs, at: place.weights, &floats)
-            } else if !isForeign, layer.outputs <= fewOutputs {
-                packColumns(weights, columns: layer.outputs, at: place.weights, &floats)
+            } else if isForeign {
+                for i in weights.indices { floats[place.weights + i] = weights[i] }
             } else {
-                packPanels(weights, columns: layer.outputs, at: place.weights, &floats)
+                packColumns(weights, outputs: layer.outputs, at: place.weights, &floats)
             }
         }
         return buffer
     }
 
-    /// Column by column, each filled with zeros to whole vectors.
+    /// Columns as `cm_layer` describes them.
     private func packColumns(
-        _ weights: [Float], columns: Int, at start: Int, _ packed: inout MutableSpan<Float>
+        _ weights: [Float], outputs: Int, at start: Int, _ packed: inout MutableSpan<Float>
     ) {
-        let inputs = weights.count / columns
+        let inputs = weights.count / outputs
+        let columns = columns(outputs)
+        for first in stride(from: 0, to: columns.paneled, by: panel) {
+            let used = min(panel, columns.paneled - first)
+            packPanel(
+                weights, outputs: outputs, first..<first + used,
+                width: Self.padded(used, to: lanes), at: start + first * inputs, &packed)
+        }
+        let half = columns.paneled..<columns.paneled + columns.half
+        packPanel(
+            weights, outputs: outputs, half, width: Int(CM_HALF_LANES),
+            at: start + half.lowerBound * inputs, &packed)
         let size = Self.padded(inputs, to: lanes)
-        for column in 0..<columns {
-            for k in 0..<inputs {
-                packed[start + column * size + k] = weights[k * columns + column]
-            }
+        var begin = start + singles(of: inputs, columns)
+        for column in half.upperBound..<outputs {
+            for k in 0..<inputs { packed[begin + k] = weights[k * outputs + column] }
+            begin += size
         }
     }
 
-    /// Panels as `cm_layer` describes them; one panel of all columns is plain row-major.
-    private func packPanels(
-        _ weights: [Float], columns: Int, at start: Int, _ packed: inout MutableSpan<Float>
+    /// Some columns side by side, input by input.
+    private func packPanel(
+        _ weights: [Float], outputs: Int, _ columns: Range<Int>, width: Int, at start: Int,
+        _ packed: inout MutableSpan<Float>
     ) {
-        let inputs = weights.count / columns
-        let panel = isForeign ? columns : panel
-        for first in stride(from: 0, to: columns, by: panel) {
-            let used = min(panel, columns - first)
-            let width = isForeign ? columns : min(panel, Self.padded(used, to: lanes))
-            let begin = start + first * inputs
-            for k in 0..<inputs {
-                for j in 0..<used {
-                    packed[begin + k * width + j] = weights[k * columns + first + j]
-                }
+        for k in 0..<weights.count / outputs {
+            for (j, column) in columns.enumerated() {
+                packed[start + k * width + j] = weights[k * outputs + column]
             }
         }
     }

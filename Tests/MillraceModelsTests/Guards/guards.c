@@ -91,6 +91,28 @@ static uint32_t element(form f, float weight) {
     return f == PAIRS ? cm_to_bfloat16(weight) : (uint8_t)(int8_t)lrintf(weight * 127);
 }
 
+// Weights as `cm_layer` describes them.
+static const float *pack_columns(const cm_kernel_set *set, const float *w, size_t inputs,
+                                 size_t outputs) {
+    const cm_columns columns = set->columns(outputs);
+    const size_t width = padded(columns.paneled, set->lanes), size = padded(inputs, set->lanes);
+    const size_t half = columns.half ? CM_HALF_LANES : 0, ranked = columns.paneled + columns.half;
+    float *all = guarded((inputs * (width + half) + columns.single * size) * sizeof(float));
+    for (size_t j = 0; j < ranked; j++) {
+        const int halved = j >= columns.paneled;
+        const size_t first = halved ? columns.paneled : j / set->panel * set->panel;
+        const size_t left = halved ? CM_HALF_LANES : width - first;
+        const size_t wide = left < set->panel ? left : set->panel;
+        float *to = all + inputs * (halved ? width : first) + j - first;
+        for (size_t n = 0; n < inputs; n++) to[n * wide] = w[n * outputs + j];
+    }
+    for (size_t j = ranked; j < outputs; j++) {
+        float *to = all + inputs * (width + half) + (j - ranked) * size;
+        for (size_t n = 0; n < inputs; n++) to[n] = w[n * outputs + j];
+    }
+    return all;
+}
+
 static const float *pack(const kernels *k, const model *m, size_t i) {
     const size_t inputs = m->widths[i], outputs = m->widths[i + 1];
     const float *w = m->weights[i];
@@ -106,27 +128,15 @@ static const float *pack(const kernels *k, const model *m, size_t i) {
         return (const float *)tiles;
     }
     const size_t word = word_of(k->form), words = padded(inputs, word) / word;
-    const size_t lanes = k->floats ? k->floats->lanes : 16;
-    const size_t panel = k->floats ? k->floats->panel : CM_NARROW_PANEL;
-    if (k->floats && outputs <= k->floats->few_outputs) {
-        const size_t size = padded(inputs, lanes);
-        float *columns = guarded(outputs * size * sizeof(float));
-        for (size_t j = 0; j < outputs; j++) {
-            for (size_t n = 0; n < inputs; n++) columns[j * size + n] = w[n * outputs + j];
-        }
-        return columns;
-    }
+    const size_t lanes = 16, panel = CM_NARROW_PANEL;
+    if (k->floats) return pack_columns(k->floats, w, inputs, outputs);
     uint32_t *panels = guarded(words * padded(outputs, lanes) * sizeof(uint32_t));
     for (size_t j = 0; j < outputs; j++) {
         const size_t first = j / panel * panel, left = padded(outputs - first, lanes);
         const size_t width = left < panel ? left : panel;
         for (size_t n = 0; n < inputs; n++) {
             uint32_t *to = panels + first * words + n / word * width + j - first;
-            if (word == 1) {
-                memcpy(to, w + n * outputs + j, sizeof *to);
-            } else {
-                *to |= element(k->form, w[n * outputs + j]) << 32 / word * (n % word);
-            }
+            *to |= element(k->form, w[n * outputs + j]) << 32 / word * (n % word);
         }
     }
     return (const float *)panels;
