@@ -2,23 +2,24 @@ internal import MillraceSystem
 
 /// Tells other processes each second what the stages of a run are doing, until it is ended.
 final class StageReporter: Sendable {
-    private static let period: Int64 = 1_000_000_000
+    private static let periodMilliseconds = 1000
     /// Latencies are those of this many periods.
     private static let window = 10
 
-    private let stop = StopFlag()
+    /// Opened at the end: a run does not wait for the period's.
+    private let end = Gate()
     private let thread: PinnedThread
 
     /// - Parameter stages: The groups of the stages, and what is known of these.
     init(_ stages: [(group: String, status: StageStatus)], data: String) throws(SystemError) {
         let identity = try ProcessIdentity.current()
-        thread = try PinnedThread(name: "reports", core: nil) { [stop] in
+        thread = try PinnedThread(name: "reports", core: nil) { [end] in
             for stage in stages {
                 StageReport.prepare(stage.group, data: data)
                 StageReport.remove(stage.group, data: data, process: identity)
             }
             var earlier = stages.map { _ in [[Int]]() }
-            while !stop.isSet {
+            repeat {
                 for (index, stage) in stages.enumerated() {
                     let counts = stage.status.latencies.snapshot
                     let since = earlier[index].first ?? counts.map { _ in 0 }
@@ -30,11 +31,7 @@ final class StageReporter: Sendable {
                         kafka: stage.status.kafkaShare
                     ).write(stage.group, data: data)
                 }
-                let end = Clock.monotonicNanoseconds() + Self.period
-                while !stop.isSet, Clock.monotonicNanoseconds() < end {
-                    PinnedThread.sleep(nanoseconds: 20_000_000)
-                }
-            }
+            } while !end.wait(milliseconds: Self.periodMilliseconds)
             for stage in stages {
                 StageReport.remove(stage.group, data: data, process: identity)
             }
@@ -42,8 +39,8 @@ final class StageReporter: Sendable {
     }
 
     /// Ends the reports and removes them.
-    func end() {
-        stop.set()
+    func finish() {
+        end.open()
         thread.join()
     }
 }

@@ -146,7 +146,7 @@ public final class PipelineRun: Sendable {
                 self.statuses[stage.name].map { (stage.group, $0) }
             }, data: data.path)
         for thread in threads { thread.join() }
-        reporter?.end()
+        reporter?.finish()
         if let error = failure.withLock({ $0 }) { throw error }
         let seconds = Double(Clock.monotonicNanoseconds() - begun) / 1e9
         if wasInterrupted.load(ordering: .relaxed), !plan.options.follow {
