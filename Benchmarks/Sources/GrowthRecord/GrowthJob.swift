@@ -74,7 +74,8 @@ final class GrowthJob {
             "rows",
             creating: TopicConfiguration(
                 partitions: size.partitions, kind: .features, features: size.features,
-                filter: .split))
+                codec: size.isCompressed ? .lz4 : .none,
+                filter: size.isCompressed ? .split : .none))
         var builder = BatchBuilder(columns: size.features)
         let begun = bare_clock()
         for partition in 0..<size.partitions {

@@ -5,9 +5,10 @@ internal import LogFigures
 ///
 ///     growth-record [AXIS [LARGEST [SAMPLES]]]
 ///
-/// AXIS is `rows` (10^4 to 10^7; 10^8 takes 7 GB), `features` (8 to 1,024), `partitions` (1 to 256) or
-/// `slots` (1 to 8, or as many as there are cores); all when none is named. LARGEST is where to end.
-/// Everything else is as at the first size: an LZ4 topic of float32 split into byte streams, batches of
+/// AXIS is `rows` (10^4 to 10^7; 10^8 takes 11 GB), `features` (8 to 1,024), `partitions` (1 to 256),
+/// `slots` (1 to 8, or as many as there are cores) or `log` (1 to 5 GB, stored as they are; 20 take 24
+/// GB); all when none is named. LARGEST is where to end. Everything else is as at the first size: an
+/// LZ4 topic of float32 split into byte streams, batches of
 /// 256 KiB, an MLP with hidden layers of 128 and 64 and 10 outputs, one partition, one core.
 ///
 /// Rows are made of the shipped digits: column c of row r is pixel c mod 64 of image (r + c / 64) mod

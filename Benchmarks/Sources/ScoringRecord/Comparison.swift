@@ -116,7 +116,12 @@ private struct Sample {
                     line("Arrow with \(job.form.rawValue), ONNX Runtime", .nothing, \.alike))
             }
         }
-        return lines + [line("its parts in series", .atLeast(0.85), \.parts.total)]
+        return lines + [
+            line("its parts in series", .atLeast(0.85), \.parts.total),
+            line("the same, and the mapping of what is read", .nothing) {
+                $0.parts.total + $0.parts.mapping
+            },
+        ]
     }
 
     /// What part of a run each part takes by the barest means, the largest first.
@@ -125,6 +130,7 @@ private struct Sample {
         let parts: [(String, (Limits.Parts) -> Double)] = [
             ("decoding", \.decoding), ("checksums", \.checksum),
             ("arithmetic at its peak, or reading", \.arithmetic), ("writing", \.writing),
+            ("mapping", \.mapping),
         ]
         let shares = parts.map { name, value in
             (name, Spread(samples.map { value($0.parts) / $0.own }).median)

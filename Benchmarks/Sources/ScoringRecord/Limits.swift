@@ -40,6 +40,8 @@ struct Limits {
         var checksum = 0.0
         var arithmetic = 0.0
         var writing = 0.0
+        /// What the kernel takes to show the stored bytes in a mapping.
+        var mapping = 0.0
 
         var total: Double { decoding + checksum + arithmetic + writing }
     }
@@ -58,6 +60,8 @@ struct Limits {
         guard unsafe bare_map(path) == 0 else { throw Peer.Failure("\(path) cannot be mapped") }
         let stored = Double(bare_compressed_bytes()) / Double(batches * Job.batch)
         parts.checksum = try time(bare_checksum()) / Double(bare_mapped_bytes()) * (stored + width)
+        parts.mapping =
+            try time(unsafe bare_touch(path)) / Double(bare_mapped_bytes()) * stored
         let multiplying = network.operationsPerRow / ip_fma_peak()
         let rowBytes = Double(4 * Digits.columns)
         let reading = try time(bare_read()) / Double(bare_mapped_bytes()) * rowBytes

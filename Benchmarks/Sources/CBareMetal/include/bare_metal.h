@@ -55,6 +55,10 @@ int64_t bare_checksum(void);
 /// Bytes of the mapped file.
 size_t bare_mapped_bytes(void);
 
+/// Maps the file that `bare_map` was given anew, reads a byte of each of its pages, and unmaps it: what
+/// the kernel takes to show a file.
+int64_t bare_touch(const char *path);
+
 /// One way between two pinned threads over a shared word, as half of each of `rounds` round trips.
 int bare_ping_pong(int first, int second, size_t rounds, int64_t *times);
 
