@@ -28,7 +28,7 @@ import Testing
         // Half of the rows are off by 0.5.
         #expect(metrics.calibrationError.map { abs($0 - 0.25) < 0.001 } == true)
         var window = MetricsWindow(.logistic)
-        window.add([0.75, 0.75, 0.25, 0.25][...], labels: [1, 0, 1, 0])
+        window.add([0.75, 0.75, 0.25, 0.25][...], labels: ([1, 0, 1, 0] as [Float]).span)
         #expect(window.calibrationError == 0.25 && window.auc == 0.5)
     }
 

@@ -76,13 +76,25 @@ package final class LaneTrainer: @unchecked Sendable {
             } else if options.synchronization == .reduce {
                 try lane.lane.derive(rows, by: center)
             } else {
-                var replica = lane.replica.take() ?? center
-                try lane.lane.learn(rows, on: &replica)
+                let before = lane.replica.take()
+                var replica = before ?? center
+                do throws(ModelError) { try lane.lane.learn(rows, on: &replica) } catch {
+                    lane.replica = before
+                    throw error
+                }
                 lane.replica = replica
             }
         } catch {
             lane.failure = error
         }
+    }
+
+    /// Forgives a lane that was given rows with an infinite feature, of which it has learnt none;
+    /// false when that is not what it has failed by.
+    package func takeInfinity(of index: Int) -> Bool {
+        guard lanes[index].failure?.code == .invalidFeature else { return false }
+        lanes[index].failure = nil
+        return true
     }
 
     /// Has a lane predict rows that nobody learns from; a failure is kept for `combine`.

@@ -46,15 +46,19 @@ struct MetricsWindow {
     }
 
     /// Keeps the predictions of rows, for two classes.
-    mutating func add(_ outputs: ArraySlice<Float>, labels: ArraySlice<Float>) {
+    mutating func add(_ outputs: ArraySlice<Float>, labels: Span<Float>) {
         guard objective.classes == 2 else { return }
         if objective.outputs == 1 {
             scores.append(contentsOf: outputs)
         } else {
             scores.append(contentsOf: outputs.enumerated().lazy.filter { $0.0 % 2 == 1 }.map(\.1))
         }
-        let added = scores.count - positives.count
-        for label in labels.prefix(added) { positives.append(label == 1) }
+        let begin = positives.count
+        let added = scores.count - begin
+        positives.append(contentsOf: repeatElement(false, count: added))
+        var all = positives.mutableSpan
+        var target = all._mutatingExtracting(begin...)
+        for row in 0..<added { target[row] = labels[row] == 1 }
     }
 
     mutating func merge(_ other: MetricsWindow) {

@@ -306,7 +306,7 @@ final class TrainTask: @unchecked Sendable {
     /// Counts what the lanes took in this round, in their order.
     private func countRows() throws {
         for lane in lanes {
-            for row in lane.block.rejected {
+            for row in lane.block.rejected + lane.block.refused {
                 position.rejectedRows += 1
                 status.add(rejected: 1)
                 try rejections.reject(
