@@ -32,9 +32,7 @@ struct MetricsWindow {
     var calibrationError: Double? {
         guard !scores.isEmpty else { return nil }
         var calibration = CalibrationGroups()
-        for (score, positive) in zip(scores, positives) {
-            calibration.add(probability: Double(score), rows: 1, positives: positive ? 1 : 0)
-        }
+        calibration.add(probabilities: scores.span, positives: positives.span)
         return calibration.error
     }
 
