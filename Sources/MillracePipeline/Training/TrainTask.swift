@@ -54,6 +54,8 @@ final class TrainTask: @unchecked Sendable {
     var checkpointBytes: [UInt8] = []
     /// Whether a checkpoint has been begun that nobody has taken note of.
     var isSaving = false
+    /// Records that come behind that of the checkpoint that is being saved.
+    var heldRecords: [MetricsRecord] = []
     /// The offsets of the newest checkpoint that is done; written by whoever writes it, and read
     /// once it has been waited for.
     var savedOffsets: [UInt64] = []
@@ -358,8 +360,7 @@ final class TrainTask: @unchecked Sendable {
     private func endEpoch() throws {
         if position.epoch + 1 < stage.epochs {
             // Windows do not reach from one pass into the next.
-            try collect(waiting: true)
-            if windowRows > 0 { try metrics.append(record()) }
+            if windowRows > 0 { try say(record()) }
             position.epoch += 1
             position.turn = 0
             position.offsets = []
