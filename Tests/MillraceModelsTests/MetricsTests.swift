@@ -57,7 +57,8 @@ import Testing
                 }
             }
             for kernels in KernelSet.available {
-                let won = PairsWon(scores: scores, positives: positives, kernels: kernels)
+                let won = PairsWon(
+                    scores: scores.span, positives: positives.span, kernels: kernels)
                 #expect(won.twice == twice && won.negatives == misses.count)
                 #expect(won.positives == count - misses.count)
             }

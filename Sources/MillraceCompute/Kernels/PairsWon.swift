@@ -11,18 +11,20 @@ package struct PairsWon {
     ///
     /// A score that is no number has a place of its own among the others.
     /// - Complexity: O(rows); memory for two numbers a row.
-    package init(scores: [Float], positives: [Bool], kernels: KernelSet? = nil) {
+    package init(scores: Span<Float>, positives: Span<Bool>, kernels: KernelSet? = nil) {
         let count = scores.count
         precondition(
             positives.count == count && count < UInt32.max,
             "a score and an outcome for each row, counted in 32 bits")
         let table = kernels.map(KernelTable.init) ?? .best
-        var memory = [UInt32](repeating: 0, count: 2 * count)
-        // SAFETY: both arrays have as many elements as are asked for, and the memory twice as many.
-        let won = unsafe memory.withUnsafeMutableBufferPointer { memory in
+        // SAFETY: both spans have as many elements as are asked for, and the memory, which the kernel
+        // fills before it reads it, twice as many.
+        let won = unsafe withUnsafeTemporaryAllocation(
+            of: UInt32.self, capacity: max(2 * count, 1)
+        ) { memory in
             unsafe scores.withUnsafeBufferPointer { scores in
                 unsafe positives.withUnsafeBufferPointer { positives in
-                    guard let first = memory.baseAddress else { return cm_pairs_won() }
+                    let first = unsafe memory.baseAddress.unsafelyUnwrapped
                     return unsafe table.functions.pointee.count_pairs(
                         scores.baseAddress, positives.baseAddress, count, first, first + count)
                 }

@@ -114,8 +114,9 @@ package final class LaneTrainer: @unchecked Sendable {
 
     /// The predictions of the rows last given to a lane, made before they were learnt.
     package func outputs(of index: Int) -> ArraySlice<Float> {
-        let lane = lanes[index].lane
-        return lane.judgement.outputs[..<lane.outputCount]
+        // Not a copy of the lane, which would count references to all that it has.
+        let lane = lanes[index]
+        return lane.lane.judgement.outputs[..<lane.lane.outputCount]
     }
 
     /// Ends a round: the model learns what the lanes have found out.

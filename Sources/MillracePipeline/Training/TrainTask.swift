@@ -308,17 +308,20 @@ final class TrainTask: @unchecked Sendable {
     /// Counts what the lanes took in this round, in their order.
     private func countRows() throws {
         for lane in lanes {
-            for row in lane.block.rejected + lane.block.refused {
-                position.rejectedRows += 1
-                status.add(rejected: 1)
-                try rejections.reject(
-                    file: "topic \(rows.name), partition \(rows.number(of: lane.partition))",
-                    line: Int(row.offset), row.reason, policy: .skip)
-            }
+            for row in lane.block.rejected { try count(rejected: row, of: lane) }
+            for row in lane.block.refused { try count(rejected: row, of: lane) }
             position.sourceRows += lane.block.sourceRows
             status.add(rows: lane.block.sourceRows)
             if !lane.block.heldLabels.isEmpty { heldOut.add(lane.block) }
         }
+    }
+
+    private func count(rejected row: RowBlock.LeftOut, of lane: TrainLane) throws {
+        position.rejectedRows += 1
+        status.add(rejected: 1)
+        try rejections.reject(
+            file: "topic \(rows.name), partition \(rows.number(of: lane.partition))",
+            line: Int(row.offset), row.reason, policy: .skip)
     }
 
     /// What is known of the rows since the last record; begins anew.
