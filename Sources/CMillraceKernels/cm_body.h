@@ -40,6 +40,8 @@
 
 #include "cm_loss.h"
 
+#include "cm_rank.h"
+
 #include "cm_optimize.h"
 
 #include "cm_prepare.h"
@@ -65,6 +67,7 @@ static const cm_kernel_set kernel_set = {
     .merge_moments = merge_moments,
     .labels_outside = labels_outside,
     .count_odds = count_odds,
+    .count_pairs = count_pairs,
     .judge_logistic = judge_logistic,
     .judge_softmax = judge_softmax,
     .optimize = optimize,

@@ -200,4 +200,37 @@ import Testing
             LabelledRows(good.span, rows: 1, stride: 1, labels: good.span), to: 0)
         #expect(try trainer.combine().rows == 1)
     }
+
+    /// Whoever forgives a lane goes on as if the rows had not been given.
+    @Test(arguments: cases)
+    func rowsWithAnInfiniteFeatureChangeNothing(_ example: Case) throws {
+        let options = Self.options(example)
+        let trainers = try (0..<2).map { _ in try LaneTrainer(options, lanes: 2) }
+        for round in 0..<4 {
+            let rows = Self.rows(1, round)
+            guard !rows.labels.isEmpty else { continue }
+            for (number, trainer) in trainers.enumerated() {
+                func give(_ features: [Float]) {
+                    trainer.contribute(
+                        LabelledRows(
+                            features.span, rows: rows.labels.count, stride: Self.width,
+                            labels: rows.labels.span), to: 0)
+                }
+                // Where lanes learn batch by batch, one before and one behind.
+                let isAverage = options.synchronization != .reduce
+                if isAverage { give(rows.features) }
+                if number == 0 {
+                    var bad = rows.features
+                    bad[bad.count - 1] = round % 2 == 0 ? .infinity : -.infinity
+                    give(bad)
+                    #expect(trainer.outputs(of: 0).isEmpty && trainer.takeInfinity(of: 0))
+                }
+                #expect(!trainer.takeInfinity(of: 0))
+                give(rows.features)
+                _ = try trainer.combine()
+            }
+        }
+        #expect(trainers[0].rowsSeen > 0)
+        #expect(trainers[0].checkpoint() == trainers[1].checkpoint())
+    }
 }

@@ -1,3 +1,4 @@
+import MillraceCompute
 import MillraceModels
 import Testing
 
@@ -29,6 +30,62 @@ import Testing
             #expect(abs(try #require(exact) - won / pairs) < 1e-12, "seed \(seed)")
             let bound = try #require(metrics.aucErrorBound)
             #expect(abs(try #require(metrics.auc) - won / pairs) <= bound + 1e-12)
+        }
+    }
+
+    /// Few rows and many, spread and crowded, tied and apart: every kernel set counts every pair.
+    @Test(arguments: [1, 2, 30, 72, 73, 500, 3000])
+    func pairsAreCountedOneByOne(_ count: Int) {
+        var draw = Draw(UInt64(count))
+        let kinds: [(inout Draw) -> Float] = [
+            { 1 / Float($0.integer(2...1_000_000)) }, { 1 - 1 / Float($0.integer(2...20_000_000)) },
+            { Float($0.integer(0...3)) }, { _ in 0.5 },
+            { Float($0.integer(-9...9)) * .leastNonzeroMagnitude },
+            { draw in
+                let magnitude = Float(bitPattern: UInt32(draw.integer(0...0x7F80_0000)))
+                return draw.integer(0...1) == 0 ? magnitude : -magnitude
+            },
+        ]
+        for kind in kinds {
+            let scores = (0..<count).map { _ in kind(&draw) }
+            let positives = (0..<count).map { _ in draw.integer(0...2) == 0 }
+            var twice = UInt64(0)
+            let misses = (0..<count).filter { !positives[$0] }.map { scores[$0] }
+            for row in 0..<count where positives[row] {
+                for miss in misses {
+                    twice += scores[row] > miss ? 2 : scores[row] == miss ? 1 : 0
+                }
+            }
+            for kernels in KernelSet.available {
+                let won = PairsWon(
+                    scores: scores.span, positives: positives.span, kernels: kernels)
+                #expect(won.twice == twice && won.negatives == misses.count)
+                #expect(won.positives == count - misses.count)
+            }
+        }
+    }
+
+    /// Sums that go on side by side are those of one row after the other.
+    @Test func calibrationOfRowsIsThatOfEachInTurn() {
+        var draw = Draw(9)
+        for count in [1, 2, 7, 5000] {
+            let scores = (0..<count).map { _ in
+                Float(1 / (1 + exponential(-Double(draw.number(-12...12)))))
+            }
+            let positives = scores.map { draw.number(0...1) < $0 }
+            var groups = CalibrationGroups()
+            groups.add(probabilities: scores.span, positives: positives.span)
+            var distance = 0.0
+            for group in 0..<10 {
+                var (stated, happened) = (0.0, 0.0)
+                for (score, positive) in zip(scores, positives)
+                where min(Int(Double(score) * 10), 9) == group {
+                    stated += Double(score)
+                    happened += positive ? 1 : 0
+                }
+                distance += abs(stated - happened)
+            }
+            #expect(groups.error == distance / Double(count))
         }
     }
 

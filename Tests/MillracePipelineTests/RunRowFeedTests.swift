@@ -68,7 +68,8 @@ import Testing
         var block = RowBlock()
         feed.take(count, into: &block)
         return Block(
-            rows: block.features, held: block.heldFeatures, sourceRows: block.sourceRows)
+            rows: feed.learntRows(of: block).features, held: block.heldFeatures,
+            sourceRows: block.sourceRows)
     }
 
     @Test func orderFollowsFromOffsets() throws {

@@ -1,6 +1,7 @@
 #ifndef CM_KERNELS_H
 #define CM_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -229,6 +230,12 @@ typedef struct {
     double *count, *mean, *squares;
 } cm_row_source;
 
+/// How many rows there are of each kind, and twice the number of pairs of a positive and a negative
+/// row in which the positive one has the higher score; pairs of equal scores count once.
+typedef struct {
+    uint64_t positives, negatives, twice;
+} cm_pairs_won;
+
 /// One implementation of everything below, for one kind of processor.
 ///
 /// Every element of a result is computed by the same operations in the same order whatever the
@@ -292,6 +299,11 @@ typedef struct {
     /// the outer ones, and what is no number in the first.
     void (*count_odds)(const float *odds, const float *labels, size_t rows, double range,
                        size_t bins, uint64_t *positives, uint64_t *negatives);
+
+    /// Counts pairs among fewer than 2^32 rows; `sorted` and `spare` have room for a number of each.
+    /// The same with every set.
+    cm_pairs_won (*count_pairs)(const float *scores, const bool *positives, size_t count,
+                                uint32_t *sorted, uint32_t *spare);
 
     /// Of rows with log odds `sums` and labels 0 or 1: probabilities, log-losses `costs`, and their
     /// slopes `delta`, times `factors` if not null. Returns how many are right.

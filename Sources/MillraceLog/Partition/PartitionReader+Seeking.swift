@@ -31,6 +31,7 @@ extension PartitionReader {
         let end = try control.endOffsetValue()
         let published = try control.publishedValue().position
         try refreshList()
+        lastBatch = nil
         previousChecksum = 0
         expectedOffset = nil
         guard let found = list.index(ofOffset: offset) else {

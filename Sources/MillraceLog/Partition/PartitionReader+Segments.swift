@@ -70,6 +70,7 @@ extension PartitionReader {
         let entry = list.entries[index]
         if self.entry != entry {
             let opened = try files.open(entry)
+            lastBatch = nil
             segment = opened
             self.entry = entry
             epoch = entry.header.epoch
@@ -93,6 +94,7 @@ extension PartitionReader {
     }
 
     mutating func leaveSegment(at position: UInt64, offset: UInt64) {
+        lastBatch = nil
         segment = Segment()
         entry = nil
         segmentEnd = 0

@@ -37,6 +37,8 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// The published word for which the end of the log was checked.
     private var checkedWord: UInt64 = 0
     private var decoder: BatchDecoder
+    /// The batch that `next()` has returned last, while it can be seen once more.
+    var lastBatch: (position: UInt64, skippedRows: Int)?
     /// Header checksum of the batch before; 0 when it was not read.
     var previousChecksum: UInt32 = 0
     /// Base offset that the next batch must have; nil when the one before it was not read.
@@ -99,7 +101,10 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// again when it is done with, so that other readers of the thread have it meanwhile.
     ///
     /// - Complexity: O(1); no allocation.
-    package mutating func exchange(_ memory: DecodingMemory) { decoder.exchange(memory) }
+    package mutating func exchange(_ memory: DecodingMemory) {
+        lastBatch = nil
+        decoder.exchange(memory)
+    }
 
     /// The next batch; nil when everything published has been read.
     ///
@@ -109,6 +114,7 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
     /// - Complexity: O(bytes of the batch).
     @_lifetime(&self)
     public mutating func next() throws(LogError) -> RecordBatch? {
+        lastBatch = nil
         let word = control.published.loadAcquiring()
         if word != self.word { try look(at: word) }
         if position < published, position >= segmentEnd { try enterSegment() }
@@ -135,10 +141,26 @@ public struct PartitionReader: ~Copyable, @unchecked Sendable {
         let end = base + UInt64(rows)
         expectedOffset = end
         nextOffset = max(nextOffset, end)
+        let skippedRows = min(sought, rows)
+        lastBatch = (start, skippedRows)
         // SAFETY: the bytes are in the mapping or in the arena, both of which live and stay as they
         // are until the reader, which the batch borrows, is used again.
         return unsafe _overrideLifetime(
-            unsafe view(of: stored, skippedRows: min(sought, rows)), mutating: &self)
+            unsafe view(of: stored, skippedRows: skippedRows), mutating: &self)
+    }
+
+    /// The batch that `next()` has returned last, once more: nothing is read, checked or decoded.
+    ///
+    /// Nil when the reader has been moved since, or has found nothing.
+    /// - Complexity: O(1).
+    @_lifetime(&self)
+    package mutating func last() -> RecordBatch? {
+        guard let lastBatch else { return nil }
+        let begin = lastBatch.position + UInt64(decoder.header.headerBytes)
+        let stored = unsafe bytes(from: begin, to: begin + UInt64(decoder.header.storedBytes))
+        // SAFETY: as in `next()`; whatever changes the mapping or the arena forgets the batch.
+        return unsafe _overrideLifetime(
+            unsafe view(of: stored, skippedRows: lastBatch.skippedRows), mutating: &self)
     }
 
     /// How much of what was read stays mapped: a scan of a log of any size needs no more.

@@ -10,12 +10,61 @@ package struct CalibrationGroups: Sendable {
 
     package init() {}
 
-    /// Counts rows of one probability, of which so many are positive.
-    package mutating func add(probability: Double, rows count: Double, positives: Double) {
-        let group = min(max(Int(probability * Double(Self.groups)), 0), Self.groups - 1)
-        rows[group] += count
-        stated[group] += probability * count
-        happened[group] += positives
+    @inline(__always)
+    private static func group(of probability: Double) -> Int {
+        min(max(Int(probability * Double(groups)), 0), groups - 1)
+    }
+
+    /// Counts rows with a probability and an outcome each.
+    package mutating func add(probabilities: Span<Float>, positives: Span<Bool>) {
+        precondition(probabilities.count == positives.count, "an outcome for each row")
+        // Sums wait for memory: so there are two of each, for every other row. Counts are whole, and
+        // floats from 0.1 on add up without rounding, in any order; below it there is but one sum.
+        var counts = InlineArray<20, Int>(repeating: 0)
+        var hits = InlineArray<20, Int>(repeating: 0)
+        var sums = InlineArray<20, Double>(repeating: 0)
+        sums[0] = stated[0]
+        for row in probabilities.indices {
+            let probability = Double(probabilities[row])
+            let group = Self.group(of: probability)
+            let other = row & 1 == 0 ? group : group + Self.groups
+            counts[other] &+= 1
+            hits[other] &+= positives[row] ? 1 : 0
+            sums[group == 0 ? 0 : other] += probability
+        }
+        stated[0] = 0
+        for group in rows.indices {
+            let other = group + Self.groups
+            rows[group] += Double(counts[group] + counts[other])
+            happened[group] += Double(hits[group] + hits[other])
+            stated[group] += sums[group] + sums[other]
+        }
+    }
+
+    /// Counts rows in bins of one probability each, the least first.
+    mutating func add(
+        bins probabilities: Span<Double>, positives: Span<UInt64>, negatives: Span<UInt64>
+    ) {
+        precondition(
+            positives.count == probabilities.count && negatives.count == probabilities.count,
+            "rows of both kinds for each bin")
+        var bin = 0
+        // Bins of a group are neighbours: its sums wait for no memory meanwhile.
+        while bin < probabilities.count {
+            let group = Self.group(of: probabilities[bin])
+            var (rows, stated, happened) = (rows[group], stated[group], happened[group])
+            repeat {
+                let hits = Double(Int64(bitPattern: positives[bin]))
+                let count = Double(Int64(bitPattern: positives[bin] &+ negatives[bin]))
+                rows += count
+                stated += probabilities[bin] * count
+                happened += hits
+                bin += 1
+            } while bin < probabilities.count && Self.group(of: probabilities[bin]) == group
+            self.rows[group] = rows
+            self.stated[group] = stated
+            self.happened[group] = happened
+        }
     }
 
     /// The mean distance of stated from actual shares, groups weighted by their rows; 0 without any.
@@ -42,11 +91,8 @@ extension ClassificationMetrics {
     public var calibrationError: Double? {
         guard classes == 2, rows > 0 else { return nil }
         var groups = CalibrationGroups()
-        for bin in positives.indices where positives[bin] + negatives[bin] > 0 {
-            groups.add(
-                probability: Self.probabilities[bin],
-                rows: Double(positives[bin] + negatives[bin]), positives: Double(positives[bin]))
-        }
+        groups.add(
+            bins: Self.probabilities.span, positives: positives.span, negatives: negatives.span)
         return groups.error
     }
 

@@ -124,9 +124,12 @@ public struct ClassificationMetrics: Sendable, Equatable {
         var tied = 0.0
         var below = 0.0
         var above = 0.0
+        let (positives, negatives) = (positives.span, negatives.span)
+        precondition(positives.count == negatives.count)
         for bin in positives.indices {
-            let hits = Double(positives[bin])
-            let misses = Double(negatives[bin])
+            // A signed number is made a double by one instruction.
+            let hits = Double(Int64(bitPattern: positives[bin]))
+            let misses = Double(Int64(bitPattern: negatives[bin]))
             won += hits * below
             tied += hits * misses
             below += misses

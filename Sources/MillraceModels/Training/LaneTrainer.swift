@@ -76,13 +76,25 @@ package final class LaneTrainer: @unchecked Sendable {
             } else if options.synchronization == .reduce {
                 try lane.lane.derive(rows, by: center)
             } else {
-                var replica = lane.replica.take() ?? center
-                try lane.lane.learn(rows, on: &replica)
+                let before = lane.replica.take()
+                var replica = before ?? center
+                do throws(ModelError) { try lane.lane.learn(rows, on: &replica) } catch {
+                    lane.replica = before
+                    throw error
+                }
                 lane.replica = replica
             }
         } catch {
             lane.failure = error
         }
+    }
+
+    /// Forgives a lane that was given rows with an infinite feature, of which it has learnt none;
+    /// false when that is not what it has failed by.
+    package func takeInfinity(of index: Int) -> Bool {
+        guard lanes[index].failure?.code == .invalidFeature else { return false }
+        lanes[index].failure = nil
+        return true
     }
 
     /// Has a lane predict rows that nobody learns from; a failure is kept for `combine`.
@@ -102,8 +114,9 @@ package final class LaneTrainer: @unchecked Sendable {
 
     /// The predictions of the rows last given to a lane, made before they were learnt.
     package func outputs(of index: Int) -> ArraySlice<Float> {
-        let lane = lanes[index].lane
-        return lane.judgement.outputs[..<lane.outputCount]
+        // Not a copy of the lane, which would count references to all that it has.
+        let lane = lanes[index]
+        return lane.lane.judgement.outputs[..<lane.lane.outputCount]
     }
 
     /// Ends a round: the model learns what the lanes have found out.

@@ -23,6 +23,15 @@ package struct LabelledRows: ~Escapable {
         self.labels = labels
         self.weights = weights
     }
+
+    /// Some of the rows.
+    @_lifetime(copy self)
+    package func rows(_ range: Range<Int>) -> LabelledRows {
+        LabelledRows(
+            features.extracting(range.lowerBound * stride..<range.upperBound * stride),
+            rows: range.count, stride: stride, labels: labels.extracting(range),
+            weights: weights?.extracting(range))
+    }
 }
 
 /// What one thread needs to learn from rows that come to it alone, and what it has found out.

@@ -5,6 +5,7 @@ struct MetricsWindow {
     private let objective: Objective
     private var total = WindowSums()
     private var scores: [Float] = []
+    /// A place for each score, and behind them what there is room for.
     private var positives: [Bool] = []
 
     private struct WindowSums {
@@ -25,16 +26,17 @@ struct MetricsWindow {
         objective.classes > 0 ? nil : (total.squares / Double(total.rows)).squareRoot()
     }
     var auc: Double? {
-        scores.isEmpty ? nil : ExactAUC.compute(scores: scores, positives: positives)
+        guard !scores.isEmpty else { return nil }
+        return ExactAUC.compute(
+            scores: scores.span, positives: positives.span.extracting(0..<scores.count))
     }
 
     /// The mean distance of stated probabilities from what happened, over ten groups.
     var calibrationError: Double? {
         guard !scores.isEmpty else { return nil }
         var calibration = CalibrationGroups()
-        for (score, positive) in zip(scores, positives) {
-            calibration.add(probability: Double(score), rows: 1, positives: positive ? 1 : 0)
-        }
+        calibration.add(
+            probabilities: scores.span, positives: positives.span.extracting(0..<scores.count))
         return calibration.error
     }
 
@@ -46,15 +48,22 @@ struct MetricsWindow {
     }
 
     /// Keeps the predictions of rows, for two classes.
-    mutating func add(_ outputs: ArraySlice<Float>, labels: ArraySlice<Float>) {
+    mutating func add(_ outputs: ArraySlice<Float>, labels: Span<Float>) {
         guard objective.classes == 2 else { return }
+        let kept = scores.count
         if objective.outputs == 1 {
             scores.append(contentsOf: outputs)
         } else {
             scores.append(contentsOf: outputs.enumerated().lazy.filter { $0.0 % 2 == 1 }.map(\.1))
         }
-        let added = scores.count - positives.count
-        for label in labels.prefix(added) { positives.append(label == 1) }
+        let end = scores.count
+        let missing = end - positives.count
+        if missing > 0 {
+            positives.append(contentsOf: repeatElement(false, count: max(missing, kept)))
+        }
+        var all = positives.mutableSpan
+        var target = all._mutatingExtracting(kept..<end)
+        for row in 0..<target.count { target[row] = labels[row] == 1 }
     }
 
     mutating func merge(_ other: MetricsWindow) {
@@ -62,7 +71,8 @@ struct MetricsWindow {
         total.loss += other.total.loss
         total.squares += other.total.squares
         total.correct += other.total.correct
+        positives.removeLast(positives.count - scores.count)
+        positives += other.positives.prefix(other.scores.count)
         scores += other.scores
-        positives += other.positives
     }
 }

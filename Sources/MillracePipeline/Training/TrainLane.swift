@@ -60,17 +60,31 @@ final class TrainLane {
                     block.heldFeatures.span, rows: block.heldLabels.count, stride: width,
                     labels: block.heldLabels.span), on: lane)
         }
-        var first = 0
-        while first < block.labels.count {
-            let rows = min(batchRows, block.labels.count - first)
-            let features = block.features.span.extracting(
-                first * width..<(first + rows) * width)
-            let labels = block.labels.span.extracting(first..<first + rows)
-            trainer.contribute(
-                LabelledRows(features, rows: rows, stride: width, labels: labels), to: lane)
-            window.add(trainer.outputs(of: lane), labels: block.labels[first...])
-            first += rows
+        var first = learn(from: 0, trainer, lane: lane, batchRows: batchRows)
+        if first < block.learntRows, trainer.takeInfinity(of: lane) {
+            // The rows before are as they were; this batch and what follows is made anew.
+            feed.refuseInfinite(in: &block)
+            first = learn(from: first, trainer, lane: lane, batchRows: batchRows)
         }
-        if !block.labels.isEmpty { window.add(trainer.evaluation(of: lane)) }
+        if block.learntRows > 0 { window.add(trainer.evaluation(of: lane)) }
+    }
+
+    /// Learns the rows of the block from `first` on; returns where it has come to: short of the last
+    /// one when the trainer refuses rows.
+    private func learn(
+        from first: Int, _ trainer: LaneTrainer, lane: Int, batchRows: Int
+    ) -> Int {
+        var first = first
+        feed.withRows(of: block) { all in
+            while first < all.rows {
+                let rows = all.rows(first..<min(first + batchRows, all.rows))
+                trainer.contribute(rows, to: lane)
+                let outputs = trainer.outputs(of: lane)
+                if outputs.isEmpty { break }
+                window.add(outputs, labels: rows.labels)
+                first += rows.rows
+            }
+        }
+        return first
     }
 }

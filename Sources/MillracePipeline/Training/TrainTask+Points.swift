@@ -25,8 +25,7 @@ extension TrainTask {
             try reachPoint(publish: publish)
         } else if rows >= position.nextMetrics || !position.alarms.isEmpty {
             advance(past: rows, publish: false)
-            try collect(waiting: true)
-            try metrics.append(record())
+            try say(record())
         }
     }
 
@@ -85,6 +84,14 @@ extension TrainTask {
         isSaving = false
         try saver.wait()
         commits = savedOffsets
+        defer { heldRecords = [] }
+        for record in heldRecords { try metrics.append(record) }
+    }
+
+    /// Writes a record, behind that of a checkpoint that is being saved: nobody waits for it.
+    func say(_ record: MetricsRecord) throws {
+        try collect(waiting: false)
+        if isSaving { heldRecords.append(record) } else { try metrics.append(record) }
     }
 
     /// What belongs to a checkpoint and is published and said once that is durable.

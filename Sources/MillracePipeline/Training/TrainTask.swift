@@ -54,6 +54,8 @@ final class TrainTask: @unchecked Sendable {
     var checkpointBytes: [UInt8] = []
     /// Whether a checkpoint has been begun that nobody has taken note of.
     var isSaving = false
+    /// Records that come behind that of the checkpoint that is being saved.
+    var heldRecords: [MetricsRecord] = []
     /// The offsets of the newest checkpoint that is done; written by whoever writes it, and read
     /// once it has been waited for.
     var savedOffsets: [UInt64] = []
@@ -306,17 +308,20 @@ final class TrainTask: @unchecked Sendable {
     /// Counts what the lanes took in this round, in their order.
     private func countRows() throws {
         for lane in lanes {
-            for row in lane.block.rejected {
-                position.rejectedRows += 1
-                status.add(rejected: 1)
-                try rejections.reject(
-                    file: "topic \(rows.name), partition \(rows.number(of: lane.partition))",
-                    line: Int(row.offset), row.reason, policy: .skip)
-            }
+            for row in lane.block.rejected { try count(rejected: row, of: lane) }
+            for row in lane.block.refused { try count(rejected: row, of: lane) }
             position.sourceRows += lane.block.sourceRows
             status.add(rows: lane.block.sourceRows)
             if !lane.block.heldLabels.isEmpty { heldOut.add(lane.block) }
         }
+    }
+
+    private func count(rejected row: RowBlock.LeftOut, of lane: TrainLane) throws {
+        position.rejectedRows += 1
+        status.add(rejected: 1)
+        try rejections.reject(
+            file: "topic \(rows.name), partition \(rows.number(of: lane.partition))",
+            line: Int(row.offset), row.reason, policy: .skip)
     }
 
     /// What is known of the rows since the last record; begins anew.
@@ -358,8 +363,7 @@ final class TrainTask: @unchecked Sendable {
     private func endEpoch() throws {
         if position.epoch + 1 < stage.epochs {
             // Windows do not reach from one pass into the next.
-            try collect(waiting: true)
-            if windowRows > 0 { try metrics.append(record()) }
+            if windowRows > 0 { try say(record()) }
             position.epoch += 1
             position.turn = 0
             position.offsets = []

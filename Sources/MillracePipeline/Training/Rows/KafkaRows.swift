@@ -89,15 +89,19 @@
             UInt64(max(0, try source.partition(number).askedEnd())) << UInt64(source.placeBits)
         }
 
-        func read(before end: UInt64?, into rows: inout RowStore) throws -> Bool {
+        func read(before end: UInt64?, into rows: inout RowStore) throws -> ReadRows {
             wantedEnd = end ?? 0
             let reading = try opened()
-            guard var arena = arena.take(), var vectors = vectors.take() else { return false }
+            guard var arena = arena.take(), var vectors = vectors.take() else { return .none }
             arena.reset()
             let found = try fetch(reading, into: &arena, &vectors, before: end, &rows)
             self.arena = consume arena
             self.vectors = consume vectors
-            return found
+            return found ? .stored : .none
+        }
+
+        func withLent(_ positions: Range<UInt64>, _ body: (borrowing RowView) -> Void) {
+            preconditionFailure("it lends no rows")
         }
 
         private func fetch(

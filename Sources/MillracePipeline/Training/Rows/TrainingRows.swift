@@ -39,9 +39,23 @@ protocol RowReader: AnyObject {
     /// Whether nothing was left to read at the last look, and not only not here yet.
     var isAtEnd: Bool { get }
 
-    /// Adds the next rows before `end`; false when there are none at the moment.
-    func read(before end: UInt64?, into rows: inout RowStore) throws -> Bool
+    /// Reads the next rows before `end`, and says where they are; rows that were lent are not any
+    /// more.
+    func read(before end: UInt64?, into rows: inout RowStore) throws -> ReadRows
+
+    /// Calls a body with lent rows at these positions.
+    func withLent(_ positions: Range<UInt64>, _ body: (borrowing RowView) -> Void)
 
     /// The position behind the last row that is there.
     func publishedEnd() throws -> UInt64
+}
+
+/// Where the rows are that a reader has read.
+enum ReadRows {
+    /// There are none at the moment.
+    case none
+    /// In the store, if any were wanted.
+    case stored
+    /// With the reader, at positions without gaps, until it reads again.
+    case lent(Range<UInt64>)
 }
