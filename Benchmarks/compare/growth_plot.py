@@ -22,6 +22,10 @@ def number(text):
     return float(re.search(r"[\d.]+", text)[0])
 
 
+def label(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def tables():
     """Of each axis its sizes, and what was measured: a row of the page's tables each."""
     found, axis = {}, None
@@ -46,7 +50,7 @@ def panel(x, y, rows, names, title):
     top = max(row[name] for row in rows for name in names) * 1.1
     parts = [
         f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#bbb"/>',
-        f'<text x="{x - 6}" y="{y + 8}" text-anchor="end">{top:.3g}</text>',
+        f'<text x="{x - 6}" y="{y + 8}" text-anchor="end">{label(top)}</text>',
         f'<text x="{x - 6}" y="{y + HEIGHT}" text-anchor="end">0</text>',
     ]
     if title:
