@@ -70,12 +70,11 @@ extension RowBlock {
         var begin = 0
         if !areLabelled || rule.holdOut != nil || refusingInfinite {
             for row in 0..<rows.count {
-                if !areLabelled, !isLabelled(row, of: rows, rule) {
-                } else if rule.holdsOut(rows.position(row)) {
-                    if !isRejected(row, of: rows, rule) { hold(row, of: rows, rule) }
-                } else if !refusingInfinite || !isRejected(row, of: rows, rule) {
-                    continue
-                }
+                let isLearnt =
+                    (areLabelled || isLabelled(row, of: rows, rule))
+                    && !isHeldOut(row, of: rows, rule)
+                    && !(refusingInfinite && isRejected(row, of: rows, rule))
+                if isLearnt { continue }
                 learn(begin..<row, of: rows, rule)
                 begin = row + 1
             }
@@ -95,9 +94,16 @@ extension RowBlock {
         for row in range { labels.append(rows.labels[row]) }
     }
 
-    private mutating func hold(_ row: Int, of rows: borrowing RowView, _ rule: RowRule) {
-        rows.append(row..<row + 1, width: rule.width, to: &heldFeatures)
-        heldLabels.append(rows.labels[row])
+    /// Whether a row is held out, where it goes unless it is rejected.
+    private mutating func isHeldOut(
+        _ row: Int, of rows: borrowing RowView, _ rule: RowRule
+    ) -> Bool {
+        guard rule.holdsOut(rows.position(row)) else { return false }
+        if !isRejected(row, of: rows, rule) {
+            rows.append(row..<row + 1, width: rule.width, to: &heldFeatures)
+            heldLabels.append(rows.labels[row])
+        }
+        return true
     }
 
     /// Whether a row has a label that the model can have; takes note of one that it cannot.
