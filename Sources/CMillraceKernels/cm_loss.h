@@ -3,8 +3,8 @@
 
 #define CM_KEPT_CLASSES 64  // exponentials that are kept from one pass to the next
 
-// A vector of rows with one sum each; returns how many are on the right side.
-CM_INLINE size_t judge_some(const float *sums, const float *labels, const float *factors,
+// A vector of rows with one sum each; returns which are on the right side.
+CM_INLINE vl judge_some(const float *sums, const float *labels, const float *factors,
                             size_t count, float *outputs, float *delta, double *costs) {
     vd x = load_doubles(sums, count);
     vl positive = load_doubles(labels, count) == 1.0;
@@ -20,22 +20,22 @@ CM_INLINE size_t judge_some(const float *sums, const float *labels, const float 
     vd slope = choose_double(positive, -wrong, wrong);
     if (factors) slope = slope * load_doubles(factors, count);
     store_floats(delta, slope, count);
-    vl right = (x > 0.0) == positive;
-    size_t correct = 0;
-    for (size_t i = 0; i < count; i++) correct += right[i] != 0;
-    return correct;
+    return (x > 0.0) == positive;
 }
 
 static size_t judge_logistic(const float *sums, const float *labels, const float *factors,
                              size_t rows, float *outputs, float *delta, double *costs) {
-    size_t correct = 0, row = 0;
+    vl found = {0};
+    size_t row = 0;
     for (; row + CM_HALF <= rows; row += CM_HALF) {
-        correct += judge_some(sums + row, labels + row, factors ? factors + row : NULL, CM_HALF,
-                              outputs + row, delta + row, costs + row);
+        found -= judge_some(sums + row, labels + row, factors ? factors + row : NULL, CM_HALF,
+                            outputs + row, delta + row, costs + row);
     }
+    size_t correct = (size_t)__builtin_reduce_add(found);
     if (row < rows) {
-        correct += judge_some(sums + row, labels + row, factors ? factors + row : NULL, rows - row,
+        vl right = judge_some(sums + row, labels + row, factors ? factors + row : NULL, rows - row,
                               outputs + row, delta + row, costs + row);
+        for (size_t i = 0; i < rows - row; i++) correct += right[i] != 0;
     }
     return correct;
 }
