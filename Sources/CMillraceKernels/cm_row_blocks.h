@@ -175,7 +175,6 @@ CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
         const row_block *block = &blocks[row / CM_GROUP % 2];
         row_block *next = &blocks[(row / CM_GROUP + 1) % 2];
         const size_t coming = row + CM_GROUP, ready = coming + CM_GROUP;
-        CM_UNROLL for (size_t i = 0; i < CM_GROUP; i++) ask_for(p, ready + i);
         block_run run = {.bias = bias, .moves = block->sides * block->rates};
         run.sums = CM_FMA(scale * decay.before, products, splat_four(bias)) * block->sides;
         const int is_sound = all_four(block->sound & (magnitude_of(run.sums) < __builtin_inf()));
@@ -184,13 +183,17 @@ CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
             run.odds.number = exp_of(run.sums);
             run.odds.next = 1.0 + run.odds.number;
         }
+        ask_for(p, ready + 0);
         prepare_part(p, ready, 0);
         learn_place(loss, &constants, block, 0, &run);
+        ask_for(p, ready + 1);
         prepare_part(p, ready, 1);
         learn_place(loss, &constants, block, 1, &run);
         look_at(loss, constants.rate, &decay, p, source, coming, next);
+        ask_for(p, ready + 2);
         prepare_part(p, ready, 2);
         learn_place(loss, &constants, block, 2, &run);
+        ask_for(p, ready + 3);
         prepare_part(p, ready, 3);
         learn_place(loss, &constants, block, 3, &run);
         // Where steps are too large for this, or lead to no number, or scales too small, none of it
