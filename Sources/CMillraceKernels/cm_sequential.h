@@ -40,13 +40,10 @@ CM_INLINE fours exp_of(fours x) {
     x = choose_four(x < -700.0, splat_four(-700), x);
     fours shifted = CM_FMA(x, splat_four(1.4426950408889634), splat_four(CM_ROUND));
     fours r = CM_FMA(shifted - CM_ROUND, splat_four(-0.6931471805599453), x), q = r * r;
-    fours p = CM_FMA(q,
-                  CM_FMA(r, splat_four(1.9790341767026256e-04),
-                         splat_four(1.3944659774293455e-03)),
-                  CM_FMA(r, splat_four(8.333497075129242e-03),
-                         splat_four(4.1666294945254756e-02)));
-    p = CM_FMA(q, p, CM_FMA(r, splat_four(0.16666665868930783),
-                            splat_four(0.5000000067682687)));
+    fours p = CM_FMA(
+        q, CM_FMA(r, splat_four(1.9790341767026256e-04), splat_four(1.3944659774293455e-03)),
+        CM_FMA(r, splat_four(8.333497075129242e-03), splat_four(4.1666294945254756e-02)));
+    p = CM_FMA(q, p, CM_FMA(r, splat_four(0.16666665868930783), splat_four(0.5000000067682687)));
     p = CM_FMA(q, p, 1.0 + r);
     return p * (fours)(((four_words)shifted + 1023) << 52);
 }
@@ -59,16 +56,12 @@ typedef struct {
 // x * exp(y) for |y| <= 1, within 8e-10 of it.
 CM_INLINE successors grown(fours x, fours y) {
     fours q = y * y, base = x * q;
-    fours low = CM_FMA(q,
-                    CM_FMA(y, splat_four(8.333194883040476e-03),
-                           splat_four(4.1666794656116016e-02)),
-                    CM_FMA(y, splat_four(0.16666669417203805),
-                           splat_four(0.4999999909507636)));
-    fours high = CM_FMA(q,
-                     CM_FMA(y, splat_four(2.695181920861396e-06),
-                            splat_four(2.542680204431491e-05)),
-                     CM_FMA(y, splat_four(1.9860856063117678e-04),
-                            splat_four(1.3884212952726953e-03)));
+    fours low = CM_FMA(
+        q, CM_FMA(y, splat_four(8.333194883040476e-03), splat_four(4.1666794656116016e-02)),
+        CM_FMA(y, splat_four(0.16666669417203805), splat_four(0.4999999909507636)));
+    fours high = CM_FMA(
+        q, CM_FMA(y, splat_four(2.695181920861396e-06), splat_four(2.542680204431491e-05)),
+        CM_FMA(y, splat_four(1.9860856063117678e-04), splat_four(1.3884212952726953e-03)));
     fours rest = CM_FMA(q * q, high, low);
     return (successors){.number = CM_FMA(base, rest, CM_FMA(x, y, x)),
                         .next = CM_FMA(base, rest, CM_FMA(x, 1.0 + y, splat_four(1)))};
