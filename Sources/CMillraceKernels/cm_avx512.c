@@ -19,8 +19,6 @@
 #define CM_TILE_BYTES (512 * 1024)
 #define CM_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #define CM_LOAD_FIRST(p, count) (vf) _mm512_maskz_loadu_ps((__mmask16)((1u << (count)) - 1), p)
-#define CM_STORE_FIRST(p, x, count)                                                                \
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << (count)) - 1), (__m512)(x))
 #include "cm_body.h"
 #pragma clang attribute pop
 

@@ -9,7 +9,6 @@
 //   CM_FMA       a * b + c, fused or not, of floats and doubles
 //   CM_FLUSH     whether denormal numbers count as zero
 //   CM_LOAD_FIRST(p, count)   the first `count` floats and zeros, where there is an instruction
-//   CM_STORE_FIRST(p, x, count)   stores the first `count` floats, likewise
 //   CM_TILE_BYTES   activations of a tile, for two layers
 // The register block is 6 rows by CM_VECTORS vectors of accumulators.
 

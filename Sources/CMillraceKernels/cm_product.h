@@ -95,10 +95,7 @@ static void multiply(const cm_product *p, float *scratch) {
     }
     panels(&layer, p->a, p->a_row, p->a_step, p->rows, tail, padded);
     for (size_t row = 0; row < p->rows; row++) {
-        for (size_t i = 0; i < rest; i += CM_LANES) {
-            store_first(p->c + row * p->c_stride + main + i, load(tail + row * padded + i),
-                        up_to_lanes(rest - i));
-        }
+        memcpy(p->c + row * p->c_stride + main, tail + row * padded, rest * sizeof(float));
     }
 }
 

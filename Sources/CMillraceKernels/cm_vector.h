@@ -46,14 +46,13 @@ CM_INLINE vf load_first(const float *p, size_t count) {
 }
 
 CM_INLINE void store_first(float *p, vf x, size_t count) {
-    if (count == CM_LANES) return store(p, x);
-#ifdef CM_STORE_FIRST
-    CM_STORE_FIRST(p, x, count);
-#else
-    float elements[CM_LANES];
-    store(elements, x);
-    copy_first(p, elements, count);
-#endif
+    if (count == CM_LANES) {
+        store(p, x);
+    } else {
+        float elements[CM_LANES];
+        store(elements, x);
+        copy_first(p, elements, count);
+    }
 }
 
 CM_INLINE size_t up_to_lanes(size_t count) { return count < CM_LANES ? count : CM_LANES; }
