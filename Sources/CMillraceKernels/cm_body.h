@@ -48,6 +48,8 @@
 
 #include "cm_sequential.h"
 
+#include "cm_row_blocks.h"
+
 static const cm_kernel_set kernel_set = {
     .lanes = CM_LANES,
     .panel = CM_LANES * CM_VECTORS,

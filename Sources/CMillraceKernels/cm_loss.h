@@ -1,10 +1,10 @@
 // Losses, predictions and slopes of rows from their last layer's sums, in double. Written once for
 // every set; see cm_body.h.
 
-#define CM_KEPT_CLASSES 64  // exponentials that are kept from one pass to the next
+#define CM_KEPT_CLASSES 64  // sums and exponentials that are kept from one pass to the next
 
-// A vector of rows with one sum each; returns how many are on the right side.
-CM_INLINE size_t judge_some(const float *sums, const float *labels, const float *factors,
+// A vector of rows with one sum each; returns which are on the right side.
+CM_INLINE vl judge_some(const float *sums, const float *labels, const float *factors,
                             size_t count, float *outputs, float *delta, double *costs) {
     vd x = load_doubles(sums, count);
     vl positive = load_doubles(labels, count) == 1.0;
@@ -20,22 +20,22 @@ CM_INLINE size_t judge_some(const float *sums, const float *labels, const float 
     vd slope = choose_double(positive, -wrong, wrong);
     if (factors) slope = slope * load_doubles(factors, count);
     store_floats(delta, slope, count);
-    vl right = (x > 0.0) == positive;
-    size_t correct = 0;
-    for (size_t i = 0; i < count; i++) correct += right[i] != 0;
-    return correct;
+    return (x > 0.0) == positive;
 }
 
 static size_t judge_logistic(const float *sums, const float *labels, const float *factors,
                              size_t rows, float *outputs, float *delta, double *costs) {
-    size_t correct = 0, row = 0;
+    vl found = {0};
+    size_t row = 0;
     for (; row + CM_HALF <= rows; row += CM_HALF) {
-        correct += judge_some(sums + row, labels + row, factors ? factors + row : NULL, CM_HALF,
-                              outputs + row, delta + row, costs + row);
+        found -= judge_some(sums + row, labels + row, factors ? factors + row : NULL, CM_HALF,
+                            outputs + row, delta + row, costs + row);
     }
+    size_t correct = (size_t)__builtin_reduce_add(found);
     if (row < rows) {
-        correct += judge_some(sums + row, labels + row, factors ? factors + row : NULL, rows - row,
+        vl right = judge_some(sums + row, labels + row, factors ? factors + row : NULL, rows - row,
                               outputs + row, delta + row, costs + row);
+        for (size_t i = 0; i < rows - row; i++) correct += right[i] != 0;
     }
     return correct;
 }
@@ -43,13 +43,17 @@ static size_t judge_logistic(const float *sums, const float *labels, const float
 // Some rows' element of a column; the last row stands for those that are not there.
 CM_INLINE vd column_of(const float *x, size_t columns, size_t rows) {
     vh some;
+    if (rows == CM_HALF) {
+        CM_UNROLL for (size_t i = 0; i < CM_HALF; i++) some[i] = x[i * columns];
+        return __builtin_convertvector(some, vd);
+    }
     for (size_t i = 0; i < CM_HALF; i++) some[i] = x[(i < rows ? i : rows - 1) * columns];
     return __builtin_convertvector(some, vd);
 }
 
 CM_INLINE void store_column(float *x, size_t columns, size_t rows, vd values) {
     vh some = __builtin_convertvector(values, vh);
-    for (size_t i = 0; i < CM_HALF; i++) {
+    CM_UNROLL for (size_t i = 0; i < CM_HALF; i++) {
         if (i < rows) x[i * columns] = some[i];
     }
 }
@@ -65,13 +69,15 @@ CM_INLINE size_t judge_lanes(const float *sums, size_t classes, const float *lab
     vd largest = column_of(sums, classes, rows), best = {0}, own = {0}, total = {0};
     for (size_t i = 0; i < classes; i++) {
         vd x = column_of(sums + i, classes, rows);
+        if (i < CM_KEPT_CLASSES) kept[i] = x;
         vl greater = x > largest;
         largest = choose_double(greater, x, largest);
         best = choose_double(greater, splat_double((double)i), best);
         own = choose_double(target == (double)i, x, own);
     }
     for (size_t i = 0; i < classes; i++) {
-        vd e = exp_of_negative(column_of(sums + i, classes, rows) - largest);
+        vd x = i < CM_KEPT_CLASSES ? kept[i] : column_of(sums + i, classes, rows);
+        vd e = exp_of_negative(x - largest);
         if (i < CM_KEPT_CLASSES) kept[i] = e;
         total = total + e;
     }

@@ -3,8 +3,8 @@
 // that stays in the nearest cache: each waits for the one before it, and this goes on meanwhile.
 // Written once for every set; see cm_body.h.
 
-#define CM_GROUP 4   // rows that are made ready together, a quarter of their columns at each row
-#define CM_RING 16   // rows that are kept: a power of two above two groups and a row
+#define CM_GROUP 4   // rows that are made ready together, a quarter of their columns at a time
+#define CM_RING 16   // rows that are kept: a power of two above three groups
 
 // How features become the model's input, as far as there is something to do.
 enum { CM_STAGE_WHOLE, CM_STAGE_IMPUTE };
@@ -120,11 +120,9 @@ CM_INLINE void ask_for(const preparation p, size_t row) {
     }
 }
 
-// What is due before `row` is learnt: all of the row behind it is there then.
-CM_INLINE void prepare_ahead(const preparation p, size_t row) {
-    ask_for(p, row);
-    const size_t part = row % CM_GROUP;
-    prepare_part(p, row - part + CM_GROUP, part);
+CM_INLINE void prepare_group(const preparation p, size_t row) {
+    for (size_t i = 0; i < CM_GROUP; i++) ask_for(p, row + i);
+    for (size_t part = 0; part < CM_GROUP; part++) prepare_part(p, row, part);
 }
 
 // Whether the stage does nothing but put something in the place of missing numbers.
@@ -179,8 +177,9 @@ static preparation begin_preparation(const cm_row_source *source, float *weights
     p.last_place = CM_RING - 1;
     p.ring = take_floats(&scratch, CM_RING * p.ring_stride);
     p.weights = take_floats(&scratch, p.ring_stride);
+    // Vectors are gone through whole.
+    if (p.width % CM_LANES != 0) memset(p.ring, 0, (CM_RING + 1) * p.ring_stride * sizeof(float));
     memcpy(p.weights, weights, p.width * sizeof(float));
-    for (size_t part = 0; part < CM_GROUP; part++) prepare_part(p, 0, part);
     return p;
 }
 
@@ -214,8 +213,7 @@ static void prepare_rows(const cm_row_source *source, float *y, float *scratch) 
     p.last_place = SIZE_MAX;
     const preparation rows = p;
     for (size_t row = 0; row < rows.rows; row += CM_GROUP) {
-        for (size_t r = row; r < row + CM_GROUP; r++) ask_for(rows, r);
-        for (size_t part = 0; part < CM_GROUP; part++) prepare_part(rows, row, part);
+        prepare_group(rows, row);
     }
     finish_preparation(&p, source, p.rows);
 }

@@ -202,22 +202,66 @@ import Testing
         }
     }
 
-    @Test(arguments: KernelSet.available, [3, 20])
+    /// Rows are learnt some at a time: each place among them, and fewer rows than that.
+    @Test(arguments: KernelSet.available, [3, 20, 64])
     func learningStopsAtASumThatIsNoNumber(_ kernels: KernelSet, width: Int) {
-        var rows = Rows(Learning(loss: .logistic, width: width), count: 10)
-        rows.features[6 * rows.stride + width - 1] = .infinity
-        let settings = LinearLearner.Settings(.logistic)
-        var learner = LinearLearner(width: width)
-        var before = learner
-        var found = Learnt(width: width)
-        let learnt = rows.learn(&learner, settings, rate: 0.1, 0..<10, into: &found, kernels)
-        #expect(learnt == 6)
-        // The moments are those of all rows nevertheless.
-        #expect(found.moments.firstInfinite == width - 1)
-        // The rows before have been learnt, to the last of them.
-        _ = rows.learn(
-            &before, settings, rate: 0.1, 0..<6, into: &found, kernels, measures: false)
-        #expect(zip(learner.weights, before.weights).allSatisfy { abs($0 - $1) < 1e-6 })
-        #expect(abs(learner.bias - before.bias) < 1e-6)
+        for loss in [RowLoss.logistic, .squared] {
+            for (bad, l2) in (0...9).flatMap({ [($0, 0.0), ($0, 0.5)] }) {
+                var rows = Rows(Learning(loss: loss, width: width), count: 10)
+                rows.features[bad * rows.stride + width - 1] = .infinity
+                var settings = LinearLearner.Settings(loss)
+                settings.l2 = l2
+                var learner = LinearLearner(width: width)
+                learner.weights = learner.weights.indices.map { Float($0 % 3) / 8 - 0.1 }
+                var before = learner
+                var found = Learnt(width: width)
+                let learnt = rows.learn(
+                    &learner, settings, rate: 0.1, 0..<10, into: &found, kernels)
+                #expect(learnt == bad)
+                // The moments are those of all rows nevertheless.
+                #expect(found.moments.firstInfinite == width - 1)
+                // The rows before have been learnt, to the last of them.
+                _ = rows.learn(
+                    &before, settings, rate: 0.1, 0..<bad, into: &found, kernels, measures: false)
+                #expect(
+                    zip(learner.folded, before.folded).allSatisfy { abs($0 - $1) < 1e-6 },
+                    "\(loss), row \(bad), l2 \(l2)")
+                #expect(abs(learner.bias - before.bias) < 1e-6)
+            }
+        }
+    }
+
+    /// However many rows there are, learning them is learning one after the other.
+    @Test(arguments: KernelSet.available, [1, 17, 64])
+    func manyRowsAreLearntAsOneByOne(_ kernels: KernelSet, width: Int) {
+        for loss in [RowLoss.logistic, .squared, .huber] {
+            for (count, l2) in (1...13).flatMap({ [($0, 0.0), ($0, 4.0)] }) {
+                let rows = Rows(
+                    Learning(loss: loss, width: width, missing: 0.05, isStandardised: true),
+                    count: count)
+                var settings = LinearLearner.Settings(loss)
+                settings.huber = 0.2
+                settings.l2 = l2
+                var together = LinearLearner(width: width)
+                var single = together
+                var found = Learnt(width: width)
+                var foundSingly = Learnt(width: width)
+                #expect(
+                    rows.learn(&together, settings, rate: 0.05, 0..<count, into: &found, kernels)
+                        == count)
+                for row in 0..<count {
+                    #expect(
+                        rows.learn(
+                            &single, settings, rate: 0.05, row..<row + 1, into: &foundSingly,
+                            kernels) == 1)
+                }
+                for row in 0..<count {
+                    #expect(abs(found.sums[row] - foundSingly.sums[row]) < 2e-6)
+                }
+                #expect(zip(together.folded, single.folded).allSatisfy { abs($0 - $1) < 1e-6 })
+                #expect(abs(together.bias - single.bias) < 1e-8)
+                #expect(abs(together.scale - single.scale) <= 1e-14 * single.scale)
+            }
+        }
     }
 }

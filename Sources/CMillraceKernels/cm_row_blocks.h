@@ -1,0 +1,242 @@
+// Linear models learnt row by row without L1, four rows at a time: what rows have to do with the
+// weights and with each other is known before the first of them is learnt. Within a block a row then
+// waits for numbers alone, one in each lane, and the weights are gone through once for all four.
+// Written once for every set; see cm_body.h and cm_sequential.h.
+
+// What rows of any block are worth, by the decay of the weights alone.
+typedef struct {
+    // Of each row's step: what is left of it by the time of the rows behind it; 1 for these.
+    fours left[CM_GROUP], behind[CM_GROUP];
+    // The weights' factor before and after each row, where it begins with 1.
+    fours before, after;
+} block_decay;
+
+// Rows that are learnt together, and what is known of them.
+typedef struct {
+    const float *x;
+    fours labels, sides, rates;
+    fours reach[CM_GROUP];  // of each row's slope: how far it moves the sums of the rows behind it
+    four_masks sound;       // whether they can be learnt by it
+} row_block;
+
+static block_decay decay_of(double shrink) {
+    block_decay decay;
+    double scale = 1;
+    for (int j = 0; j < CM_GROUP; j++) {
+        decay.before[j] = scale;
+        scale *= shrink;
+        decay.after[j] = scale;
+    }
+    for (int j = 0; j < CM_GROUP; j++) {
+        for (int i = 0; i < CM_GROUP; i++) {
+            decay.left[j][i] = i > j ? decay.before[i - j - 1] : 0;
+            decay.behind[j][i] = i > j;
+        }
+    }
+    return decay;
+}
+
+CM_INLINE fours magnitude_of(fours x) { return (fours)((four_masks)x & INT64_MAX); }
+
+CM_INLINE fours limited_slopes(fours slopes, double limit) {
+    slopes = choose_four(slopes > limit, splat_four(limit), slopes);
+    return choose_four(slopes < -limit, splat_four(-limit), slopes);
+}
+
+CM_INLINE int all_four(four_masks lanes) { return __builtin_reduce_and(lanes) != 0; }
+
+CM_INLINE fours four_doubles(const float *p) {
+    quarter x;
+    memcpy(&x, p, sizeof x);
+    return __builtin_convertvector(x, fours);
+}
+
+CM_INLINE fours double_sums(const vf *x) {
+    return __builtin_convertvector(four_sums(x), fours);
+}
+
+// From a row's products with those behind it.
+CM_INLINE void keep_reach(const int32_t loss, const block_decay *decay, row_block *block,
+                          const int row, fours products) {
+    const fours reach = CM_FMA(decay->left[row], products, decay->behind[row]) *
+                        (block->sides * (block->sides[row] * block->rates[row]));
+    block->reach[row] = reach;
+    block->sound &= loss == CM_LOSS_LOGISTIC ? magnitude_of(reach) <= 1.0
+                                             : magnitude_of(reach) < __builtin_inf();
+}
+
+// Everything about the block that begins with `row` but what it has to do with the weights; only
+// where it is if there are too few rows for one.
+CM_INLINE void look_at(const int32_t loss, double rate, const block_decay *decay,
+                       const preparation p, const cm_row_source *source, size_t row,
+                       row_block *block) {
+    block->x = prepared(p, row);
+    if (row + CM_GROUP > p.rows) return;
+    block->labels = four_doubles(source->labels + row);
+    block->sides = loss == CM_LOSS_LOGISTIC
+                       ? choose_four(block->labels == 1.0, splat_four(1), splat_four(-1))
+                       : splat_four(1);
+    block->rates = splat_four(rate);
+    if (source->factors) block->rates = block->rates * four_doubles(source->factors + row);
+    block->sound = ~(four_masks){0};
+    vf first[CM_GROUP] = {{0}, {0}, {0}, {0}}, second[CM_GROUP] = {{0}, {0}, {0}, {0}};
+    const float *x = block->x;
+    const size_t stride = p.ring_stride;
+    for (size_t i = 0; i < p.width; i += CM_LANES, x += CM_LANES) {
+        vf rows[CM_GROUP];
+        CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) rows[r] = load(x + r * stride);
+        first[0] = CM_FMA(rows[2], rows[3], first[0]);
+        CM_UNROLL for (int r = 1; r < CM_GROUP; r++) first[r] = CM_FMA(rows[0], rows[r], first[r]);
+        CM_UNROLL for (int r = 2; r < CM_GROUP; r++) {
+            second[r] = CM_FMA(rows[1], rows[r], second[r]);
+        }
+    }
+    const fours products = double_sums(first);
+    keep_reach(loss, decay, block, 0, products);
+    keep_reach(loss, decay, block, 1, double_sums(second));
+    keep_reach(loss, decay, block, 2, __builtin_shufflevector(products, products, 1, 1, 1, 0));
+}
+
+// The products of a block's rows with the weights.
+CM_INLINE fours multiply_by_weights(const preparation p, const row_block *block) {
+    vf sums[CM_GROUP] = {{0}, {0}, {0}, {0}};
+    const float *x = block->x;
+    const size_t stride = p.ring_stride;
+    for (size_t i = 0; i < p.width; i += CM_LANES, x += CM_LANES) {
+        const vf weights = load(p.weights + i);
+        CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
+            sums[r] = CM_FMA(load(x + r * stride), weights, sums[r]);
+        }
+    }
+    return double_sums(sums);
+}
+
+// The same of the next block once the weights have had the steps of this one.
+CM_INLINE fours step_and_multiply(const preparation p, const row_block *block, const float *steps,
+                                  const row_block *next) {
+    vf sums[CM_GROUP] = {{0}, {0}, {0}, {0}};
+    const float *x = block->x, *coming = next->x;
+    const size_t stride = p.ring_stride;
+    for (size_t i = 0; i < p.width; i += CM_LANES, x += CM_LANES, coming += CM_LANES) {
+        vf weights = load(p.weights + i);
+        CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
+            weights = CM_FMA(load(x + r * stride), splat(steps[r]), weights);
+        }
+        store(p.weights + i, weights);
+        CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
+            sums[r] = CM_FMA(load(coming + r * stride), weights, sums[r]);
+        }
+    }
+    return double_sums(sums);
+}
+
+// A block while it is learnt: each row's sum on its side, and what is waited for of it.
+typedef struct {
+    fours sums, moves, shares;
+    successors odds;
+    float steps[CM_GROUP];
+    double bias;
+} block_run;
+
+CM_INLINE void learn_place(const int32_t loss, const cm_linear_learner *constants,
+                           const row_block *block, const int place, block_run *run) {
+    fours slopes;
+    if (loss == CM_LOSS_LOGISTIC) {
+        slopes = 1.0 / run->odds.next;
+        if (constants->limit < 1) slopes = limited_slopes(slopes, constants->limit);
+    } else {
+        slopes = block->labels - run->sums;
+        if (loss == CM_LOSS_HUBER) slopes = limited_slopes(slopes, constants->huber);
+        slopes = limited_slopes(slopes, constants->limit);
+    }
+    const fours slope = splat_four(slopes[place]);
+    run->bias = CM_FMA(run->moves[place], slope[0], run->bias);
+    run->steps[place] = (float)(run->shares[place] * slope[0]);
+    if (place + 1 == CM_GROUP) return;
+    const fours move = slope * block->reach[place];
+    run->sums = run->sums + move;
+    if (loss == CM_LOSS_LOGISTIC) run->odds = grown(run->odds.number, move);
+}
+
+CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
+                                 const preparation p, const cm_row_source *source, float *sums) {
+    const double shrink = 1 - learner->rate * learner->l2;
+    const block_decay decay = decay_of(shrink > 0 ? shrink : 0);
+    // In registers: whatever is stored on the way might be what a pointer points at.
+    const cm_linear_learner constants = *learner;
+    double bias = learner->bias, scale = learner->scale;
+    row_block blocks[2];
+    prepare_group(p, 0);
+    prepare_group(p, CM_GROUP);
+    size_t row = 0;
+    look_at(loss, constants.rate, &decay, p, source, 0, &blocks[0]);
+    fours products = multiply_by_weights(p, &blocks[0]);
+    for (; row + CM_GROUP <= p.rows; row += CM_GROUP) {
+        const row_block *block = &blocks[row / CM_GROUP % 2];
+        row_block *next = &blocks[(row / CM_GROUP + 1) % 2];
+        const size_t coming = row + CM_GROUP, ready = coming + CM_GROUP;
+        block_run run = {.bias = bias, .moves = block->sides * block->rates};
+        run.sums = CM_FMA(scale * decay.before, products, splat_four(bias)) * block->sides;
+        const int is_sound = all_four(block->sound & (magnitude_of(run.sums) < __builtin_inf()));
+        run.shares = run.moves / (scale * decay.after);
+        if (loss == CM_LOSS_LOGISTIC) {
+            run.odds.number = exp_of(run.sums);
+            run.odds.next = 1.0 + run.odds.number;
+        }
+        ask_for(p, ready + 0);
+        prepare_part(p, ready, 0);
+        learn_place(loss, &constants, block, 0, &run);
+        ask_for(p, ready + 1);
+        prepare_part(p, ready, 1);
+        learn_place(loss, &constants, block, 1, &run);
+        look_at(loss, constants.rate, &decay, p, source, coming, next);
+        ask_for(p, ready + 2);
+        prepare_part(p, ready, 2);
+        learn_place(loss, &constants, block, 2, &run);
+        ask_for(p, ready + 3);
+        prepare_part(p, ready, 3);
+        learn_place(loss, &constants, block, 3, &run);
+        // Where steps are too large for this, or lead to no number, or scales too small, none of it
+        // counts.
+        if (!is_sound || scale * decay.after[CM_GROUP - 1] < 1e-9) {
+            learner->bias = bias;
+            learner->scale = scale;
+            for (size_t i = row; i < coming; i++) {
+                if (!learn_row(learner, loss, p, source, sums, i)) return i;
+            }
+            bias = learner->bias;
+            scale = learner->scale;
+            products = multiply_by_weights(p, next);
+            continue;
+        }
+        const quarter found = __builtin_convertvector(run.sums * block->sides, quarter);
+        memcpy(sums + row, &found, sizeof found);
+        bias = run.bias;
+        scale *= decay.after[CM_GROUP - 1];
+        products = step_and_multiply(p, block, run.steps, next);
+    }
+    learner->bias = bias;
+    learner->scale = scale;
+    for (; row < p.rows; row++) {
+        if (!learn_row(learner, loss, p, source, sums, row)) return row;
+    }
+    return row;
+}
+
+static size_t learn_rows(cm_linear_learner *learner, const cm_row_source *source, float *sums,
+                         float *scratch) {
+    const preparation p = begin_preparation(source, learner->weights, scratch);
+    size_t learnt = 0;
+    if (learner->l1 != 0) {
+        learnt = learn_with_penalty(learner, p, source, sums);
+    } else if (learner->loss == CM_LOSS_LOGISTIC) {
+        learnt = learn_in_blocks(learner, CM_LOSS_LOGISTIC, p, source, sums);
+    } else if (learner->loss == CM_LOSS_HUBER) {
+        learnt = learn_in_blocks(learner, CM_LOSS_HUBER, p, source, sums);
+    } else {
+        learnt = learn_in_blocks(learner, CM_LOSS_SQUARED, p, source, sums);
+    }
+    memcpy(learner->weights, p.weights, p.width * sizeof(float));
+    finish_preparation(&p, source, learnt);
+    return learnt;
+}
