@@ -4,7 +4,9 @@
 // "Stochastic Gradient Descent Training for L1-regularized Log-linear Models with Cumulative
 // Penalty", 2009).
 
-// Four doubles, whatever the set's vectors hold.
+// Four doubles, whatever the set's vectors hold: where registers are narrower, functions that take or
+// return them are all inlined, so that it does not matter how they would be passed.
+#pragma clang diagnostic ignored "-Wpsabi"
 typedef double fours __attribute__((vector_size(32)));
 typedef int64_t four_masks __attribute__((vector_size(32)));
 typedef uint64_t four_words __attribute__((vector_size(32)));

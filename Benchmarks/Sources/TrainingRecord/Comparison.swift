@@ -104,6 +104,6 @@ struct Comparison {
     private static func limit(of name: String) -> String {
         name.hasPrefix("mlp")
             ? "multiplications, the narrow last layer, optimiser and losses"
-            : "each row's chain of dependent steps, beside its moments and conditioning"
+            : "the operations on vectors: products, steps, moments and conditioning"
     }
 }
