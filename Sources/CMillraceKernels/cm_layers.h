@@ -143,9 +143,13 @@ static size_t panels_at_a_time(size_t rows, size_t columns) {
 }
 
 // Rows by blocks of one kind, as even as can be: one of one or two rows would be as slow as one of
-// four. Leaves `p` behind the rows. A part is changed where it stands: a copy of one is a wide read
+// four. A part is changed where it stands: a copy of one is a wide read
 // of what was written in pieces a moment ago, which with few rows is what they wait for.
 static void run_blocks(const block_function *of_rows, part *p, size_t rows) {
+    if (rows <= CM_ROWS) {
+        p->blocks = 1;
+        return of_rows[rows - 1](p);
+    }
     const size_t count = (rows + CM_ROWS - 1) / CM_ROWS;
     for (size_t i = 0; i < 2; i++) {
         const size_t height = rows / count + (i == 0 ? 1 : 0);
