@@ -31,7 +31,9 @@ internal import MillraceSystem
     /// Reads and checks the header at the start of `bytes`, the rest of the published segment.
     @inline(__always)
     mutating func readHeader(_ bytes: RawSpan) throws(BatchHeaderFault) {
-        try unsafe decoded.pointee.header.read(bytes)
+        // By a copy: of the stored pointer Swift 6.3 makes no valid code for the thread sanitizer.
+        let last = unsafe decoded
+        try unsafe last.pointee.header.read(bytes)
     }
 
     /// Exchanges its memory for another, without what was decoded.
