@@ -78,11 +78,25 @@ import Testing
         }
     }
 
+    /// Nanoseconds that both take when nobody is killed.
+    private static func undisturbed() throws -> Int64 {
+        let directory = try TemporaryDirectory("millrace-exchange-whole")
+        try append(to: directory.path)
+        let begun = Clock.monotonicNanoseconds()
+        let processes = try trainers.map { try ToolProcess(command(directory.path, $0)) }
+        for process in processes {
+            let outcome = try process.outcome()
+            try #require(outcome.code == 0, "\(outcome.errors)")
+        }
+        return Clock.monotonicNanoseconds() - begun
+    }
+
     /// Both are killed again and again, and go on; in the end every row is in the averages once, and
     /// whoever goes on from an old checkpoint comes to the same bits.
     @Test func killedTrainersAgree() throws {
         let first = UInt64.random(in: 0...UInt64.max)
-        print("exchange kills: first seed \(first)")
+        let whole = try Self.undisturbed()
+        print("exchange kills: first seed \(first), undisturbed \(whole / 1_000_000) ms")
         var kills = 0
         for sequence in 0..<Self.sequences {
             let seed = first &+ UInt64(sequence)
@@ -94,7 +108,7 @@ import Testing
             }
             var old: [[UInt8]?] = [nil, nil]
             for _ in 0..<4 {
-                PinnedThread.sleep(nanoseconds: 30_000_000 + Int64(random.unit() * 4e8))
+                PinnedThread.sleep(nanoseconds: Int64(random.unit() * Double(whole)))
                 let index = Int(random.next() % 2)
                 processes[index].send(SIGKILL)
                 if try processes[index].outcome().signal == SIGKILL { kills += 1 }
@@ -122,6 +136,7 @@ import Testing
             }
         }
         print("exchange kills: \(kills) processes killed at work")
+        #expect(kills >= Self.sequences, "most were at their end before they were killed")
     }
 
     /// One is stopped for longer than a round; the other goes on to its end meanwhile.
