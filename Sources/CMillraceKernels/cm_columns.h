@@ -1,6 +1,8 @@
 // Dense layers: panels of columns, and what is left of the columns behind them, by half a vector and
 // one by one. Written once for every set; see cm_body.h.
 
+#define CM_FEW_OUTPUTS 4  // with at most as many, all columns are summed one by one
+
 static cm_columns divide_columns(size_t outputs) {
     if (outputs <= CM_FEW_OUTPUTS) return (cm_columns){.single = outputs};
     const size_t left = outputs % CM_LANES, paneled = outputs - left;
@@ -23,6 +25,16 @@ CM_INLINE half_vector load_half(const float *p) {
     return x;
 }
 
+// One input of a block of half a vector: its weights are the first of `weights`.
+CM_INLINE void add_half_input(half_vector sums[CM_ROWS], const int rows, const float *x,
+                              size_t x_stride, const float *weights) {
+    const half_vector w = load_half(weights);
+    CM_UNROLL for (int r = 0; r < rows; r++) {
+        const half_vector input = x[(size_t)r * x_stride] - (half_vector){0};
+        sums[r] = CM_FMA(input, w, sums[r]);
+    }
+}
+
 // As `block`, of one vector of half the lanes.
 CM_INLINE void half_block(const part *p, const int rows) {
     const size_t depth = p->depth, x_stride = p->x_stride, y_stride = p->y_stride;
@@ -36,19 +48,11 @@ CM_INLINE void half_block(const part *p, const int rows) {
         size_t k = 0;
         CM_UNROLL_DEPTH for (; k + CM_CHAINS <= depth; k += CM_CHAINS) {
             CM_UNROLL for (int c = 0; c < CM_CHAINS; c++, weights += CM_HALF_LANES) {
-                const half_vector w = load_half(weights);
-                CM_UNROLL for (int r = 0; r < rows; r++) {
-                    const half_vector input = x[(size_t)r * x_stride + k + c] - (half_vector){0};
-                    chain[c][r] = CM_FMA(input, w, chain[c][r]);
-                }
+                add_half_input(chain[c], rows, x + k + c, x_stride, weights);
             }
         }
         for (; k < depth; k++, weights += CM_HALF_LANES) {
-            const half_vector w = load_half(weights);
-            CM_UNROLL for (int r = 0; r < rows; r++) {
-                const half_vector input = x[(size_t)r * x_stride + k] - (half_vector){0};
-                chain[0][r] = CM_FMA(input, w, chain[0][r]);
-            }
+            add_half_input(chain[0], rows, x + k, x_stride, weights);
         }
         CM_UNROLL for (int step = 1; step < CM_CHAINS; step *= 2) {
             CM_UNROLL for (int c = 0; c + step < CM_CHAINS; c += 2 * step) {
@@ -218,7 +222,7 @@ static void dense(const cm_layer *layer, const float *x, size_t x_stride, size_t
 #if CM_HALVES
     if (columns.half) {
         part p = {.weights = weights, .x = x, .x_stride = x_stride, .depth = inputs, .y = y,
-                        .y_stride = y_stride, .bias = bias};
+                  .y_stride = y_stride, .bias = bias};
         run_blocks(half_blocks, &p, rows);
         weights += CM_HALF_LANES * inputs;
     }

@@ -143,8 +143,8 @@ static size_t panels_at_a_time(size_t rows, size_t columns) {
 }
 
 // Rows by blocks of one kind, as even as can be: one of one or two rows would be as slow as one of
-// four. A part is changed where it stands: a copy of one is a wide read
-// of what was written in pieces a moment ago, which with few rows is what they wait for.
+// four. A part is changed where it stands: a copy of one is a wide read of what was written in pieces
+// a moment ago, which with few rows is what they wait for.
 static void run_blocks(const block_function *of_rows, part *p, size_t rows) {
     if (rows <= CM_ROWS) {
         p->blocks = 1;

@@ -5,7 +5,7 @@
 
 // A vector of rows with one sum each; returns which are on the right side.
 CM_INLINE vl judge_some(const float *sums, const float *labels, const float *factors,
-                            size_t count, float *outputs, float *delta, double *costs) {
+                        size_t count, float *outputs, float *delta, double *costs) {
     vd x = load_doubles(sums, count);
     vl positive = load_doubles(labels, count) == 1.0;
     vd margin = choose_double(positive, x, -x);

@@ -38,9 +38,6 @@ enum {
     CM_REJECT = 2,     // no outputs for the row; likewise with an infinite feature
 };
 
-/// Layers with at most as many outputs have their weights column by column.
-#define CM_FEW_OUTPUTS 4
-
 /// Columns of half a vector, in sets that have them.
 #define CM_HALF_LANES 8
 
@@ -63,9 +60,9 @@ typedef struct {
 /// `weights` stand as `cm_kernel_set.columns` divides the outputs. Those in panels come first:
 /// panel p starts at element p * `cm_kernel_set.panel` * inputs and holds, input by input, its columns
 /// side by side; the last one is narrower when fewer columns are left, as wide as whole vectors need,
-/// filled with zeros. Then those of half a vector in the same way, CM_HALF_LANES wide; then of each single
-/// column its inputs side by side, filled with zeros to whole vectors. For a foreign product weights
-/// are `[inputs, outputs]`, row-major. `bias` has as many elements as the padded columns.
+/// filled with zeros. Then those of half a vector in the same way, CM_HALF_LANES wide; then of each
+/// single column its inputs side by side, filled with zeros to whole vectors. For a foreign product
+/// weights are `[inputs, outputs]`, row-major. `bias` has as many elements as the padded columns.
 typedef struct {
     const float *weights;
     const float *bias;

@@ -46,19 +46,16 @@ struct Packing {
         var scratchStride: Int
     }
 
-    private let lanes: Int
-    private let panel: Int
     private let table: KernelTable
-    private let tileBytes: Int
     private let form: Form
     private var isForeign: Bool { form == .foreign }
+    private var lanes: Int { unsafe table.functions.pointee.lanes }
+    private var panel: Int { unsafe table.functions.pointee.panel }
+    private var tileBytes: Int { unsafe table.functions.pointee.tile_bytes }
 
     /// For the kernels of `table`.
     init(_ table: KernelTable, form: Form) {
-        lanes = unsafe table.functions.pointee.lanes
-        panel = unsafe table.functions.pointee.panel
         self.table = table
-        tileBytes = unsafe table.functions.pointee.tile_bytes
         self.form = form
     }
 

@@ -76,13 +76,10 @@ package final class LaneTrainer: @unchecked Sendable {
             } else if options.synchronization == .reduce {
                 try lane.lane.derive(rows, by: center)
             } else {
-                let before = lane.replica.take()
-                var replica = before ?? center
-                do throws(ModelError) { try lane.lane.learn(rows, on: &replica) } catch {
-                    lane.replica = before
-                    throw error
-                }
-                lane.replica = replica
+                var replica = lane.replica.take() ?? center
+                // Rows that are refused leave it as it was: there is none before any are learnt.
+                defer { lane.replica = lane.lane.evaluation.rows > 0 ? replica : nil }
+                try lane.lane.learn(rows, on: &replica)
             }
         } catch {
             lane.failure = error
