@@ -17,9 +17,11 @@ struct PartitionFlusher: Sendable {
 
     /// Waits until everything up to log position `target`, which is published, is on the disk.
     ///
+    /// `seen` spares looking through batches for what has to be there before them.
     /// - Throws: `poisoned` when this sync or an earlier one failed.
     func flush(
-        through target: UInt64, control: borrowing ControlPage, slot: borrowing OwnerSlot
+        through target: UInt64, control: borrowing ControlPage, slot: borrowing OwnerSlot,
+        seen: SeenSources? = nil
     ) throws(LogError) {
         var watch: SharedLock.Watch?
         while true {
@@ -30,7 +32,7 @@ struct PartitionFlusher: Sendable {
             }
             if try control.durablePosition() >= target { return }
             if let holding = try role(control, slot, &watch) {
-                try work(control, holding)
+                try work(control, holding, seen)
                 continue
             }
             let seen = control.flushFutex.load()
@@ -60,14 +62,15 @@ struct PartitionFlusher: Sendable {
     }
 
     private func work(
-        _ control: borrowing ControlPage, _ holding: SharedLock.Holding
+        _ control: borrowing ControlPage, _ holding: SharedLock.Holding, _ seen: SeenSources?
     ) throws(LogError) {
         do throws(LogError) {
             let durable = try control.durablePosition()
             let target = try control.publishedValue().position
             try files.withView(control) { (view) throws(LogError) in
                 let list = view.list
-                try sources?.flush(from: durable, to: target, in: list, of: files)
+                try sources?.flush(
+                    from: durable, to: target, seen: seen, in: list, of: files)
                 // The predecessor may have been told of a failed write that nobody will be told of
                 // again: what it was to sync is written anew.
                 if holding.isSuccession { try rewrite(from: durable, to: target, in: list) }

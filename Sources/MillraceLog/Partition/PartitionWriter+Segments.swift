@@ -78,7 +78,7 @@ extension PartitionWriter {
     /// So what a machine crash can lose, and what recovery must check, are the two newest segments.
     mutating func afterRoll() throws(LogError) {
         guard let position = rolledAt else { return }
-        try flusher.flush(through: position, control: control, slot: slot)
+        try flusher.flush(through: position, control: control, slot: slot, seen: sources)
         rolledAt = nil
         // Rows that stay too long are no reason to refuse new ones: the next roll tries again.
         do throws(LogError) { try applyRetention() } catch {}

@@ -35,6 +35,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     private var durable = (word: CheckedWord.seal(0), position: 0 as UInt64)
     /// The end offset's word as this writer left it.
     private var endWord: UInt64 = 0
+    /// Of the batches since another writer's.
+    private(set) var sources: SeenSources
     var segment: OpenSegment?
     /// The offset ceiling that is known to be on the disk.
     private var durableCeiling: UInt64 = 0
@@ -90,6 +92,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         list = view.list
         listVersion = view.version
         self.cursor = cursor
+        self.sources = SeenSources(from: cursor.position)
         seen = view.published
         known = cursor.lastOfProducer
         tornBytes = torn
@@ -284,6 +287,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
         let before = cursor.maxTimestamp
         seen = next
         cursor.pass(encoder.header)
+        sources.pass(encoder.header.origin, to: cursor.position)
         if cursor.producer != 0 { known = cursor.lastOfProducer }
         raiseEnd()
         segment?.note(
@@ -326,6 +330,7 @@ public struct PartitionWriter: ~Copyable, Sendable {
             }
         }
         seen = published
+        if cursor.position != sources.end { sources = SeenSources(from: cursor.position) }
         ControlPage.raise(control.endOffset, to: cursor.offset)
         if let newest = list.entries.last, let open = segment?.path, newest.path != open {
             segment = nil
@@ -417,7 +422,8 @@ public struct PartitionWriter: ~Copyable, Sendable {
     /// One sync serves all writers that wait at the same time.
     /// - Throws: `LogError` with code `poisoned` when a sync failed, now or earlier.
     public func flush() throws(LogError) {
-        try flusher.flush(through: seen.position, control: control, slot: slot)
+        try flusher.flush(
+            through: seen.position, control: control, slot: slot, seen: sources)
     }
 
     /// Makes everything durable and records that the end was clean.

@@ -11,24 +11,40 @@ struct SourceTopics: Sendable {
     let visited: Set<String>
 
     /// Makes durable every source row from which batches at `from ..< to` were made.
+    ///
+    /// - Complexity: O(batches that are not among `seen`), and a sync for each source.
     func flush(
-        from: UInt64, to: UInt64, in list: SegmentList, of files: PartitionFiles
+        from: UInt64, to: UInt64, seen: SeenSources?, in list: SegmentList, of files: PartitionFiles
     ) throws(LogError) {
         var wanted: Set<SourcePartition> = []
-        for index in list.entries.indices where from < to {
-            let limit = list.limit(of: index, published: to)
-            let first = max(from, list.entries[index].header.basePosition)
-            guard first < limit else { continue }
-            var walk = try BatchWalk(files.open(list.entries[index]), from: first, limit: limit)
-            while let header = try walk.next() {
-                if let origin = header.origin { wanted.insert(SourcePartition(origin)) }
-            }
+        if let seen, seen.end > from, seen.start < to {
+            wanted = seen.sources(from: from)
+            try read(from: from, to: min(to, seen.start), in: list, of: files, into: &wanted)
+            try read(from: max(from, seen.end), to: to, in: list, of: files, into: &wanted)
+        } else {
+            try read(from: from, to: to, in: list, of: files, into: &wanted)
         }
         for source in wanted {
             guard let topic = try topic(source.source), source.partition < topic.partitions else {
                 continue
             }
             try topic.flush(partition: source.partition, after: visited)
+        }
+    }
+
+    /// Finds the sources of the batches at `from ..< to`, if there are any.
+    private func read(
+        from: UInt64, to: UInt64, in list: SegmentList, of files: PartitionFiles,
+        into sources: inout Set<SourcePartition>
+    ) throws(LogError) {
+        for index in list.entries.indices where from < to {
+            let limit = list.limit(of: index, published: to)
+            let first = max(from, list.entries[index].header.basePosition)
+            guard first < limit else { continue }
+            var walk = try BatchWalk(files.open(list.entries[index]), from: first, limit: limit)
+            while let header = try walk.next() {
+                if let origin = header.origin { sources.insert(SourcePartition(origin)) }
+            }
         }
     }
 
@@ -41,16 +57,6 @@ struct SourceTopics: Sendable {
         let partition = Int(origin.sourcePartition)
         guard partition < topic.partitions else { return true }
         return try topic.holds(origin.end - 1, partition: partition, after: visited)
-    }
-
-    private struct SourcePartition: Hashable {
-        let source: UInt32
-        let partition: Int
-
-        init(_ origin: BatchOrigin) {
-            source = origin.source
-            partition = Int(origin.sourcePartition)
-        }
     }
 
     /// The topic behind a dictionary id; nil when it is a file, or has been deleted.
