@@ -97,7 +97,7 @@ struct OpenSegment: ~Copyable, Sendable {
         var isReal = isOurs && allocated.position >= end
         var newSize = size
         if size < needed {
-            let step = min(max(size, Self.firstStep), Self.largestStep)
+            let step = min(max(size / 4, Self.firstStep), Self.largestStep)
             newSize = max(
                 needed, min(aligned64(size + step), SegmentHeader.byteCount + segmentBytes))
             isReal = try Self.grow(file, from: size, to: newSize)
