@@ -32,6 +32,8 @@
 
 #include "cm_batch.h"
 
+#include "cm_byte_sums.h"
+
 #include "cm_forward.h"
 
 #include "cm_product.h"

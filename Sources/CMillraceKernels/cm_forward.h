@@ -35,11 +35,10 @@ CM_INLINE int leaves_rows_whole(size_t outputs) {
     return columns.paneled % CM_LANES == 0 && (columns.half == 0 || columns.half == CM_HALF_LANES);
 }
 
-static void forward_tile(const cm_network *network, const cm_matrix *source, size_t first,
-                         size_t rows, float *output, tile *t, cm_counts *counts) {
+static void run_layers(const cm_network *network, const cm_matrix *source, size_t first,
+                       size_t rows, float *y, tile *t) {
     take_rows(network, source, first, rows, t);
     const size_t columns = network->outputs;
-    float *y = output + first * columns;
     for (size_t i = 0; i < network->layer_count; i++) {
         const cm_layer *layer = &network->layers[i];
         const int last = i + 1 == network->layer_count;
@@ -57,6 +56,16 @@ static void forward_tile(const cm_network *network, const cm_matrix *source, siz
         t->rows = target;
         t->stride = stride;
     }
+}
+
+static void forward_tile(const cm_network *network, const cm_matrix *source, size_t first,
+                         size_t rows, float *output, tile *t, cm_counts *counts) {
+    float *y = output + first * network->outputs;
+    if (sums_bytes(network, source)) {
+        byte_sums(network, source, first, rows, y);
+    } else {
+        run_layers(network, source, first, rows, y, t);
+    }
     apply_head(network, rows, y);
     count_tile(network, t, rows, y, counts);
 }
@@ -66,7 +75,7 @@ static void forward_tile(const cm_network *network, const cm_matrix *source, siz
 static size_t rows_of_tile(const cm_network *network, const cm_matrix *source) {
     const int needs_no_room = network->plain && source->type == CM_FLOAT32 && !network->multiply &&
                               network->layer_count == 1 && network->outputs == 1;
-    return needs_no_room ? 1024 : network->tile_rows;
+    return needs_no_room || sums_bytes(network, source) ? 1024 : network->tile_rows;
 }
 
 static __attribute__((noinline)) void forward(const cm_network *network, const cm_matrix *source,

@@ -157,6 +157,42 @@ import Testing
         }
     }
 
+    /// A lone layer of one output widens bytes on their way into its products.
+    @Test(arguments: Scoring.all)
+    func ofOneOutputFromBytes(scoring: Scoring) throws {
+        var draw = Draw(32)
+        let kinds: [MatrixElement] = [
+            .uint8(scale: 0.25, zeroPoint: 3), .uint8(scale: 1, zeroPoint: 0),
+            .int8(scale: 0.5, zeroPoint: -4), .int8(scale: 1, zeroPoint: 0),
+        ]
+        for (element, width) in kinds.flatMap({ kind in
+            [1, 3, 15, 16, 17, 37, 64, 130].map { (kind, $0) }
+        }) {
+            let head = Head.allCases[draw.integer(0...1)]
+            var input = InputStage(identity: width)
+            input.missing = .propagate
+            let model = try Model(
+                input: input, layers: draw.layers([width, 1]), activation: .relu, head: head)
+            let prepared = scoring.prepare(model)
+            let (rows, stride) = (1 + draw.integer(0...1_100), width + draw.integer(0...2))
+            let stored = (0..<rows * stride).map { _ in
+                UInt8(truncatingIfNeeded: draw.integer(0...255))
+            }
+            let wide = widened(stored, element, rows: rows, width: width, stride: stride)
+            var workspace = ScoringWorkspace(for: prepared)
+            var output = [Float](repeating: 0, count: rows)
+            var target = output.mutableSpan
+            let counts = prepared.predict(
+                FeatureMatrix(
+                    unsafe stored.span.bytes, rows: rows, stride: stride, element: element),
+                into: &target, workspace: &workspace)
+            #expect(counts == PredictionCounts())
+            #expect(
+                output.map(\.bitPattern) == prepared.predict(wide).map(\.bitPattern),
+                "\(element), \(width) features")
+        }
+    }
+
     private func widened(
         _ stored: [UInt8], _ element: MatrixElement, rows: Int, width: Int, stride: Int
     ) -> [Float] {
