@@ -113,13 +113,15 @@ size_t bare_compressed_bytes(void) {
     return sum;
 }
 
-int64_t bare_write(const char *path, size_t turns, size_t extra, int fresh) {
+int64_t bare_write(const char *path, size_t turns, size_t extra, int place) {
     size_t bytes = batches.size + extra;
-    if (fresh) unlink(path);
+    if (place != BARE_OVER) unlink(path);
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0) return -errno;
     int64_t total = 0;
-    if (fresh && fallocate(file, 0, 0, (off_t)(bytes * turns)) != 0) total = -errno;
+    if (place == BARE_RESERVED && fallocate(file, 0, 0, (off_t)(bytes * turns)) != 0) {
+        total = -errno;
+    }
     for (size_t turn = 0; turn < turns && total >= 0; turn++) {
         copy_batch(turn);
         int64_t start = bare_now();

@@ -42,7 +42,9 @@ enum Bare {
     }
 
     static func write(_ path: String, turns: Int, extra: Int, fresh: Bool) throws -> Double {
-        try seconds(unsafe bare_write(path, turns, extra, fresh ? 1 : 0), "pwrite")
+        try seconds(
+            unsafe bare_write(
+                path, turns, extra, Int32(fresh ? BARE_RESERVED : BARE_OVER)), "pwrite")
     }
 
     static func append(

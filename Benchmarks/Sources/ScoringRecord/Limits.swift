@@ -52,8 +52,8 @@ struct Limits {
         let rows = Double(turns * Job.batch)
         var parts = Parts()
         parts.decoding = try time(bare_decompress(turns)) / rows
-        // Fresh pages, as those of the log are.
-        let written = try time(unsafe bare_write(path, turns, 0, 1))
+        // Into pages that have to be found, as those of a new segment have.
+        let written = try time(unsafe bare_write(path, turns, 0, Int32(BARE_GROWING)))
         let bytes = Double(turns * batchBytes)
         let width = Double((network.widths.last ?? 0) * 4)
         parts.writing = written / bytes * width

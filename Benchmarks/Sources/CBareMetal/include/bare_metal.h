@@ -32,10 +32,13 @@ int64_t bare_decompress(size_t turns);
 /// Bytes of the compressed batches together.
 size_t bare_compressed_bytes(void);
 
-/// `pwrite` of `turns` batches and `extra` bytes each, one behind the other. With `fresh` into a new
-/// file with reserved blocks, otherwise over a file that is there, its pages in the cache. Opening,
-/// reserving and copying a batch into the source buffer are not part of the time.
-int64_t bare_write(const char *path, size_t turns, size_t extra, int fresh);
+/// Where `bare_write` writes: over a file that is there, its pages in the cache; into a new file with
+/// reserved blocks; into a new file that grows, so that finding its pages is part of the time.
+enum { BARE_OVER = 0, BARE_RESERVED = 1, BARE_GROWING = 2 };
+
+/// `pwrite` of `turns` batches and `extra` bytes each, one behind the other. Opening, reserving and
+/// copying a batch into the source buffer are not part of the time.
+int64_t bare_write(const char *path, size_t turns, size_t extra, int place);
 
 /// What an append does at the least, `turns` times: a batch is compressed where `compress` says so,
 /// the checksum of what is stored is taken, and both go behind each other into a new file with
