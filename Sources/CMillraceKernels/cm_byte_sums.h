@@ -95,5 +95,5 @@ static void byte_sums(const cm_network *network, const cm_matrix *source, size_t
     (source->type == CM_UINT8 ? whole ? whole_unsigned_column : unsigned_column
                               : whole ? whole_signed_column : signed_column)(
         bytes, layer->weights, layer->bias[0], rows, y);
-    transform_columns(layer->activation, y, 1, rows, 1);
+    if (layer->activation != CM_IDENTITY) transform_columns(layer->activation, y, 1, rows, 1);
 }

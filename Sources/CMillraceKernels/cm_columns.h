@@ -190,9 +190,9 @@ static void dots(const float *weights, const float *bias, size_t columns, size_t
 }
 
 // y = activation(y) for some columns, with nothing touched behind them.
-static void transform_columns(int32_t activation, float *y, size_t y_stride, size_t rows,
-                              size_t columns) {
-    if (activation == CM_IDENTITY) return;
+static __attribute__((noinline)) void transform_columns(int32_t activation, float *y,
+                                                        size_t y_stride, size_t rows,
+                                                        size_t columns) {
     const int dense_column = columns == 1 && y_stride == 1;
     const size_t length = dense_column ? rows : columns;
     for (size_t row = 0; row < (dense_column ? 1 : rows); row++, y += y_stride) {
@@ -229,5 +229,6 @@ static void dense(const cm_layer *layer, const float *x, size_t x_stride, size_t
 #endif
     dots(weights, bias + columns.half, columns.single, inputs, x, x_stride, rows, y + columns.half,
          y_stride);
+    if (layer->activation == CM_IDENTITY) return;
     transform_columns(layer->activation, y, y_stride, rows, columns.half + columns.single);
 }

@@ -119,7 +119,7 @@ static void condition(const cm_conditioning *stage, const float *x, size_t x_str
 #undef CM_CASE
 }
 
-static uint32_t condition_row(const cm_conditioning *stage, const float *x, float *y) {
+static __attribute__((noinline)) uint32_t condition_row(const cm_conditioning *stage, const float *x, float *y) {
     uint32_t missing;
     condition(stage, x, 0, 1, y, 0, &missing);
     return missing;
@@ -148,14 +148,14 @@ CM_INLINE void divide_row(float *x, float by, size_t columns) {
     }
 }
 
-static void normalise(int32_t norm, float *x, size_t stride, size_t rows, size_t columns) {
+static __attribute__((noinline)) void normalise(int32_t norm, float *x, size_t stride, size_t rows, size_t columns) {
     for (size_t row = 0; row < rows; row++, x += stride) {
         float length = length_of(norm, x, columns);
         if (length != 0) divide_row(x, length, columns);
     }
 }
 
-static void softmax(float *x, size_t stride, size_t rows, size_t columns) {
+static __attribute__((noinline)) void softmax(float *x, size_t stride, size_t rows, size_t columns) {
     const vf lowest = splat(-__builtin_inff());
     for (size_t row = 0; row < rows; row++, x += stride) {
         vf most = lowest;
