@@ -54,6 +54,9 @@ struct TrainingLane: Sendable {
     /// What becomes of features where no statistics take part in it.
     private let fixedStage: Conditioning?
     private var input: [Float] = []
+    /// Whether the rows whose features were last looked at where they lie had nothing but finite
+    /// numbers.
+    private var wereFinite = true
     private var factors: [Float] = []
     /// Of the rows given last: the predictions of the first ones, `outputCount` numbers, are made.
     private(set) var judgement = LossFunction.Judgement()
@@ -108,14 +111,21 @@ struct TrainingLane: Sendable {
     mutating func derive(
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) {
-        try prepare(rows, replica.statistics)
-        workspace.forward(input, rows: rows.rows, parameters: replica.parameters)
+        let isInPlace = try forward(rows, by: replica)
         let losses = function.evaluate(
             workspace.logits, labels: rows.labels, factors: factors, rows: rows.rows,
             into: &judgement)
         try check(losses)
-        workspace.backward(
-            input, rows: rows.rows, parameters: replica.parameters, slopes: judgement.delta)
+        if isInPlace {
+            workspace.backward(
+                rows.features, rows: rows.rows, parameters: replica.parameters,
+                slopes: judgement.delta)
+        } else {
+            let conditioned = input
+            workspace.backward(
+                conditioned.span, rows: rows.rows, parameters: replica.parameters,
+                slopes: judgement.delta)
+        }
         count(rows, losses)
     }
 
@@ -125,12 +135,12 @@ struct TrainingLane: Sendable {
     mutating func judge(
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) {
-        try prepare(rows, replica.statistics)
         if let learner = replica.learner {
+            try prepare(rows, replica.statistics)
             reserveSums(rows)
             learner.predict(input, rows: rows.rows, into: &found.sums)
         } else {
-            workspace.forward(input, rows: rows.rows, parameters: replica.parameters)
+            _ = try forward(rows, by: replica)
             found.sums = workspace.logits
             reserveSums(rows)
         }
@@ -159,6 +169,37 @@ struct TrainingLane: Sendable {
     }
 
     // MARK: Parts of a step
+
+    /// Checks rows and fills the workspace's logits; whether from the features where they lie.
+    ///
+    /// That is done where nothing becomes of features but that something stands for missing ones, and
+    /// none is; where none was among the rows before, it is tried before that is known: a product
+    /// waits less for rows that come from memory than whoever only looks at them.
+    private mutating func forward(
+        _ rows: borrowing LabelledRows, by replica: borrowing Replica
+    ) throws(ModelError) -> Bool {
+        if !measures, rows.stride == options.features {
+            try begin(rows)
+            let features = rows.features.extracting(0..<rows.rows * options.features)
+            let isTried = wereFinite
+            if isTried {
+                workspace.forward(features, rows: rows.rows, parameters: replica.parameters)
+            }
+            wereFinite = FloatScan.areFinite(features)
+            if wereFinite {
+                if !isTried {
+                    workspace.forward(features, rows: rows.rows, parameters: replica.parameters)
+                }
+                outputCount = rows.rows * options.objective.outputs
+                return true
+            }
+        }
+        try prepare(rows, replica.statistics)
+        let conditioned = input
+        workspace.forward(
+            conditioned.span, rows: rows.rows, parameters: replica.parameters)
+        return false
+    }
 
     /// Checks rows and conditions them by the statistics of the rows before; without any, by their
     /// own.
@@ -342,7 +383,7 @@ struct TrainingLane: Sendable {
         var total = BatchEvaluation()
         for row in 0..<rows.rows {
             let features = Array(input[row * width..<(row + 1) * width])
-            workspace.forward(features, rows: 1, parameters: replica.parameters)
+            workspace.forward(features.span, rows: 1, parameters: replica.parameters)
             let losses = function.evaluate(
                 workspace.logits, labels: rows.labels.extracting(row..<row + 1),
                 factors: all.isEmpty ? [] : [all[row]], rows: 1, into: &single)
@@ -352,7 +393,7 @@ struct TrainingLane: Sendable {
                 judgement.outputs[row * wide + i] = single.outputs[i]
             }
             workspace.backward(
-                features, rows: 1, parameters: replica.parameters, slopes: single.delta)
+                features.span, rows: 1, parameters: replica.parameters, slopes: single.delta)
             replica.step(workspace.gradient, rows: 1)
             total.add(losses)
         }
