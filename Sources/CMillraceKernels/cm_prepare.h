@@ -180,10 +180,22 @@ CM_INLINE float *aligned(float *scratch) {
     return (float *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
 }
 
+// Whether the first rows have no number missing: where some have, making all ready takes less than to
+// find out about each block.
+static int begins_whole(const preparation *p) {
+    vi missing = {0};
+    for (size_t row = 0; row < p->rows && row < CM_RING; row++) {
+        const float *x = p->x + row * p->stride;
+        for (size_t i = 0; i < p->width; i += CM_LANES) missing |= load(x + i) != load(x + i);
+    }
+    return __builtin_reduce_or(missing) == 0;
+}
+
 static preparation begin_preparation(const cm_row_source *source, float *weights, float *scratch) {
     scratch = aligned(scratch);
     preparation p = describe(source, &scratch);
-    p.in_place = p.kind == CM_STAGE_IMPUTE && !p.moments && p.width % CM_LANES == 0;
+    p.in_place = p.kind == CM_STAGE_IMPUTE && !p.moments && p.width % CM_LANES == 0 &&
+                 begins_whole(&p);
     p.ring_stride = up_to_line(p.width);
     p.last_place = CM_RING - 1;
     p.ring = take_floats(&scratch, CM_RING * p.ring_stride);

@@ -88,7 +88,12 @@ import Testing
             var trainer = try Trainer(options, kernels: kernels)
             var other = try Trainer(options, kernels: kernels)
             for (seed, count) in [40, 1, 7, 22].enumerated() {
-                let rows = Rows(UInt64(seed), count: count, stride: stride, missing: missing)
+                var rows = Rows(UInt64(seed), count: count, stride: stride, missing: missing)
+                // Some among rows that begin with none.
+                if missing > 0, count > 22 {
+                    for row in 0..<16 { rows.features[row * stride + 1] = 0.5 }
+                    rows.features[22 * stride + 63] = .nan
+                }
                 try rows.learn(&trainer)
                 try rows.imputed(options).learn(&other)
                 let pair = (Array(trainer), Array(other))
