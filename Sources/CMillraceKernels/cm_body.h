@@ -60,6 +60,7 @@ static const cm_kernel_set kernel_set = {
     .predict = predict,
     .condition = condition,
     .has_infinity = has_infinity,
+    .are_finite = are_finite,
     .activate = activate,
     .differentiate = differentiate,
     .softmax = softmax,

@@ -1,6 +1,8 @@
 // Rows of a batch that is learnt: conditioned, and their columns' moments taken on the way, so that
 // each is read once. Rows that are learnt one by one are made ready a few rows ahead, in memory
 // that stays in the nearest cache: each waits for the one before it, and this goes on meanwhile.
+// Where nothing is done to them but to put something in the place of missing numbers they are learnt
+// where they lie, and made ready only if a number is missing, which shows in what comes of them.
 // Written once for every set; see cm_body.h.
 
 #define CM_GROUP 4   // rows that are made ready together, a quarter of their columns at a time
@@ -23,6 +25,7 @@ typedef struct {
     const float *impute, *mean, *limit, *scale;
     int32_t kind, missing;
     int moments;
+    int in_place;  // whether rows are learnt where they lie
     float *origins;
     double *sums, *squares;
 } preparation;
@@ -40,6 +43,13 @@ static size_t learn_scratch(size_t width) {
 
 CM_INLINE float *prepared(const preparation p, size_t row) {
     return p.ring + (row & p.last_place) * p.ring_stride;
+}
+
+// Makes rows ready that lie where they came.
+CM_INLINE const float *fill_in(const preparation p, size_t row, size_t rows) {
+    float *to = prepared(p, row);
+    condition(p.stage, p.x + row * p.stride, p.stride, rows, to, p.ring_stride, NULL);
+    return to;
 }
 
 CM_INLINE size_t line_start(size_t width, size_t line) {
@@ -100,7 +110,7 @@ CM_INLINE void prepare_lines(const preparation p, const int32_t kind, const int3
 }
 
 CM_INLINE void prepare_part(const preparation p, size_t row, size_t part) {
-    if (row >= p.rows) return;
+    if (row >= p.rows || p.in_place) return;
     if (p.lines == 0) {
         const size_t left = p.rows - row;
         if (part > 0) return;
@@ -170,9 +180,22 @@ CM_INLINE float *aligned(float *scratch) {
     return (float *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
 }
 
+// Whether the first rows have no number missing: where some have, making all ready takes less than to
+// find out about each block.
+static int begins_whole(const preparation *p) {
+    vi missing = {0};
+    for (size_t row = 0; row < p->rows && row < CM_RING; row++) {
+        const float *x = p->x + row * p->stride;
+        for (size_t i = 0; i < p->width; i += CM_LANES) missing |= load(x + i) != load(x + i);
+    }
+    return __builtin_reduce_or(missing) == 0;
+}
+
 static preparation begin_preparation(const cm_row_source *source, float *weights, float *scratch) {
     scratch = aligned(scratch);
     preparation p = describe(source, &scratch);
+    p.in_place = p.kind == CM_STAGE_IMPUTE && !p.moments && p.width % CM_LANES == 0 &&
+                 begins_whole(&p);
     p.ring_stride = up_to_line(p.width);
     p.last_place = CM_RING - 1;
     p.ring = take_floats(&scratch, CM_RING * p.ring_stride);

@@ -34,6 +34,21 @@ CM_INLINE void turn_four(const float *from, size_t stride, float *to, size_t wid
     CM_UNROLL for (int i = 0; i < 4; i++) memcpy(to + (size_t)i * width, turned + i, 16);
 }
 
+// to[columns, rows] = from[rows, columns], crosswise.
+static void turn(const float *from, size_t rows, size_t columns, float *to, size_t to_stride) {
+    const size_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
+    for (size_t row = 0; row < whole_rows; row += 4) {
+        for (size_t i = 0; i < whole_columns; i += 4) {
+            turn_four(from + row * columns + i, columns, to + i * to_stride + row, to_stride);
+        }
+    }
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = row < whole_rows ? whole_columns : 0; i < columns; i++) {
+            to[i * to_stride + row] = from[row * columns + i];
+        }
+    }
+}
+
 // The same of b[columns, depth].
 static void pack_columns_of_b(const cm_product *p, float *to) {
     const size_t panel = CM_LANES * CM_VECTORS;
@@ -60,11 +75,19 @@ static void pack_columns_of_b(const cm_product *p, float *to) {
     }
 }
 
-// Whether both factors have their depth from row to row and the product is had sooner crosswise, with
-// less of the panels left empty: it then is, for sizes such as these, always.
+// Whether rows of so many columns, so far from each other, are one whole panel as they are.
+CM_INLINE int is_panel(size_t columns, size_t stride) {
+    return columns == CM_LANES * CM_VECTORS && stride == columns;
+}
+
+// Whether both factors have their depth from row to row and the product is had sooner crosswise: with
+// less of the panels left empty, or none to pack.
 CM_INLINE int is_crosswise(const cm_product *p) {
-    return p->a_row == 1 && !p->b_transposed && !p->bias && p->activation == CM_IDENTITY &&
-           p->columns * whole_vectors(p->rows) < p->rows * whole_vectors(p->columns);
+    if (p->a_row != 1 || p->b_transposed || p->bias || p->activation != CM_IDENTITY) return 0;
+    const size_t crosswise = p->columns * whole_vectors(p->rows);
+    const size_t plain = p->rows * whole_vectors(p->columns);
+    return crosswise < plain || (crosswise == plain && is_panel(p->rows, p->a_step) &&
+                                 !is_panel(p->columns, p->b_stride));
 }
 
 static void multiply(const cm_product *p, float *scratch) {
@@ -77,7 +100,7 @@ static void multiply(const cm_product *p, float *scratch) {
     memset(bias, 0, (main + padded) * sizeof(float));
     if (p->bias) memcpy(bias, p->bias, p->columns * sizeof(float));
     // Rows of one whole panel are packed as they are.
-    const int is_packed = !p->b_transposed && p->columns == panel && p->b_stride == panel;
+    const int is_packed = !p->b_transposed && is_panel(p->columns, p->b_stride);
     if (p->b_transposed) {
         pack_columns_of_b(p, packed);
     } else if (!is_packed) {
@@ -95,7 +118,11 @@ static void multiply(const cm_product *p, float *scratch) {
     }
     panels(&layer, p->a, p->a_row, p->a_step, p->rows, tail, padded);
     for (size_t row = 0; row < p->rows; row++) {
-        memcpy(p->c + row * p->c_stride + main, tail + row * padded, rest * sizeof(float));
+        const float *from = tail + row * padded;
+        float *to = p->c + row * p->c_stride + main;
+        for (size_t i = 0; i < rest; i += CM_LANES) {
+            store_first(to + i, load(from + i), up_to_lanes(rest - i));
+        }
     }
 }
 
@@ -106,11 +133,7 @@ static void product(const cm_product *p, float *scratch) {
                                   .b_stride = p->a_step, .c = scratch, .c_stride = p->rows,
                                   .activation = CM_IDENTITY};
     multiply(&crosswise, scratch + p->rows * p->columns);
-    for (size_t row = 0; row < p->rows; row++) {
-        for (size_t i = 0; i < p->columns; i++) {
-            p->c[row * p->c_stride + i] = scratch[i * p->rows + row];
-        }
-    }
+    turn(scratch, p->columns, p->rows, p->c, p->c_stride);
 }
 
 CM_INLINE size_t multiply_scratch(size_t rows, size_t columns, size_t depth) {

@@ -14,8 +14,10 @@ typedef struct {
 // Rows that are learnt together, and what is known of them.
 typedef struct {
     const float *x;
+    size_t stride;
     fours labels, sides, rates;
     fours reach[CM_GROUP];  // of each row's slope: how far it moves the sums of the rows behind it
+    four_masks numbers;     // whether it is a number
     four_masks sound;       // whether they can be learnt by it
 } row_block;
 
@@ -61,27 +63,18 @@ CM_INLINE void keep_reach(const int32_t loss, const block_decay *decay, row_bloc
     const fours reach = CM_FMA(decay->left[row], products, decay->behind[row]) *
                         (block->sides * (block->sides[row] * block->rates[row]));
     block->reach[row] = reach;
+    block->numbers &= reach == reach;
     block->sound &= loss == CM_LOSS_LOGISTIC ? magnitude_of(reach) <= 1.0
                                              : magnitude_of(reach) < __builtin_inf();
 }
 
-// Everything about the block that begins with `row` but what it has to do with the weights; only
-// where it is if there are too few rows for one.
-CM_INLINE void look_at(const int32_t loss, double rate, const block_decay *decay,
-                       const preparation p, const cm_row_source *source, size_t row,
-                       row_block *block) {
-    block->x = prepared(p, row);
-    if (row + CM_GROUP > p.rows) return;
-    block->labels = four_doubles(source->labels + row);
-    block->sides = loss == CM_LOSS_LOGISTIC
-                       ? choose_four(block->labels == 1.0, splat_four(1), splat_four(-1))
-                       : splat_four(1);
-    block->rates = splat_four(rate);
-    if (source->factors) block->rates = block->rates * four_doubles(source->factors + row);
-    block->sound = ~(four_masks){0};
+// What the rows of a block have to do with each other.
+CM_INLINE void relate(const int32_t loss, const block_decay *decay, const preparation p,
+                      row_block *block) {
+    block->numbers = block->sound = ~(four_masks){0};
     vf first[CM_GROUP] = {{0}, {0}, {0}, {0}}, second[CM_GROUP] = {{0}, {0}, {0}, {0}};
     const float *x = block->x;
-    const size_t stride = p.ring_stride;
+    const size_t stride = block->stride;
     for (size_t i = 0; i < p.width; i += CM_LANES, x += CM_LANES) {
         vf rows[CM_GROUP];
         CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) rows[r] = load(x + r * stride);
@@ -97,11 +90,34 @@ CM_INLINE void look_at(const int32_t loss, double rate, const block_decay *decay
     keep_reach(loss, decay, block, 2, __builtin_shufflevector(products, products, 1, 1, 1, 0));
 }
 
+// Everything about the block that begins with `row` but what it has to do with the weights; only
+// where its rows would have been made ready if there are too few for one.
+CM_INLINE void look_at(const int32_t loss, double rate, const block_decay *decay,
+                       const preparation p, const cm_row_source *source, size_t row,
+                       row_block *block) {
+    int lies = p.in_place && row + CM_GROUP <= p.rows;
+    block->x = lies ? p.x + row * p.stride : prepared(p, row);
+    block->stride = lies ? p.stride : p.ring_stride;
+    if (row + CM_GROUP > p.rows) return;
+    block->labels = four_doubles(source->labels + row);
+    block->sides = loss == CM_LOSS_LOGISTIC
+                       ? choose_four(block->labels == 1.0, splat_four(1), splat_four(-1))
+                       : splat_four(1);
+    block->rates = splat_four(rate);
+    if (source->factors) block->rates = block->rates * four_doubles(source->factors + row);
+    for (;; lies = 0) {
+        relate(loss, decay, p, block);
+        if (!lies || all_four(block->numbers)) return;
+        block->x = fill_in(p, row, CM_GROUP);
+        block->stride = p.ring_stride;
+    }
+}
+
 // The products of a block's rows with the weights.
 CM_INLINE fours multiply_by_weights(const preparation p, const row_block *block) {
     vf sums[CM_GROUP] = {{0}, {0}, {0}, {0}};
     const float *x = block->x;
-    const size_t stride = p.ring_stride;
+    const size_t stride = block->stride;
     for (size_t i = 0; i < p.width; i += CM_LANES, x += CM_LANES) {
         const vf weights = load(p.weights + i);
         CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
@@ -116,7 +132,7 @@ CM_INLINE fours step_and_multiply(const preparation p, const row_block *block, c
                                   const row_block *next) {
     vf sums[CM_GROUP] = {{0}, {0}, {0}, {0}};
     const float *x = block->x, *coming = next->x;
-    const size_t stride = p.ring_stride;
+    const size_t stride = block->stride, next_stride = next->stride;
     for (size_t i = 0; i < p.width; i += CM_LANES, x += CM_LANES, coming += CM_LANES) {
         vf weights = load(p.weights + i);
         CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
@@ -124,7 +140,7 @@ CM_INLINE fours step_and_multiply(const preparation p, const row_block *block, c
         }
         store(p.weights + i, weights);
         CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
-            sums[r] = CM_FMA(load(coming + r * stride), weights, sums[r]);
+            sums[r] = CM_FMA(load(coming + r * next_stride), weights, sums[r]);
         }
     }
     return double_sums(sums);

@@ -81,6 +81,21 @@ static int has_infinity(const float *x, size_t count) {
     return __builtin_reduce_or(found) != 0;
 }
 
+// Whether every element is a number that is not infinite.
+static int are_finite(const float *x, size_t count) {
+    vi found = {0};
+    size_t i = 0;
+    for (; i + 4 * CM_LANES <= count; i += 4 * CM_LANES) {
+        CM_UNROLL for (size_t v = 0; v < 4; v++) {
+            found |= ~(magnitude(load(x + i + v * CM_LANES)) < splat(__builtin_inff()));
+        }
+    }
+    for (; i < count; i += CM_LANES) {
+        found |= ~(magnitude(load_first(x + i, up_to_lanes(count - i))) < splat(__builtin_inff()));
+    }
+    return __builtin_reduce_or(found) == 0;
+}
+
 #define CM_AHEAD 24  // how many rows before their turn rows are asked for
 
 // Asks for rows before they are needed: several streams at once are more than the processor foresees.

@@ -114,9 +114,13 @@ CM_INLINE double update_of(const cm_linear_learner *learner, const int32_t loss,
 // Learns a row by the weights as they are; 0 where its sum is not finite.
 CM_INLINE int learn_row(cm_linear_learner *learner, const int32_t loss, const preparation p,
                         const cm_row_source *source, float *sums, size_t row) {
-    const float *x = prepared(p, row);
-    const double sum = learner->scale * (double)product_of_row(x, p.weights, p.width) +
-                       learner->bias;
+    const float *x = p.in_place ? p.x + row * p.stride : prepared(p, row);
+    float product = product_of_row(x, p.weights, p.width);
+    if (p.in_place && product != product) {
+        x = fill_in(p, row, 1);
+        product = product_of_row(x, p.weights, p.width);
+    }
+    const double sum = learner->scale * (double)product + learner->bias;
     sums[row] = (float)sum;
     // Infinity minus itself is no number.
     if (sum - sum != 0) return 0;

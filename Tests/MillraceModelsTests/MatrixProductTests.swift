@@ -34,7 +34,7 @@ import Testing
             let a = Self.numbers(rows * depth, &random)
             let b = Self.numbers(3 + depth * columns, &random)
             var c = [Float](repeating: 7, count: 5 + rows * columns + 40)
-            product.multiply(form, shape.size, a, b, startB: 3, into: &c, startC: 5)
+            product.multiply(form, shape.size, a.span, b, startB: 3, into: &c, startC: 5)
             var farthest = 0.0
             for i in 0..<rows {
                 for j in 0..<columns {
@@ -69,9 +69,10 @@ import Testing
         var plain = [Float](repeating: 0, count: rows * columns)
         var left = plain
         var right = plain
-        product.multiply(.plain, shape.size, a, b, into: &plain)
-        product.multiply(.transposedLeft, shape.size, turned(a, rows, depth), b, into: &left)
-        product.multiply(.transposedRight, shape.size, a, turned(b, depth, columns), into: &right)
+        product.multiply(.plain, shape.size, a.span, b, into: &plain)
+        product.multiply(.transposedLeft, shape.size, turned(a, rows, depth).span, b, into: &left)
+        product.multiply(
+            .transposedRight, shape.size, a.span, turned(b, depth, columns), into: &right)
         #expect(left == plain || columns % 64 != 0)
         #expect(right == plain)
     }
@@ -87,12 +88,13 @@ import Testing
         var part = whole
         for form in [MatrixProduct.Form.plain, .transposedRight] {
             product.multiply(
-                form, MatrixProduct.Size(rows: rows, columns: columns, depth: depth), a, b,
+                form, MatrixProduct.Size(rows: rows, columns: columns, depth: depth), a.span, b,
                 into: &whole)
             for height in [1, 2, 5, 16] {
                 let size = MatrixProduct.Size(rows: height, columns: columns, depth: depth)
                 product.multiply(
-                    form, size, Array(a[depth * 3..<depth * (3 + height)]), b, into: &part)
+                    form, size, a.span.extracting(depth * 3..<depth * (3 + height)), b,
+                    into: &part)
                 #expect(
                     part[..<(height * columns)].elementsEqual(
                         whole[3 * columns..<(3 + height) * columns]), "\(height) rows")
@@ -112,8 +114,8 @@ import Testing
             var z = [Float](repeating: 0, count: rows * columns)
             var y = z
             product.layer(
-                size, x, parameters: parameters, weights: 2, bias: 2 + depth * columns, function,
-                z: &z, y: &y)
+                size, x.span, parameters: parameters, weights: 2, bias: 2 + depth * columns,
+                function, z: &z, y: &y)
             var slopes = [Float](repeating: 1, count: rows * columns)
             var sums = [Float](repeating: 7, count: columns + 2)
             Elementwise.differentiate(

@@ -161,7 +161,7 @@ import Testing
                     RowSource(
                         rows.stage, rows.features.span, stride: rows.stride,
                         labels: rows.labels.span, factors: rows.factors.span), rows: count,
-                    into: &input, kernels)
+                    measures: true, into: &input, kernels)
                 for row in 0..<count {
                     for (i, expected) in rows.input(row).enumerated() {
                         #expect(input[row * width + i] == Float(expected))

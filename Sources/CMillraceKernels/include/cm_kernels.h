@@ -257,6 +257,8 @@ typedef struct {
 
     /// Whether one of the elements is infinite.
     int (*has_infinity)(const float *x, size_t count);
+    /// Whether all elements are numbers and none is infinite.
+    int (*are_finite)(const float *x, size_t count);
 
     /// z += bias, a = activation(z), both [rows, columns]; `a` may be `z`.
     void (*activate)(int32_t activation, const float *bias, size_t rows, size_t columns, float *z,

@@ -4,7 +4,7 @@ internal import COpenBLAS
 enum BLAS {
     /// See `MatrixProduct.multiply`.
     static func multiply(
-        _ form: MatrixProduct.Form, _ size: MatrixProduct.Size, _ a: [Float], _ b: [Float],
+        _ form: MatrixProduct.Form, _ size: MatrixProduct.Size, _ a: Span<Float>, _ b: [Float],
         startB: Int, into c: inout [Float], startC: Int
     ) {
         let strides = MatrixProduct.Strides(form, size)

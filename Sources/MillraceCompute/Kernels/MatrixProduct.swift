@@ -39,7 +39,7 @@ package struct MatrixProduct: Sendable {
     /// `[depth, columns]`, or `[columns, depth]` when transposed. `b` and `c` begin at elements
     /// `startB` and `startC` of their arrays.
     package mutating func multiply(
-        _ form: Form, _ size: Size, _ a: [Float], _ b: [Float], startB: Int = 0,
+        _ form: Form, _ size: Size, _ a: Span<Float>, _ b: [Float], startB: Int = 0,
         into c: inout [Float], startC: Int = 0
     ) {
         if kernels == .blas {
@@ -53,7 +53,7 @@ package struct MatrixProduct: Sendable {
     /// Weights and bias begin at elements of `parameters`. `z` gets what the function is applied to
     /// where its derivative needs that.
     package mutating func layer(
-        _ size: Size, _ x: [Float], parameters: [Float], weights: Int, bias: Int,
+        _ size: Size, _ x: Span<Float>, parameters: [Float], weights: Int, bias: Int,
         _ function: Nonlinearity, z: inout [Float], y: inout [Float]
     ) {
         guard kernels == .blas || function.derivativeNeedsArgument else {
@@ -91,7 +91,7 @@ package struct MatrixProduct: Sendable {
     }
 
     private mutating func own(
-        _ form: Form, _ size: Size, _ a: [Float], _ b: [Float], startB: Int, bias: Int? = nil,
+        _ form: Form, _ size: Size, _ a: Span<Float>, _ b: [Float], startB: Int, bias: Int? = nil,
         function: Nonlinearity = .identity, into c: inout [Float], startC: Int = 0
     ) {
         let strides = Strides(form, size)
@@ -137,7 +137,7 @@ package struct MatrixProduct: Sendable {
 
         /// Refuses matrices that are not within their arrays.
         func check(
-            _ size: Size, _ a: [Float], _ b: [Float], startB: Int, _ c: [Float], startC: Int
+            _ size: Size, _ a: Span<Float>, _ b: [Float], startB: Int, _ c: [Float], startC: Int
         ) {
             Shape.check(
                 a.count, rows: size.rows * size.depth / self.a, columns: self.a, stride: self.a)

@@ -56,9 +56,11 @@ package struct RowSource: ~Escapable {
 }
 
 extension Learnt {
-    /// Makes `input` the model's input `[rows, width]`, and `moments` those of the rows as they came.
+    /// Makes `input` the model's input `[rows, width]` and, where it `measures`, `moments` those of
+    /// the rows as they came.
     package mutating func prepare(
-        _ source: borrowing RowSource, rows: Int, into input: inout [Float], _ kernels: KernelSet
+        _ source: borrowing RowSource, rows: Int, measures: Bool, into input: inout [Float],
+        _ kernels: KernelSet
     ) {
         let width = moments.count.count
         let table = KernelTable(kernels)
@@ -72,9 +74,11 @@ extension Learnt {
             var rows = unsafe rows
             unsafe input.withUnsafeMutableBufferPointer { input in
                 unsafe withPointers { moments, _, scratch in
-                    unsafe rows.count = moments.count
-                    unsafe rows.mean = moments.mean
-                    unsafe rows.squares = moments.squares
+                    if measures {
+                        unsafe rows.count = moments.count
+                        unsafe rows.mean = moments.mean
+                        unsafe rows.squares = moments.squares
+                    }
                     unsafe table.functions.pointee.prepare_rows(
                         &rows, input.baseAddress, scratch)
                 }
@@ -87,7 +91,7 @@ extension Learnt {
 package struct Learnt: Sendable {
     /// Each row's prediction from before its step; may be longer.
     package var sums: [Float] = []
-    /// Of the columns of the rows as they came.
+    /// Of the columns of the rows as they came, where those are measured.
     package var moments: ColumnMoments
     private var scratch: [Float] = []
 

@@ -39,12 +39,13 @@ struct GradientWorkspace: Sendable {
     }
 
     /// Fills `logits` from conditioned rows `[rows, inputs]`.
-    mutating func forward(_ input: [Float], rows: Int, parameters: [Float]) {
+    mutating func forward(_ input: Span<Float>, rows: Int, parameters: [Float]) {
         reserve(rows)
         for (index, layer) in shape.layers.enumerated() {
+            let below = index == 0 ? [] : values[index - 1]
             product.layer(
                 MatrixProduct.Size(rows: rows, columns: layer.outputs, depth: layer.inputs),
-                index == 0 ? input : values[index - 1], parameters: parameters,
+                index == 0 ? input : below.span, parameters: parameters,
                 weights: layer.weights.lowerBound, bias: layer.bias.lowerBound, layer.function,
                 z: &sums[index], y: &values[index])
         }
@@ -52,15 +53,16 @@ struct GradientWorkspace: Sendable {
 
     /// Fills `gradient` from `slopes`, the derivative of the loss by `logits`.
     mutating func backward(
-        _ input: [Float], rows: Int, parameters: [Float], slopes: [Float]
+        _ input: Span<Float>, rows: Int, parameters: [Float], slopes: [Float]
     ) {
         let last = shape.layers.count - 1
         for (index, layer) in shape.layers.enumerated().reversed() {
+            let below = index == 0 ? [] : values[index - 1]
+            let above = index == last ? slopes : delta
             product.multiply(
                 .transposedLeft,
                 MatrixProduct.Size(rows: layer.inputs, columns: layer.outputs, depth: rows),
-                index == 0 ? input : values[index - 1], index == last ? slopes : delta,
-                into: &gradient,
+                index == 0 ? input : below.span, above, into: &gradient,
                 startC: layer.weights.lowerBound)
             if index == last {
                 product.sumColumns(
@@ -71,13 +73,13 @@ struct GradientWorkspace: Sendable {
             product.multiply(
                 .transposedRight,
                 MatrixProduct.Size(rows: rows, columns: layer.inputs, depth: layer.outputs),
-                index == last ? slopes : delta, parameters, startB: layer.weights.lowerBound,
-                into: &nextDelta)
-            let below = shape.layers[index - 1]
+                above.span, parameters, startB: layer.weights.lowerBound, into: &nextDelta)
+            let former = shape.layers[index - 1]
             Elementwise.differentiate(
-                below.function, z: below.function.derivativeNeedsArgument ? sums[index - 1] : nil,
-                a: values[index - 1], delta: &nextDelta, rows: rows, columns: layer.inputs,
-                sums: &gradient, start: below.bias.lowerBound, kernels: product.kernels)
+                former.function,
+                z: former.function.derivativeNeedsArgument ? sums[index - 1] : nil, a: below,
+                delta: &nextDelta, rows: rows, columns: layer.inputs, sums: &gradient,
+                start: former.bias.lowerBound, kernels: product.kernels)
             swap(&delta, &nextDelta)
         }
     }

@@ -20,7 +20,9 @@ package final class LaneTrainer: @unchecked Sendable {
     private let lanes: [Lane]
     /// How many rows were learnt from.
     package private(set) var rowsSeen: Int
-    /// Of the rows since `takeShift`.
+    /// Whether it has statistics for `takeShift`, whatever the options need.
+    private let watchesFeatures: Bool
+    /// Of the rows since `takeShift`; of none where features are not watched.
     private var recent: FeatureStatistics
     /// What it keeps where it learns together with others.
     var exchange: ExchangeState?
@@ -34,27 +36,35 @@ package final class LaneTrainer: @unchecked Sendable {
         init(_ lane: TrainingLane) { self.lane = lane }
     }
 
-    /// A trainer that has seen nothing.
+    /// A trainer that has seen nothing; only one that `watchesFeatures` can tell how they shift.
     ///
     /// - Throws: `ModelError` with `invalidOption`.
     package convenience init(
-        _ options: TrainingOptions, lanes: Int, kernels: KernelSet = .best
+        _ options: TrainingOptions, lanes: Int, kernels: KernelSet = .best,
+        watchesFeatures: Bool = false
     ) throws(ModelError) {
         try options.validate()
-        self.init(options, TrainingState(options, lanes: lanes), kernels)
+        self.init(options, TrainingState(options, lanes: lanes), kernels, watchesFeatures)
     }
 
-    private init(_ options: TrainingOptions, _ state: TrainingState, _ kernels: KernelSet) {
+    private init(
+        _ options: TrainingOptions, _ state: TrainingState, _ kernels: KernelSet,
+        _ watchesFeatures: Bool
+    ) {
         precondition(!state.lanes.isEmpty, "there is at least one lane")
         OpenBLAS.prepare()
         self.options = options
+        self.watchesFeatures = watchesFeatures
         center = state.replica
         rowsSeen = state.rowsSeen
         recent = state.recent
         exchange = state.exchange
         let shape = state.replica.shape
         lanes = state.lanes.map {
-            Lane(TrainingLane(options, shape, kernels, metrics: $0.metrics, heldOut: $0.heldOut))
+            Lane(
+                TrainingLane(
+                    options, shape, kernels, watches: watchesFeatures, metrics: $0.metrics,
+                    heldOut: $0.heldOut))
         }
     }
 
@@ -128,7 +138,7 @@ package final class LaneTrainer: @unchecked Sendable {
         for lane in lanes { total.add(lane.lane.evaluation) }
         guard total.rows > 0 else { return total }
         for lane in lanes where lane.lane.evaluation.rows > 0 {
-            recent.merge(lane.lane.statistics)
+            if watchesFeatures { recent.merge(lane.lane.statistics) }
             exchange?.recent.merge(lane.lane.statistics)
         }
         if !isDirect {
@@ -202,6 +212,7 @@ package final class LaneTrainer: @unchecked Sendable {
     /// The feature whose mean, over the rows since the last call, is farthest from that of its life,
     /// and how far in standard deviations; nil where no feature has any.
     package func takeShift() -> (feature: Int, deviations: Double)? {
+        precondition(watchesFeatures, "features are not watched")
         let life = center.statistics
         let now = recent
         recent = FeatureStatistics(features: options.features)
@@ -238,14 +249,16 @@ package final class LaneTrainer: @unchecked Sendable {
     /// A trainer that goes on from a checkpoint, bit for bit; `exchanges` says whether it is of one
     /// that learns together with others.
     ///
+    /// Statistics that the checkpoint has and the trainer would not keep stay as they are.
+    ///
     /// - Throws: `ModelError` with `malformedCheckpoint`, `otherOptions` or `invalidOption`.
     package convenience init(
         checkpoint: [UInt8], _ options: TrainingOptions, lanes: Int, kernels: KernelSet = .best,
-        exchanges: Bool = false
+        watchesFeatures: Bool = false, exchanges: Bool = false
     ) throws(ModelError) {
         let state = try TrainingState(
             checkpoint, options, lanes: lanes, exchanges: exchanges)
-        self.init(options, state, kernels)
+        self.init(options, state, kernels, watchesFeatures)
     }
 }
 

@@ -27,9 +27,10 @@ struct Replica: Sendable {
 
     /// Learns rows one by one by SGD; false, and nothing learnt, when a prediction was not finite.
     ///
-    /// `found` gets predictions, and the moments of all rows in either case.
+    /// `found` gets predictions and, where it `measures`, the moments of all rows in either case.
     mutating func learnRows(
-        _ source: borrowing RowSource, rows: Int, into found: inout Learnt, _ kernels: KernelSet
+        _ source: borrowing RowSource, rows: Int, measures: Bool, into found: inout Learnt,
+        _ kernels: KernelSet
     ) -> Bool {
         guard var learner else { preconditionFailure("these options learn from gradients") }
         var settings: LinearLearner.Settings
@@ -44,7 +45,7 @@ struct Replica: Sendable {
         settings.l2 = options.regularization.l2
         settings.limit = options.regularization.clipValue ?? .infinity
         let isConstant = options.schedule == .constant && optimizer.steps >= options.warmUpSteps
-        if !isConstant {
+        if measures, !isConstant {
             found.moments.measure(
                 source.features, rows: rows, stride: source.stride, kernels: kernels)
         }
@@ -53,7 +54,7 @@ struct Replica: Sendable {
             let end = isConstant ? rows : next + 1
             let learnt = learner.learn(
                 settings, rate: options.rate(step: optimizer.steps + next), source,
-                rows: next..<end, measures: isConstant, into: &found, kernels: kernels)
+                rows: next..<end, measures: measures && isConstant, into: &found, kernels: kernels)
             guard learnt == end - next else { return false }
             next = end
         }

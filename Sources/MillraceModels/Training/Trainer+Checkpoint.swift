@@ -3,9 +3,10 @@ public import MillraceCompute
 /// What the next step of a training depends on, as one run of little-endian numbers.
 ///
 /// Magic, version, the options as so many 64-bit numbers, rows seen, the number of lanes, the model
-/// with its statistics and its optimiser's state, statistics of the newest rows, metrics of each
-/// lane; of a trainer that learns together with others, the newest average and what came since. It
-/// has no checksum of its own: who stores it has one over everything that is stored with it.
+/// with its statistics (of no rows where none are kept) and its optimiser's state, statistics of the
+/// newest rows, metrics of each lane; of a trainer that learns together with others, the newest
+/// average and what came since. It has no checksum of its own: who stores it has one over everything
+/// that is stored with it.
 struct TrainingState {
     private static let magic: UInt64 = 0x5450_4B43_5254_524D  // "MRTRCKPT"
     private static let version: UInt64 = 2

@@ -4,7 +4,8 @@ public import MillraceCompute
 ///
 /// Each batch is predicted before it is learnt from, so the metrics are honest over the whole
 /// stream ("prequential"). Both use the means and deviations of the rows before the batch; only the
-/// very first batch, which has none before it, uses its own.
+/// very first batch, which has none before it, uses its own. They are kept where the options ask for
+/// any: to scale features, or to put means in the place of missing ones.
 ///
 /// The same batches in the same order give the same bits on the same kind of processor. A trainer
 /// restored from a checkpoint goes on as if it had never stopped.

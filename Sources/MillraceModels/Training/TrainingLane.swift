@@ -43,26 +43,35 @@ struct TrainingLane: Sendable {
     private(set) var metrics: StreamMetrics
     /// Metrics of the rows that are held out.
     private(set) var heldOut: StreamMetrics
-    /// Of the rows since the lanes were last brought together.
+    /// Of the rows since the lanes were last brought together; of none where it does not measure.
     private(set) var statistics: FeatureStatistics
+    /// Whether it takes the moments of features.
+    private let measures: Bool
     private(set) var evaluation = BatchEvaluation()
-    /// Of the rows given last: sums of those that were learnt one by one or judged, and moments.
+    /// Of the rows given last: sums of those that were learnt one by one or judged, and moments
+    /// where it measures.
     private var found: Learnt
     /// What becomes of features where no statistics take part in it.
     private let fixedStage: Conditioning?
     private var input: [Float] = []
+    /// Whether the rows whose features were last looked at where they lie had nothing but finite
+    /// numbers.
+    private var wereFinite = true
     private var factors: [Float] = []
     /// Of the rows given last: the predictions of the first ones, `outputCount` numbers, are made.
     private(set) var judgement = LossFunction.Judgement()
     private(set) var outputCount = 0
     private let kernels: KernelSet
 
+    /// A lane that has seen nothing but what the metrics say; where it `watches`, it has statistics
+    /// of the features though nothing that it learns depends on them.
     init(
         _ options: TrainingOptions, _ shape: NetworkShape, _ kernels: KernelSet,
-        metrics: StreamMetrics? = nil, heldOut: StreamMetrics? = nil
+        watches: Bool = false, metrics: StreamMetrics? = nil, heldOut: StreamMetrics? = nil
     ) {
         self.options = options
         self.kernels = kernels
+        measures = watches || options.usesStatistics
         function = LossFunction(options, kernels: kernels)
         workspace = GradientWorkspace(shape, kernels)
         self.metrics = metrics ?? StreamMetrics(options.objective)
@@ -102,14 +111,21 @@ struct TrainingLane: Sendable {
     mutating func derive(
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) {
-        try prepare(rows, replica.statistics)
-        workspace.forward(input, rows: rows.rows, parameters: replica.parameters)
+        let isInPlace = try forward(rows, by: replica)
         let losses = function.evaluate(
             workspace.logits, labels: rows.labels, factors: factors, rows: rows.rows,
             into: &judgement)
         try check(losses)
-        workspace.backward(
-            input, rows: rows.rows, parameters: replica.parameters, slopes: judgement.delta)
+        if isInPlace {
+            workspace.backward(
+                rows.features, rows: rows.rows, parameters: replica.parameters,
+                slopes: judgement.delta)
+        } else {
+            let conditioned = input
+            workspace.backward(
+                conditioned.span, rows: rows.rows, parameters: replica.parameters,
+                slopes: judgement.delta)
+        }
         count(rows, losses)
     }
 
@@ -119,12 +135,12 @@ struct TrainingLane: Sendable {
     mutating func judge(
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) {
-        try prepare(rows, replica.statistics)
         if let learner = replica.learner {
+            try prepare(rows, replica.statistics)
             reserveSums(rows)
             learner.predict(input, rows: rows.rows, into: &found.sums)
         } else {
-            workspace.forward(input, rows: rows.rows, parameters: replica.parameters)
+            _ = try forward(rows, by: replica)
             found.sums = workspace.logits
             reserveSums(rows)
         }
@@ -149,10 +165,41 @@ struct TrainingLane: Sendable {
             try derive(rows, by: replica)
             replica.step(workspace.gradient, rows: rows.rows)
         }
-        replica.statistics.merge(found.moments)
+        if measures { replica.statistics.merge(found.moments) }
     }
 
     // MARK: Parts of a step
+
+    /// Checks rows and fills the workspace's logits; whether from the features where they lie.
+    ///
+    /// That is done where nothing becomes of features but that something stands for missing ones, and
+    /// none is; where none was among the rows before, it is tried before that is known: a product
+    /// waits less for rows that come from memory than whoever only looks at them.
+    private mutating func forward(
+        _ rows: borrowing LabelledRows, by replica: borrowing Replica
+    ) throws(ModelError) -> Bool {
+        if !measures, rows.stride == options.features {
+            try begin(rows)
+            let features = rows.features.extracting(0..<rows.rows * options.features)
+            let isTried = wereFinite
+            if isTried {
+                workspace.forward(features, rows: rows.rows, parameters: replica.parameters)
+            }
+            wereFinite = FloatScan.areFinite(features)
+            if wereFinite {
+                if !isTried {
+                    workspace.forward(features, rows: rows.rows, parameters: replica.parameters)
+                }
+                outputCount = rows.rows * options.objective.outputs
+                return true
+            }
+        }
+        try prepare(rows, replica.statistics)
+        let conditioned = input
+        workspace.forward(
+            conditioned.span, rows: rows.rows, parameters: replica.parameters)
+        return false
+    }
 
     /// Checks rows and conditions them by the statistics of the rows before; without any, by their
     /// own.
@@ -160,14 +207,18 @@ struct TrainingLane: Sendable {
         _ rows: borrowing LabelledRows, _ basis: FeatureStatistics
     ) throws(ModelError) {
         try begin(rows)
-        if basis.isEmpty { try measure(rows) }
+        let stage = try stage(rows, basis)
         let none: [Float] = []
         found.prepare(
             RowSource(
-                stage(basis.isEmpty ? FeatureStatistics(found.moments) : basis), rows.features,
-                stride: rows.stride, labels: rows.labels, factors: none.span), rows: rows.rows,
-            into: &input, kernels)
-        try checkMoments()
+                stage, rows.features, stride: rows.stride, labels: rows.labels,
+                factors: none.span), rows: rows.rows, measures: measures, into: &input, kernels)
+        if measures {
+            try checkMoments()
+        } else if FloatScan.hasInfinity(input.span.extracting(0..<rows.rows * options.features)) {
+            // What stands for missing features is finite, and the others are as they came.
+            try checkFeatures(rows)
+        }
         outputCount = rows.rows * options.objective.outputs
     }
 
@@ -178,21 +229,35 @@ struct TrainingLane: Sendable {
         weigh(rows)
     }
 
-    /// Takes the moments of rows, and refuses infinite features.
-    private mutating func measure(_ rows: borrowing LabelledRows) throws(ModelError) {
+    /// What becomes of the features of rows, by the statistics of the rows before; without any, by
+    /// their own.
+    private mutating func stage(
+        _ rows: borrowing LabelledRows, _ basis: FeatureStatistics
+    ) throws(ModelError) -> Conditioning {
+        if let fixedStage { return fixedStage }
+        guard basis.isEmpty else { return basis.inputStage(options).conditioning }
         found.moments.measure(
             rows.features, rows: rows.rows, stride: rows.stride, kernels: kernels)
         try checkMoments()
+        return FeatureStatistics(found.moments).inputStage(options).conditioning
     }
 
+    /// Refuses infinite features of rows whose moments have been taken.
     private func checkMoments() throws(ModelError) {
-        guard let feature = found.moments.firstInfinite else { return }
-        throw ModelError(
-            .invalidFeature, "feature \(feature) of the batch has an infinite number")
+        if let feature = found.moments.firstInfinite { throw Self.infinite(feature) }
     }
 
-    private func stage(_ statistics: FeatureStatistics) -> Conditioning {
-        fixedStage ?? statistics.inputStage(options).conditioning
+    /// Refuses infinite features of rows without moments.
+    private func checkFeatures(_ rows: borrowing LabelledRows) throws(ModelError) {
+        for feature in 0..<options.features {
+            for row in 0..<rows.rows where rows.features[row * rows.stride + feature].isInfinite {
+                throw Self.infinite(feature)
+            }
+        }
+    }
+
+    private static func infinite(_ feature: Int) -> ModelError {
+        ModelError(.invalidFeature, "feature \(feature) of the batch has an infinite number")
     }
 
     private func check(_ rows: borrowing LabelledRows) throws(ModelError) {
@@ -248,7 +313,7 @@ struct TrainingLane: Sendable {
             metrics.count(workspace.logits, labels: rows.labels, losses, options.objective)
         }
         evaluation.add(losses)
-        statistics.merge(found.moments)
+        if measures { statistics.merge(found.moments) }
     }
 
     // MARK: One row at a time
@@ -258,23 +323,26 @@ struct TrainingLane: Sendable {
         judgement.reserve(rows: rows.rows, width: options.objective.outputs)
     }
 
-    /// The steps of a linear model by SGD, which conditions and measures rows on the way.
+    /// The steps of a linear model by SGD, which conditions rows on the way, and measures them.
     private mutating func learnSums(
         _ rows: borrowing LabelledRows, on replica: inout Replica
     ) throws(ModelError) {
         try begin(rows)
-        if replica.statistics.isEmpty { try measure(rows) }
-        let stage = stage(
-            replica.statistics.isEmpty ? FeatureStatistics(found.moments) : replica.statistics)
+        let stage = try stage(rows, replica.statistics)
         let before = (learner: replica.learner, optimizer: replica.optimizer)
         let factors = factors
         do throws(ModelError) {
             let isLearnt = replica.learnRows(
                 RowSource(
                     stage, rows.features, stride: rows.stride, labels: rows.labels,
-                    factors: factors.span), rows: rows.rows, into: &found, kernels)
-            // An infinite number leads to a sum that is not finite.
-            try checkMoments()
+                    factors: factors.span), rows: rows.rows, measures: measures, into: &found,
+                kernels)
+            if measures {
+                try checkMoments()
+            } else if !isLearnt {
+                // An infinite number leads to a sum that is not finite.
+                try checkFeatures(rows)
+            }
             guard isLearnt else { throw Self.diverged(options, metrics.rows) }
             let losses = function.evaluate(
                 found.sums, labels: rows.labels, factors: factors, rows: rows.rows,
@@ -315,7 +383,7 @@ struct TrainingLane: Sendable {
         var total = BatchEvaluation()
         for row in 0..<rows.rows {
             let features = Array(input[row * width..<(row + 1) * width])
-            workspace.forward(features, rows: 1, parameters: replica.parameters)
+            workspace.forward(features.span, rows: 1, parameters: replica.parameters)
             let losses = function.evaluate(
                 workspace.logits, labels: rows.labels.extracting(row..<row + 1),
                 factors: all.isEmpty ? [] : [all[row]], rows: 1, into: &single)
@@ -325,7 +393,7 @@ struct TrainingLane: Sendable {
                 judgement.outputs[row * wide + i] = single.outputs[i]
             }
             workspace.backward(
-                features, rows: 1, parameters: replica.parameters, slopes: single.delta)
+                features.span, rows: 1, parameters: replica.parameters, slopes: single.delta)
             replica.step(workspace.gradient, rows: 1)
             total.add(losses)
         }

@@ -114,7 +114,7 @@ public struct TrainingOptions: Sendable, Codable, Equatable {
         return optimizer.rate * warmUp * schedule.factor(step: step)
     }
 
-    /// Whether what becomes of features depends on the rows so far.
+    /// Whether what becomes of features depends on the rows so far, so that statistics are kept.
     var usesStatistics: Bool {
         scaledFeatures.contains(true) || imputation.contains { $0 == .mean }
     }

@@ -21,7 +21,8 @@ extension TrainTask {
         let identifier = around.specification?.identifier ?? 0
         guard let saved = try TrainingCheckpoint.load(path) else {
             let trainer = try LaneTrainer(
-                setup.options, lanes: lanes, kernels: setup.kernels)
+                setup.options, lanes: lanes, kernels: setup.kernels,
+                watchesFeatures: stage.drift != nil)
             var position = TrainingPosition(
                 topicID: around.rows.identity, trainingID: UInt64.random(in: 0...UInt64.max),
                 settings: setup.settings, specification: identifier,
@@ -53,7 +54,7 @@ extension TrainTask {
         do throws(ModelError) {
             trainer = try LaneTrainer(
                 checkpoint: saved.trainer, setup.options, lanes: lanes, kernels: setup.kernels,
-                exchanges: stage.exchange != nil)
+                watchesFeatures: stage.drift != nil, exchanges: stage.exchange != nil)
         } catch {
             throw PipelineError(
                 .badData, error.description,
