@@ -70,6 +70,7 @@ static const cm_kernel_set kernel_set = {
     .column_sums = column_sums,
     .column_moments = column_moments,
     .merge_moments = merge_moments,
+    .column_units = column_units,
     .labels_outside = labels_outside,
     .count_odds = count_odds,
     .count_pairs = count_pairs,

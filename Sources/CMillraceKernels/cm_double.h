@@ -7,6 +7,7 @@ typedef double vd __attribute__((vector_size(CM_LANES * 4)));
 typedef int64_t vl __attribute__((vector_size(CM_LANES * 4)));
 typedef uint64_t vul __attribute__((vector_size(CM_LANES * 4)));
 typedef float vh __attribute__((vector_size(CM_LANES * 2)));
+typedef int32_t half_mask __attribute__((vector_size(CM_LANES * 2)));
 
 CM_INLINE vd splat_double(double x) { return x - (vd){0}; }
 

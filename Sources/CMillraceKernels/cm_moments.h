@@ -160,3 +160,24 @@ static void merge_moments(double *count, double *mean, double *squares, const do
         count[i] = total;
     }
 }
+
+// What columns are multiplied by to have a deviation of 1: one over it, as floats; 1 where that is no
+// normal number. At most CM_HALF columns.
+CM_INLINE void some_units(const double *count, const double *squares, size_t columns,
+                          float *units) {
+    vd c = {0}, s = {0};
+    memcpy(&c, count, columns * sizeof *count);
+    memcpy(&s, squares, columns * sizeof *squares);
+    vh unit = __builtin_convertvector(1.0 / __builtin_elementwise_sqrt(s / c), vh);
+    const half_mask normal = (unit >= 0x1p-126f) & (unit < __builtin_inff());
+    unit = (vh)((normal & (half_mask)unit) | (~normal & (half_mask)((vh){0} + 1)));
+    memcpy(units, &unit, columns * sizeof *units);
+}
+
+static void column_units(const double *count, const double *squares, size_t width, float *units) {
+    size_t i = 0;
+    for (; i + CM_HALF <= width; i += CM_HALF) {
+        some_units(count + i, squares + i, CM_HALF, units + i);
+    }
+    if (i < width) some_units(count + i, squares + i, width - i, units + i);
+}

@@ -189,6 +189,30 @@ import Testing
         }
     }
 
+    @Test func unitsAreOneOverTheDeviation() {
+        var random = SplitMix64(seed: 22)
+        let extremes: [(count: Double, squares: Double)] = [
+            (0, 0), (5, 0), (1, 1e-90), (1, 1e90), (3, 7e75), (2, 5e-76), (1, .infinity),
+            (.infinity, 1),
+        ]
+        for width in [1, 3, 7, 8, 9, 40] {
+            let moments = (0..<width).map { i in
+                i % 3 == 1
+                    ? extremes[Int.random(in: extremes.indices, using: &random)]
+                    : (count: Double(i + 1), squares: .random(in: 0...100, using: &random))
+            }
+            let units = ColumnMoments(
+                count: moments.map(\.count), mean: moments.map { _ in 0 },
+                squares: moments.map(\.squares)
+            ).units
+            let expected = moments.map { count, squares in
+                let unit = Float(1 / (squares / count).squareRoot())
+                return unit.isNormal ? unit : 1
+            }
+            #expect(units.map(\.bitPattern) == expected.map(\.bitPattern))
+        }
+    }
+
     // MARK: Labels and bins
 
     @Test func labelsThatAreNoClassesAreCounted() {

@@ -291,6 +291,10 @@ typedef struct {
     void (*merge_moments)(double *count, double *mean, double *squares, const double *more_count,
                           const double *more_mean, const double *more_squares, size_t width);
 
+    /// What columns of these moments are multiplied by to have a standard deviation of 1, and 1 where
+    /// that is no normal float; the same bits with every set.
+    void (*column_units)(const double *count, const double *squares, size_t width, float *units);
+
     /// How many of the labels are no whole numbers from 0 to below `classes`.
     size_t (*labels_outside)(const float *labels, size_t rows, size_t classes);
 

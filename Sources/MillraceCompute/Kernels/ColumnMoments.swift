@@ -69,6 +69,25 @@ package struct ColumnMoments: Sendable, Equatable {
         }
     }
 
+    /// What each column is multiplied by to have a standard deviation of 1.
+    ///
+    /// It is 1 for a column that never changed, or by less than floats can tell; the same bits with
+    /// every kernel set.
+    package var units: [Float] {
+        let width = count.count
+        var units = [Float](repeating: 1, count: width)
+        // SAFETY: all three arrays have `width` elements.
+        unsafe units.withUnsafeMutableBufferPointer { units in
+            unsafe count.withUnsafeBufferPointer { count in
+                unsafe squares.withUnsafeBufferPointer { squares in
+                    unsafe KernelTable.best.functions.pointee.column_units(
+                        count.baseAddress, squares.baseAddress, width, units.baseAddress)
+                }
+            }
+        }
+        return units
+    }
+
     /// Forgets all rows.
     package mutating func clear() {
         for i in count.indices {

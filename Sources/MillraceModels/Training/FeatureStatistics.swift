@@ -38,21 +38,23 @@ struct FeatureStatistics: Sendable, Equatable {
     }
 
     /// What these statistics make of the features, by the options.
+    ///
+    /// - Complexity: O(features); called for every batch, so each array is gone through once.
     func inputStage(_ options: TrainingOptions) -> InputStage {
-        var stage = InputStage(identity: count.count)
-        for i in count.indices {
-            if case .constant(let value) = options.imputation[i] {
-                stage.impute[i] = value
-            } else {
-                stage.impute[i] = Float(mean[i])
-            }
-            guard options.scaledFeatures[i] else { continue }
-            stage.mean[i] = Float(mean[i])
-            // A feature that never changed, or by less than floats can tell, keeps its unit.
-            let deviation = count[i] > 0 ? (squares[i] / count[i]).squareRoot() : 0
-            let scale = Float(1 / deviation)
-            if scale.isNormal { stage.scale[i] = scale }
-            if let clip = options.clip { stage.limit[i] = Float(clip / Double(stage.scale[i])) }
+        let means = mean.map { Float($0) }
+        let infinite = [Float](repeating: .infinity, count: means.count)
+        var stage = InputStage(
+            impute: means, mean: means, limit: infinite, scale: moments.units)
+        for (i, isScaled) in options.scaledFeatures.enumerated() where !isScaled {
+            stage.mean[i] = 0
+            stage.scale[i] = 1
+        }
+        for (i, imputation) in options.imputation.enumerated() {
+            if case .constant(let value) = imputation { stage.impute[i] = value }
+        }
+        guard let clip = options.clip else { return stage }
+        for (i, isScaled) in options.scaledFeatures.enumerated() where isScaled {
+            stage.limit[i] = Float(clip / Double(stage.scale[i]))
         }
         return stage
     }
