@@ -24,10 +24,16 @@ final class Stream {
             creating: TopicConfiguration(
                 partitions: partitions, kind: .features, features: Rows.columns, label: true,
                 codec: .lz4))
+        for partition in 0..<partitions { try write(labels, partition: partition) }
+    }
+
+    /// Writes every batch whose turn it is.
+    private func write(_ labels: [Float], partition: Int) throws {
+        var writer = try topic.writer(partition: partition)
         var builder = BatchBuilder(columns: Rows.columns)
-        for first in stride(from: 0, to: rows.count, by: Self.batch) {
-            let count = min(Self.batch, rows.count - first)
-            for row in first..<first + count {
+        let (start, step) = (partition * Self.batch, topic.partitions * Self.batch)
+        for first in stride(from: start, to: rows.count, by: step) {
+            for row in first..<min(first + Self.batch, rows.count) {
                 do {
                     var target = builder.nextRow()
                     for i in 0..<Rows.columns {
@@ -36,10 +42,9 @@ final class Stream {
                 }
                 builder.commitRow(label: labels[row])
             }
-            var writer = try topic.writer(partition: first / Self.batch % partitions)
             try writer.append(&builder)
-            try writer.close()
         }
+        try writer.close()
     }
 
     /// Nanoseconds a row of decoding alone.
