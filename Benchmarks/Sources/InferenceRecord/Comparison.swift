@@ -182,12 +182,19 @@ struct Comparison {
             case .read: sample.limit
             }
         }
+        // The multiplications at the peak, or where it is slower a bare read.
+        func least(_ sample: Sample) -> Double {
+            let multiplying = operations / sample.peak
+            return sample.limit > multiplying ? sample.limit : multiplying
+        }
+        let isBesidePeer = goal.beside == .runtime || goal.beside == .better
         let rows = batch == 1 ? "1 row" : "\(batch) rows"
         return FigureTable.line(
             "\(network.name), \(rows)", beside: goal.beside.rawValue, goal.asked,
             Spread(samples.map { other($0) / $0.times[0] }), ours: micros(samples) { $0.times[0] },
             other: micros(samples, other), dropped: dropped,
             limit: network.widths.count == 2
-                ? "reading the rows" : "multiplications, packing of rows and weights")
+                ? "reading the rows" : "multiplications, packing of rows and weights",
+            bound: isBesidePeer ? Spread(samples.map { other($0) / least($0) }) : nil)
     }
 }

@@ -101,19 +101,24 @@ private struct Sample {
         }
         let binding = limit(samples)
         func line(
-            _ beside: String, _ asked: Figure.Asked, _ time: (Sample) -> Double
+            _ beside: String, _ asked: Figure.Asked, isPeer: Bool = false,
+            _ time: (Sample) -> Double
         ) -> String {
             FigureTable.line(
                 job.name, beside: beside, asked, Spread(samples.map { time($0) / $0.own }),
-                ours: rate(\.own), other: rate(time), dropped: dropped, limit: binding)
+                ours: rate(\.own), other: rate(time), dropped: dropped, limit: binding,
+                bound: isPeer ? Spread(samples.map { time($0) / $0.parts.total }) : nil)
         }
         var lines: [String] = []
         if besideOthers {
             lines.append(
-                line("Arrow with float32, ONNX Runtime", .atLeast(job.asked), \.other))
+                line(
+                    "Arrow with float32, ONNX Runtime", .atLeast(job.asked), isPeer: true, \.other))
             if job.form != .float32 {
                 lines.append(
-                    line("Arrow with \(job.form.rawValue), ONNX Runtime", .nothing, \.alike))
+                    line(
+                        "Arrow with \(job.form.rawValue), ONNX Runtime", .nothing, isPeer: true,
+                        \.alike))
             }
         }
         return lines + [

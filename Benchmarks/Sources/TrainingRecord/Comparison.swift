@@ -94,10 +94,14 @@ struct Comparison {
     private func row(
         _ name: String, _ other: String, _ text: String, _ asked: Double
     ) -> String {
-        FigureTable.line(
+        let bound = samples.map {
+            ($0[other] ?? .nan) / (Work.mlp.operationsPerRow / ($0["peak"] ?? .nan))
+        }
+        return FigureTable.line(
             name, beside: text, asked > 0 ? .atLeast(asked) : .nothing,
             Spread(samples.map { ($0[other] ?? .nan) / ($0[name] ?? .nan) }), ours: rate(name),
-            other: rate(other), dropped: dropped, limit: Self.limit(of: name))
+            other: rate(other), dropped: dropped, limit: Self.limit(of: name),
+            bound: other == "jax" ? Spread(bound) : nil)
     }
 
     /// As TRAINING.md shows it.
