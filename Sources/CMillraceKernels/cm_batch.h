@@ -31,11 +31,15 @@ CM_INLINE const float *raw_row(const cm_network *network, const cm_matrix *sourc
     return row;
 }
 
+CM_INLINE int has_bytes(const cm_matrix *source) {
+    return source->type == CM_UINT8 || source->type == CM_INT8;
+}
+
 // Narrow rows that the first layer takes as they are: all at once where there are no gaps.
 static void widen_rows(const cm_network *network, const cm_matrix *source, size_t first,
                        size_t rows, float *target) {
     const size_t width = network->row_width;
-    const size_t bytes = source->type == CM_UINT8 || source->type == CM_INT8 ? 1 : 2;
+    const size_t bytes = has_bytes(source) ? 1 : 2;
     const int dense = source->stride == width * bytes && network->input_stride == width;
     const size_t calls = dense ? 1 : rows;
     const size_t count = dense ? rows * width : width;
@@ -70,24 +74,11 @@ static void take_rows(const cm_network *network, const cm_matrix *source, size_t
     }
 }
 
-CM_INLINE vi not_finite(vf x) { return ~(magnitude(x) < __builtin_inff()); }
-
 // The part of a head that looks at a whole row.
 CM_INLINE void apply_head(const cm_network *network, size_t rows, float *y) {
     const size_t columns = network->outputs;
     if (network->head == CM_HEAD_SOFTMAX) softmax(y, columns, rows, columns);
     if (network->head == CM_HEAD_SHARES) normalise(CM_NORM_L1, y, columns, rows, columns);
-}
-
-// Fewer elements than a vector has are looked at one by one: they were stored in pieces a moment ago,
-// and a load of more than one piece waits for all of them.
-CM_INLINE int has_not_finite(const float *x, size_t count) {
-    vi found = {0};
-    size_t i = 0;
-    for (; i + CM_LANES <= count; i += CM_LANES) found |= not_finite(load(x + i));
-    int bad = __builtin_reduce_or(found) != 0;
-    for (; i < count; i++) bad |= !(__builtin_fabsf(x[i]) < __builtin_inff());
-    return bad;
 }
 
 // Rows are looked at one by one only where one of them is to be found.

@@ -78,12 +78,6 @@ CM_BYTE_COLUMN(whole_unsigned_column, CM_UINT8, 1)
 CM_BYTE_COLUMN(signed_column, CM_INT8, 0)
 CM_BYTE_COLUMN(whole_signed_column, CM_INT8, 1)
 
-// Whether that is all that becomes of the rows.
-CM_INLINE int sums_bytes(const cm_network *network, const cm_matrix *source) {
-    return network->plain && !network->multiply && network->layer_count == 1 &&
-           network->outputs == 1 && (source->type == CM_UINT8 || source->type == CM_INT8);
-}
-
 // y[rows] = activation(x[rows, inputs] * weights + bias) for the rows from `first`.
 static void byte_sums(const cm_network *network, const cm_matrix *source, size_t first,
                       size_t rows, float *y) {

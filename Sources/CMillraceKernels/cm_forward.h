@@ -58,10 +58,16 @@ static void run_layers(const cm_network *network, const cm_matrix *source, size_
     }
 }
 
+// Whether all that becomes of rows is a lone layer of one output.
+CM_INLINE int is_lone_sum(const cm_network *network) {
+    return network->plain && !network->multiply && network->layer_count == 1 &&
+           network->outputs == 1;
+}
+
 static void forward_tile(const cm_network *network, const cm_matrix *source, size_t first,
                          size_t rows, float *output, tile *t, cm_counts *counts) {
     float *y = output + first * network->outputs;
-    if (sums_bytes(network, source)) {
+    if (is_lone_sum(network) && has_bytes(source)) {
         byte_sums(network, source, first, rows, y);
     } else {
         run_layers(network, source, first, rows, y, t);
@@ -73,9 +79,8 @@ static void forward_tile(const cm_network *network, const cm_matrix *source, siz
 // Rows that go through the layers together. A lone layer of one output that reads rows where they
 // are needs no room for activations; only its outputs, which are looked at again, must stay near.
 static size_t rows_of_tile(const cm_network *network, const cm_matrix *source) {
-    const int needs_no_room = network->plain && source->type == CM_FLOAT32 && !network->multiply &&
-                              network->layer_count == 1 && network->outputs == 1;
-    return needs_no_room || sums_bytes(network, source) ? 1024 : network->tile_rows;
+    const int reads_in_place = source->type == CM_FLOAT32 || has_bytes(source);
+    return is_lone_sum(network) && reads_in_place ? 1024 : network->tile_rows;
 }
 
 static __attribute__((noinline)) void forward(const cm_network *network, const cm_matrix *source,

@@ -7,7 +7,8 @@
 //
 // Not inline, as others that few networks need: who calls them would get their constants ready in
 // any case, which takes longer than the call.
-static __attribute__((noinline)) void transform(int32_t activation, float *y, size_t y_stride, size_t rows, size_t columns) {
+static __attribute__((noinline)) void transform(int32_t activation, float *y, size_t y_stride,
+                                                size_t rows, size_t columns) {
     for (size_t row = 0; row < rows; row++, y += y_stride) {
         for (size_t i = 0; i < columns; i += CM_LANES) {
             store(y + i, apply(activation, load(y + i)));

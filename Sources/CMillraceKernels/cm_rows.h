@@ -20,7 +20,7 @@ CM_INLINE stage_part part_of_stage(const cm_conditioning *stage, const int32_t m
 CM_INLINE vf condition_some(const stage_part part, const int32_t missing, vf value, vi *found) {
     *found = (vi){0};
     if (missing == CM_REJECT) {
-        *found = ~(magnitude(value) < splat(__builtin_inff()));
+        *found = not_finite(value);
     } else if (missing == CM_IMPUTE) {
         *found = value != value;
         value = choose(*found, part.impute, value);
@@ -81,20 +81,19 @@ static int has_infinity(const float *x, size_t count) {
     return __builtin_reduce_or(found) != 0;
 }
 
-// Whether every element is a number that is not infinite.
-static int are_finite(const float *x, size_t count) {
+// Fewer elements than a vector has are looked at one by one: they were stored in pieces a moment ago,
+// and a load of more than one piece waits for all of them.
+CM_INLINE int has_not_finite(const float *x, size_t count) {
     vi found = {0};
     size_t i = 0;
-    for (; i + 4 * CM_LANES <= count; i += 4 * CM_LANES) {
-        CM_UNROLL for (size_t v = 0; v < 4; v++) {
-            found |= ~(magnitude(load(x + i + v * CM_LANES)) < splat(__builtin_inff()));
-        }
-    }
-    for (; i < count; i += CM_LANES) {
-        found |= ~(magnitude(load_first(x + i, up_to_lanes(count - i))) < splat(__builtin_inff()));
-    }
-    return __builtin_reduce_or(found) == 0;
+    for (; i + CM_LANES <= count; i += CM_LANES) found |= not_finite(load(x + i));
+    int bad = __builtin_reduce_or(found) != 0;
+    for (; i < count; i++) bad |= !(__builtin_fabsf(x[i]) < __builtin_inff());
+    return bad;
 }
+
+// Whether every element is a number that is not infinite.
+static int are_finite(const float *x, size_t count) { return !has_not_finite(x, count); }
 
 #define CM_AHEAD 24  // how many rows before their turn rows are asked for
 
@@ -134,7 +133,8 @@ static void condition(const cm_conditioning *stage, const float *x, size_t x_str
 #undef CM_CASE
 }
 
-static __attribute__((noinline)) uint32_t condition_row(const cm_conditioning *stage, const float *x, float *y) {
+static __attribute__((noinline)) uint32_t condition_row(const cm_conditioning *stage,
+                                                        const float *x, float *y) {
     uint32_t missing;
     condition(stage, x, 0, 1, y, 0, &missing);
     return missing;
@@ -163,14 +163,16 @@ CM_INLINE void divide_row(float *x, float by, size_t columns) {
     }
 }
 
-static __attribute__((noinline)) void normalise(int32_t norm, float *x, size_t stride, size_t rows, size_t columns) {
+static __attribute__((noinline)) void normalise(int32_t norm, float *x, size_t stride, size_t rows,
+                                                size_t columns) {
     for (size_t row = 0; row < rows; row++, x += stride) {
         float length = length_of(norm, x, columns);
         if (length != 0) divide_row(x, length, columns);
     }
 }
 
-static __attribute__((noinline)) void softmax(float *x, size_t stride, size_t rows, size_t columns) {
+static __attribute__((noinline)) void softmax(float *x, size_t stride, size_t rows,
+                                              size_t columns) {
     const vf lowest = splat(-__builtin_inff());
     for (size_t row = 0; row < rows; row++, x += stride) {
         vf most = lowest;

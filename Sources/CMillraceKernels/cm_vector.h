@@ -61,6 +61,8 @@ CM_INLINE vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask &
 
 CM_INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7FFFFFFF); }
 
+CM_INLINE vi not_finite(vf x) { return ~(magnitude(x) < __builtin_inff()); }
+
 CM_INLINE vf with_sign_of(vf x, vf sign) {
     return (vf)((vi)x | ((vi)sign & (int32_t)0x80000000));
 }
