@@ -116,16 +116,10 @@ struct TrainingLane: Sendable {
             workspace.logits, labels: rows.labels, factors: factors, rows: rows.rows,
             into: &judgement)
         try check(losses)
-        if isInPlace {
-            workspace.backward(
-                rows.features, rows: rows.rows, parameters: replica.parameters,
-                slopes: judgement.delta)
-        } else {
-            let conditioned = input
-            workspace.backward(
-                conditioned.span, rows: rows.rows, parameters: replica.parameters,
-                slopes: judgement.delta)
-        }
+        let conditioned = input
+        workspace.backward(
+            isInPlace ? rows.features : conditioned.span, rows: rows.rows,
+            parameters: replica.parameters, slopes: judgement.delta)
         count(rows, losses)
     }
 
@@ -136,6 +130,7 @@ struct TrainingLane: Sendable {
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) {
         if let learner = replica.learner {
+            try begin(rows)
             try prepare(rows, replica.statistics)
             reserveSums(rows)
             learner.predict(input, rows: rows.rows, into: &found.sums)
@@ -178,8 +173,8 @@ struct TrainingLane: Sendable {
     private mutating func forward(
         _ rows: borrowing LabelledRows, by replica: borrowing Replica
     ) throws(ModelError) -> Bool {
+        try begin(rows)
         if !measures, rows.stride == options.features {
-            try begin(rows)
             let features = rows.features.extracting(0..<rows.rows * options.features)
             let isTried = wereFinite
             if isTried {
@@ -201,12 +196,11 @@ struct TrainingLane: Sendable {
         return false
     }
 
-    /// Checks rows and conditions them by the statistics of the rows before; without any, by their
-    /// own.
+    /// Checks the features of rows and conditions them by the statistics of the rows before; without
+    /// any, by their own.
     private mutating func prepare(
         _ rows: borrowing LabelledRows, _ basis: FeatureStatistics
     ) throws(ModelError) {
-        try begin(rows)
         let stage = try stage(rows, basis)
         let none: [Float] = []
         found.prepare(
@@ -360,6 +354,7 @@ struct TrainingLane: Sendable {
     private mutating func learnSingly(
         _ rows: borrowing LabelledRows, on replica: inout Replica
     ) throws(ModelError) {
+        try begin(rows)
         try prepare(rows, replica.statistics)
         let before = replica
         do throws(ModelError) {
