@@ -35,10 +35,10 @@ struct PartitionFlusher: Sendable {
                 try work(control, holding, seen)
                 continue
             }
-            let seen = control.flushFutex.load()
+            let word = control.flushFutex.load()
             control.flushWaiters.storeReleasing(1)
             if try control.durablePosition() >= target { return }
-            control.flushFutex.wait(while: seen, nanoseconds: Self.waitNanoseconds)
+            control.flushFutex.wait(while: word, nanoseconds: Self.waitNanoseconds)
         }
     }
 
