@@ -7,23 +7,17 @@ import Testing
     private static let lanes = 4
     private static let width = 12
 
-    struct Case: CustomTestStringConvertible, Sendable {
-        var name: String
-        var change: @Sendable (inout TrainingOptions) -> Void
-        var testDescription: String { name }
-    }
-
     static let cases = [
-        Case(name: "reduce") { $0.hidden = [16, 8] },
-        Case(name: "reduce, clipped") {
+        TrainingCase(name: "reduce") { $0.hidden = [16, 8] },
+        TrainingCase(name: "reduce, clipped") {
             $0.optimizer = .momentum(rate: 0.05)
             $0.regularization = Regularization(l1: 1e-4, l2: 1e-4, clipNorm: 0.5)
         },
-        Case(name: "average") {
+        TrainingCase(name: "average") {
             $0.hidden = [16, 8]
             $0.synchronization = .average(everyRows: 256)
         },
-        Case(name: "average, row by row") {
+        TrainingCase(name: "average, row by row") {
             $0.optimizer = .sgd(rate: 0.05)
             $0.mode = .sequential
             $0.regularization.l2 = 1e-3
@@ -31,7 +25,7 @@ import Testing
         },
     ]
 
-    private static func options(_ example: Case) -> TrainingOptions {
+    private static func options(_ example: TrainingCase) -> TrainingOptions {
         var options = TrainingOptions(.logistic, features: width)
         example.change(&options)
         return options
@@ -78,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func threadsDecideNoBit(_ example: Case) throws {
+    func threadsDecideNoBit(_ example: TrainingCase) throws {
         var results: [[UInt8]] = []
         for threads in [1, 2, 4] {
             let trainer = try LaneTrainer(Self.options(example), lanes: Self.lanes)
@@ -95,7 +89,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func aCheckpointGoesOnBitForBit(_ example: Case) throws {
+    func aCheckpointGoesOnBitForBit(_ example: TrainingCase) throws {
         let options = Self.options(example)
         let whole = try LaneTrainer(options, lanes: Self.lanes)
         try Self.train(whole, rounds: 0..<20, threads: 2)
@@ -203,7 +197,7 @@ import Testing
 
     /// Whoever forgives a lane goes on as if the rows had not been given.
     @Test(arguments: cases)
-    func rowsWithAnInfiniteFeatureChangeNothing(_ example: Case) throws {
+    func rowsWithAnInfiniteFeatureChangeNothing(_ example: TrainingCase) throws {
         let options = Self.options(example)
         let trainers = try (0..<2).map { _ in try LaneTrainer(options, lanes: 2) }
         for round in 0..<4 {

@@ -7,27 +7,21 @@ import Testing
 @Suite struct NoStatisticsTests {
     private static let width = 64
 
-    struct Case: CustomTestStringConvertible, Sendable {
-        var name: String
-        var change: @Sendable (inout TrainingOptions) -> Void
-        var testDescription: String { name }
-    }
-
     static let cases = [
-        Case(name: "row by row") { $0.mode = .sequential },
-        Case(name: "row by row, L1") {
+        TrainingCase(name: "row by row") { $0.mode = .sequential },
+        TrainingCase(name: "row by row, L1") {
             $0.mode = .sequential
             $0.regularization.l1 = 1e-4
         },
-        Case(name: "row by row, Adam") {
+        TrainingCase(name: "row by row, Adam") {
             $0.mode = .sequential
             $0.optimizer = .adam(rate: 0.01)
         },
-        Case(name: "a linear model by batches") { _ in },
-        Case(name: "layers") { $0.hidden = [16, 8] },
+        TrainingCase(name: "a linear model by batches") { _ in },
+        TrainingCase(name: "layers") { $0.hidden = [16, 8] },
     ]
 
-    private static func options(_ example: Case) -> TrainingOptions {
+    private static func options(_ example: TrainingCase) -> TrainingOptions {
         var options = TrainingOptions(.logistic, features: width)
         options.optimizer = .sgd(rate: 0.01)
         options.scaledFeatures = [Bool](repeating: false, count: width)
@@ -82,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: KernelSet.available, cases)
-    func whatStandsForMissingNumbersIsLearnt(_ kernels: KernelSet, _ example: Case) throws {
+    func whatStandsForMissingNumbersIsLearnt(_ kernels: KernelSet, _ example: TrainingCase) throws {
         let options = Self.options(example)
         for (missing, stride) in [(0.0, Self.width), (0.001, Self.width), (0.2, Self.width + 3)] {
             var trainer = try Trainer(options, kernels: kernels)
@@ -108,7 +102,7 @@ import Testing
 
     /// Even where ReLU lets nothing of it through, and where a weight of zero makes it no number.
     @Test(arguments: KernelSet.available, cases)
-    func infiniteFeaturesChangeNothing(_ kernels: KernelSet, _ example: Case) throws {
+    func infiniteFeaturesChangeNothing(_ kernels: KernelSet, _ example: TrainingCase) throws {
         var trainer = try Trainer(Self.options(example), kernels: kernels)
         for round in 0..<3 {
             let before = trainer.checkpoint()
@@ -133,7 +127,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func watchingFeaturesDecidesNoBitOfTheModel(_ example: Case) throws {
+    func watchingFeaturesDecidesNoBitOfTheModel(_ example: TrainingCase) throws {
         let options = Self.options(example)
         let plain = try LaneTrainer(options, lanes: 1)
         let watching = try LaneTrainer(options, lanes: 1, watchesFeatures: true)
@@ -154,7 +148,7 @@ import Testing
     /// A checkpoint with statistics, as trainers once kept them whether they were needed or not, is
     /// gone on from as one without.
     @Test(arguments: cases)
-    func checkpointsGoOnWithStatisticsAndWithout(_ example: Case) throws {
+    func checkpointsGoOnWithStatisticsAndWithout(_ example: TrainingCase) throws {
         let options = Self.options(example)
         let first = (
             try LaneTrainer(options, lanes: 1),

@@ -144,16 +144,9 @@ import Testing
                 UInt8(truncatingIfNeeded: draw.integer(0...123))
             }
             let wide = widened(stored, element, rows: rows, width: width, stride: stride)
-            var workspace = ScoringWorkspace(for: prepared)
-            var output = [Float](repeating: 0, count: rows * prepared.outputWidth)
-            var target = output.mutableSpan
-            let counts = prepared.predict(
-                FeatureMatrix(
-                    unsafe stored.span.bytes, rows: rows, stride: stride, element: element),
-                into: &target, workspace: &workspace)
-            #expect(counts == PredictionCounts())
             #expect(
-                output.map(\.bitPattern) == prepared.predict(wide).map(\.bitPattern), "\(element)")
+                bits(of: stored, element, rows: rows, stride: stride, by: prepared)
+                    == prepared.predict(wide).map(\.bitPattern), "\(element)")
         }
     }
 
@@ -179,18 +172,25 @@ import Testing
                 UInt8(truncatingIfNeeded: draw.integer(0...255))
             }
             let wide = widened(stored, element, rows: rows, width: width, stride: stride)
-            var workspace = ScoringWorkspace(for: prepared)
-            var output = [Float](repeating: 0, count: rows)
-            var target = output.mutableSpan
-            let counts = prepared.predict(
-                FeatureMatrix(
-                    unsafe stored.span.bytes, rows: rows, stride: stride, element: element),
-                into: &target, workspace: &workspace)
-            #expect(counts == PredictionCounts())
             #expect(
-                output.map(\.bitPattern) == prepared.predict(wide).map(\.bitPattern),
-                "\(element), \(width) features")
+                bits(of: stored, element, rows: rows, stride: stride, by: prepared)
+                    == prepared.predict(wide).map(\.bitPattern), "\(element), \(width) features")
         }
+    }
+
+    /// The predictions from rows as they are stored, in which nothing is missing.
+    private func bits(
+        of stored: [UInt8], _ element: MatrixElement, rows: Int, stride: Int,
+        by prepared: PreparedModel
+    ) -> [UInt32] {
+        var workspace = ScoringWorkspace(for: prepared)
+        var output = [Float](repeating: 0, count: rows * prepared.outputWidth)
+        var target = output.mutableSpan
+        let counts = prepared.predict(
+            FeatureMatrix(unsafe stored.span.bytes, rows: rows, stride: stride, element: element),
+            into: &target, workspace: &workspace)
+        #expect(counts == PredictionCounts())
+        return output.map(\.bitPattern)
     }
 
     private func widened(
