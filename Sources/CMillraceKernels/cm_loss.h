@@ -3,41 +3,95 @@
 
 #define CM_KEPT_CLASSES 64  // sums and exponentials that are kept from one pass to the next
 
-// A vector of rows with one sum each; returns which are on the right side.
-CM_INLINE vl judge_some(const float *sums, const float *labels, const float *factors,
-                        size_t count, float *outputs, float *delta, double *costs) {
-    vd x = load_doubles(sums, count);
+// What losses come to over rows, in one sum for each lane.
+typedef struct {
+    vd plain, weighted;  // whatever their weights, and with them
+    vd factors;          // whose logarithms are still to be added to the plain ones
+    vl right;            // less one for each row that is
+} loss_sums;
+
+#define CM_FACTORS 512  // of at most 2 each, so that their product is finite
+
+// The first lanes of a vector, and something else in the others.
+CM_INLINE vd lanes_up_to(vd x, size_t count, double other) {
+    CM_UNROLL for (size_t i = 0; i < CM_HALF; i++) x[i] = i < count ? x[i] : other;
+    return x;
+}
+
+CM_INLINE void add_losses(loss_sums *sums, vd costs, const float *factors, size_t count) {
+    costs = count == CM_HALF ? costs : lanes_up_to(costs, count, 0);
+    sums->plain += costs;
+    if (factors) sums->weighted += costs * load_doubles(factors, count);
+}
+
+CM_INLINE void add_right(loss_sums *sums, vl right, size_t count) {
+    sums->right += count == CM_HALF ? right : (vl)lanes_up_to((vd)right, count, 0);
+}
+
+CM_INLINE double sum_of_doubles(vd x) {
+    double sum = 0;
+    for (size_t i = 0; i < CM_HALF; i++) sum += x[i];
+    return sum;
+}
+
+CM_INLINE cm_losses total_of(const loss_sums *sums, const float *factors) {
+    const double plain = sum_of_doubles(sums->plain);
+    return (cm_losses){.plain = plain,
+                       .weighted = factors ? sum_of_doubles(sums->weighted) : plain,
+                       .right = (size_t)-__builtin_reduce_add(sums->right)};
+}
+
+// A vector of rows with one sum each. Where all count alike only their product's logarithm is taken.
+CM_INLINE void judge_some(const float *x, const float *labels, const float *factors, size_t count,
+                          float *outputs, float *delta, loss_sums *sums) {
+    vd odds = load_doubles(x, count);
     vl positive = load_doubles(labels, count) == 1.0;
-    vd margin = choose_double(positive, x, -x);
-    vd tail = exp_of_negative((vd)((vl)x | INT64_MIN));
-    vd share = 1.0 / (1.0 + tail);
-    vd cost = choose_double(margin < 0.0, -margin, splat_double(0)) +
-              log_of_one_plus(tail, share);
-    memcpy(costs, &cost, count * sizeof(double));
-    store_floats(outputs, choose_double(x >= 0.0, splat_double(1), tail) * share, count);
+    vd margin = choose_double(positive, odds, -odds);
+    vd tail = exp_of_negative((vd)((vl)odds | INT64_MIN));
+    vd factor = 1.0 + tail, share = 1.0 / factor;
+    // What is lost of the tail when one is added to it.
+    vd rest = (tail - (factor - 1.0)) * share;
+    vd cost = choose_double(margin < 0.0, -margin, splat_double(0)) + rest;
+    if (factors) {
+        cost = cost + log_of_normal(factor);
+    } else {
+        sums->factors = sums->factors * (count == CM_HALF ? factor : lanes_up_to(factor, count, 1));
+    }
+    add_losses(sums, cost, factors, count);
+    add_right(sums, (odds > 0.0) == positive, count);
+    store_floats(outputs, choose_double(odds >= 0.0, splat_double(1), tail) * share, count);
+    if (!delta) return;
     // The probability of the wrong answer keeps its precision however small it gets.
     vd wrong = choose_double(margin >= 0.0, tail, splat_double(1)) * share;
     vd slope = choose_double(positive, -wrong, wrong);
     if (factors) slope = slope * load_doubles(factors, count);
     store_floats(delta, slope, count);
-    return (x > 0.0) == positive;
 }
 
-static size_t judge_logistic(const float *sums, const float *labels, const float *factors,
-                             size_t rows, float *outputs, float *delta, double *costs) {
-    vl found = {0};
+CM_INLINE cm_losses judge_odds(const float *x, const float *labels, const float *factors,
+                               size_t rows, float *outputs, float *delta) {
+    loss_sums sums = {.factors = splat_double(1)};
     size_t row = 0;
     for (; row + CM_HALF <= rows; row += CM_HALF) {
-        found -= judge_some(sums + row, labels + row, factors ? factors + row : NULL, CM_HALF,
-                            outputs + row, delta + row, costs + row);
+        judge_some(x + row, labels + row, factors ? factors + row : NULL, CM_HALF, outputs + row,
+                   delta ? delta + row : NULL, &sums);
+        if (factors || row / CM_HALF % CM_FACTORS != CM_FACTORS - 1) continue;
+        sums.plain += log_of_normal(sums.factors);
+        sums.factors = splat_double(1);
     }
-    size_t correct = (size_t)__builtin_reduce_add(found);
     if (row < rows) {
-        vl right = judge_some(sums + row, labels + row, factors ? factors + row : NULL, rows - row,
-                              outputs + row, delta + row, costs + row);
-        for (size_t i = 0; i < rows - row; i++) correct += right[i] != 0;
+        judge_some(x + row, labels + row, factors ? factors + row : NULL, rows - row,
+                   outputs + row, delta ? delta + row : NULL, &sums);
     }
-    return correct;
+    sums.plain += log_of_normal(sums.factors);
+    return total_of(&sums, factors);
+}
+
+static cm_losses judge_logistic(const float *sums, const float *labels, const float *factors,
+                                size_t rows, float *outputs, float *delta) {
+    if (factors) return judge_odds(sums, labels, factors, rows, outputs, delta);
+    if (delta) return judge_odds(sums, labels, NULL, rows, outputs, delta);
+    return judge_odds(sums, labels, NULL, rows, outputs, NULL);
 }
 
 // Some rows' element of a column; the last row stands for those that are not there.
@@ -58,11 +112,10 @@ CM_INLINE void store_column(float *x, size_t columns, size_t rows, vd values) {
     }
 }
 
-// Up to CM_HALF rows, one in each lane; returns how many predictions are right, the prediction being
-// the first of the largest sums.
-CM_INLINE size_t judge_lanes(const float *sums, size_t classes, const float *labels,
-                             const float *factors, size_t rows, float *outputs, float *delta,
-                             double *costs) {
+// Up to CM_HALF rows, one in each lane; a prediction is the first of the largest sums.
+CM_INLINE void judge_lanes(const float *sums, size_t classes, const float *labels,
+                           const float *factors, size_t rows, float *outputs, float *delta,
+                           loss_sums *found) {
     vd kept[CM_KEPT_CLASSES];
     const vd target = column_of(labels, 1, rows);
     const vd factor = factors ? column_of(factors, 1, rows) : splat_double(1);
@@ -92,28 +145,23 @@ CM_INLINE size_t judge_lanes(const float *sums, size_t classes, const float *lab
         store_column(delta + i, classes, rows, p * factor);
     }
     vd cost = log_of_normal(total) + (largest - own);
-    memcpy(costs, &cost, rows * sizeof(double));
-    vl right = (best == target) & (largest == largest);
-    size_t correct = 0;
-    for (size_t i = 0; i < rows; i++) correct += right[i] != 0;
-    return correct;
+    add_losses(found, cost, factors, rows);
+    add_right(found, (best == target) & (largest == largest), rows);
 }
 
-static size_t judge_softmax(const float *sums, size_t classes, const float *labels,
-                            const float *factors, size_t rows, float *outputs, float *delta,
-                            double *costs) {
-    size_t correct = 0, row = 0;
+static cm_losses judge_softmax(const float *sums, size_t classes, const float *labels,
+                               const float *factors, size_t rows, float *outputs, float *delta) {
+    loss_sums found = {{0}};
+    size_t row = 0;
     for (; row + CM_HALF <= rows; row += CM_HALF) {
-        correct += judge_lanes(sums + row * classes, classes, labels + row,
-                               factors ? factors + row : NULL, CM_HALF, outputs + row * classes,
-                               delta + row * classes, costs + row);
+        judge_lanes(sums + row * classes, classes, labels + row, factors ? factors + row : NULL,
+                    CM_HALF, outputs + row * classes, delta + row * classes, &found);
     }
     if (row < rows) {
-        correct += judge_lanes(sums + row * classes, classes, labels + row,
-                               factors ? factors + row : NULL, rows - row,
-                               outputs + row * classes, delta + row * classes, costs + row);
+        judge_lanes(sums + row * classes, classes, labels + row, factors ? factors + row : NULL,
+                    rows - row, outputs + row * classes, delta + row * classes, &found);
     }
-    return correct;
+    return total_of(&found, factors);
 }
 
 // How many labels are no class below `classes`.

@@ -122,16 +122,21 @@ CM_INLINE void prepare_part(const preparation p, size_t row, size_t part) {
     prepare_lines(p, CM_STAGE_WHOLE, CM_IMPUTE, row, part);
 }
 
-CM_INLINE void ask_for(const preparation p, size_t row) {
+// Asks for a group some rows ahead, into the second cache: the first one has places for few lines that
+// are on their way, which rows at their turn need.
+CM_INLINE void ask_for_group(const preparation p, size_t row) {
+    const size_t step = p.stride * sizeof(float);
     // What lies behind the last row is most often the next one; asking for it touches nothing.
-    const uintptr_t ahead = (uintptr_t)p.x + (row + CM_AHEAD) * p.stride * sizeof(float);
-    for (size_t i = 0; i < p.width; i += 16) {
-        __builtin_prefetch((const void *)(ahead + i * sizeof(float)));
+    uintptr_t ahead = (uintptr_t)p.x + (row + CM_AHEAD) * step;
+    for (size_t i = 0; i < p.width; i += 16, ahead += 16 * sizeof(float)) {
+        CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
+            __builtin_prefetch((const void *)(ahead + r * step), 0, 2);
+        }
     }
 }
 
 CM_INLINE void prepare_group(const preparation p, size_t row) {
-    for (size_t i = 0; i < CM_GROUP; i++) ask_for(p, row + i);
+    ask_for_group(p, row);
     for (size_t part = 0; part < CM_GROUP; part++) prepare_part(p, row, part);
 }
 

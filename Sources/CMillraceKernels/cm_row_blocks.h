@@ -1,6 +1,8 @@
 // Linear models learnt row by row without L1, four rows at a time: what rows have to do with the
 // weights and with each other is known before the first of them is learnt. Within a block a row then
-// waits for numbers alone, one in each lane, and the weights are gone through once for all four.
+// waits for numbers alone, one in each lane, and the weights are gone through once for all four. The
+// next block's products do not wait for the last row's step: it is added to them as a number, and
+// the weights get it with the steps of the next block.
 // Written once for every set; see cm_body.h and cm_sequential.h.
 
 // What rows of any block are worth, by the decay of the weights alone.
@@ -127,29 +129,51 @@ CM_INLINE fours multiply_by_weights(const preparation p, const row_block *block)
     return double_sums(sums);
 }
 
-// The same of the next block once the weights have had the steps of this one.
-CM_INLINE fours step_and_multiply(const preparation p, const row_block *block, const float *steps,
-                                  const row_block *next) {
-    vf sums[CM_GROUP] = {{0}, {0}, {0}, {0}};
-    const float *x = block->x, *coming = next->x;
+// A row's step that the weights do not have yet.
+typedef struct {
+    const float *x;
+    float step;
+} late_step;
+
+CM_INLINE void take_late(const preparation p, late_step *late) {
+    add_row(p.weights, late->x, late->step, p.width);
+    late->step = 0;
+}
+
+// Products of a block's rows but for what the row before them moves them by.
+typedef struct {
+    fours products;
+    fours last;  // with the row before
+} early_products;
+
+// Gives the weights the step that they wait for and those of all rows of a block but the last, which
+// becomes the late one; returns what comes of the next block's rows.
+CM_INLINE early_products step_and_multiply(const preparation p, const row_block *block,
+                                           const float *steps, const row_block *next,
+                                           const late_step late) {
+    vf sums[CM_GROUP] = {{0}, {0}, {0}, {0}}, moves[CM_GROUP] = {{0}, {0}, {0}, {0}};
+    const float *x = block->x, *coming = next->x, *before = late.x;
     const size_t stride = block->stride, next_stride = next->stride;
-    for (size_t i = 0; i < p.width; i += CM_LANES, x += CM_LANES, coming += CM_LANES) {
-        vf weights = load(p.weights + i);
-        CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
-            weights = CM_FMA(load(x + r * stride), splat(steps[r]), weights);
+    for (size_t i = 0; i < p.width; i += CM_LANES) {
+        vf weights = CM_FMA(load(before + i), splat(late.step), load(p.weights + i));
+        CM_UNROLL for (size_t r = 0; r + 1 < CM_GROUP; r++) {
+            weights = CM_FMA(load(x + r * stride + i), splat(steps[r]), weights);
         }
         store(p.weights + i, weights);
+        const vf last = load(x + (CM_GROUP - 1) * stride + i);
         CM_UNROLL for (size_t r = 0; r < CM_GROUP; r++) {
-            sums[r] = CM_FMA(load(coming + r * next_stride), weights, sums[r]);
+            const vf row = load(coming + r * next_stride + i);
+            sums[r] = CM_FMA(row, weights, sums[r]);
+            moves[r] = CM_FMA(row, last, moves[r]);
         }
     }
-    return double_sums(sums);
+    return (early_products){double_sums(sums), double_sums(moves)};
 }
 
 // A block while it is learnt: each row's sum on its side, and what is waited for of it.
 typedef struct {
     fours sums, moves, shares;
-    successors odds;
+    fraction slopes;  // of the logistic loss
     float steps[CM_GROUP];
     double bias;
 } block_run;
@@ -158,7 +182,7 @@ CM_INLINE void learn_place(const int32_t loss, const cm_linear_learner *constant
                            const row_block *block, const int place, block_run *run) {
     fours slopes;
     if (loss == CM_LOSS_LOGISTIC) {
-        slopes = 1.0 / run->odds.next;
+        slopes = run->slopes.part / run->slopes.whole;
         if (constants->limit < 1) slopes = limited_slopes(slopes, constants->limit);
     } else {
         slopes = block->labels - run->sums;
@@ -171,11 +195,13 @@ CM_INLINE void learn_place(const int32_t loss, const cm_linear_learner *constant
     if (place + 1 == CM_GROUP) return;
     const fours move = slope * block->reach[place];
     run->sums = run->sums + move;
-    if (loss == CM_LOSS_LOGISTIC) run->odds = grown(run->odds.number, move);
+    if (loss == CM_LOSS_LOGISTIC) run->slopes = grown(run->slopes, move);
 }
 
-CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
-                                 const preparation p, const cm_row_source *source, float *sums) {
+// `in_place` is that of the preparation, known when this is compiled.
+CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss, const int in_place,
+                                 preparation p, const cm_row_source *source, float *sums) {
+    p.in_place = in_place;
     const double shrink = 1 - learner->rate * learner->l2;
     const block_decay decay = decay_of(shrink > 0 ? shrink : 0);
     // In registers: whatever is stored on the way might be what a pointer points at.
@@ -185,6 +211,7 @@ CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
     prepare_group(p, 0);
     prepare_group(p, CM_GROUP);
     size_t row = 0;
+    late_step late = {.x = p.weights};
     look_at(loss, constants.rate, &decay, p, source, 0, &blocks[0]);
     fours products = multiply_by_weights(p, &blocks[0]);
     for (; row + CM_GROUP <= p.rows; row += CM_GROUP) {
@@ -192,51 +219,56 @@ CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
         row_block *next = &blocks[(row / CM_GROUP + 1) % 2];
         const size_t coming = row + CM_GROUP, ready = coming + CM_GROUP;
         block_run run = {.bias = bias, .moves = block->sides * block->rates};
-        run.sums = CM_FMA(scale * decay.before, products, splat_four(bias)) * block->sides;
-        const int is_sound = all_four(block->sound & (magnitude_of(run.sums) < __builtin_inf()));
-        run.shares = run.moves / (scale * decay.after);
-        if (loss == CM_LOSS_LOGISTIC) {
-            run.odds.number = exp_of(run.sums);
-            run.odds.next = 1.0 + run.odds.number;
-        }
-        ask_for(p, ready + 0);
-        prepare_part(p, ready, 0);
-        learn_place(loss, &constants, block, 0, &run);
-        ask_for(p, ready + 1);
-        prepare_part(p, ready, 1);
-        learn_place(loss, &constants, block, 1, &run);
-        look_at(loss, constants.rate, &decay, p, source, coming, next);
-        ask_for(p, ready + 2);
-        prepare_part(p, ready, 2);
-        learn_place(loss, &constants, block, 2, &run);
-        ask_for(p, ready + 3);
-        prepare_part(p, ready, 3);
-        learn_place(loss, &constants, block, 3, &run);
-        // Where steps are too large for this, or lead to no number, or scales too small, none of it
-        // counts.
+        run.sums = CM_FMA(scale * decay.before * block->sides, products, bias * block->sides);
+        const double largest = loss == CM_LOSS_LOGISTIC ? CM_LARGEST_EXPONENT : __builtin_inf();
+        const int is_sound = all_four(block->sound & (magnitude_of(run.sums) < largest));
+        prepare_group(p, ready);
+        // Where steps are too large for this, or lead to no number, or scales too small.
         if (!is_sound || scale * decay.after[CM_GROUP - 1] < 1e-9) {
             learner->bias = bias;
             learner->scale = scale;
+            take_late(p, &late);
             for (size_t i = row; i < coming; i++) {
                 if (!learn_row(learner, loss, p, source, sums, i)) return i;
             }
             bias = learner->bias;
             scale = learner->scale;
+            look_at(loss, constants.rate, &decay, p, source, coming, next);
             products = multiply_by_weights(p, next);
             continue;
         }
+        run.shares = run.moves / (scale * decay.after);
+        if (loss == CM_LOSS_LOGISTIC) {
+            run.slopes.part = splat_four(1);
+            run.slopes.whole = 1.0 + exp_within(run.sums);
+        }
+        learn_place(loss, &constants, block, 0, &run);
+        look_at(loss, constants.rate, &decay, p, source, coming, next);
+        learn_place(loss, &constants, block, 1, &run);
+        learn_place(loss, &constants, block, 2, &run);
+        const early_products early = step_and_multiply(p, block, run.steps, next, late);
+        learn_place(loss, &constants, block, 3, &run);
         const quarter found = __builtin_convertvector(run.sums * block->sides, quarter);
         memcpy(sums + row, &found, sizeof found);
         bias = run.bias;
         scale *= decay.after[CM_GROUP - 1];
-        products = step_and_multiply(p, block, run.steps, next);
+        late.x = block->x + (CM_GROUP - 1) * block->stride;
+        late.step = run.steps[CM_GROUP - 1];
+        products = CM_FMA(splat_four((double)late.step), early.last, early.products);
     }
     learner->bias = bias;
     learner->scale = scale;
+    take_late(p, &late);
     for (; row < p.rows; row++) {
         if (!learn_row(learner, loss, p, source, sums, row)) return row;
     }
     return row;
+}
+
+CM_INLINE size_t learn_by_loss(cm_linear_learner *learner, const int32_t loss, const preparation p,
+                               const cm_row_source *source, float *sums) {
+    return p.in_place ? learn_in_blocks(learner, loss, 1, p, source, sums)
+                      : learn_in_blocks(learner, loss, 0, p, source, sums);
 }
 
 static size_t learn_rows(cm_linear_learner *learner, const cm_row_source *source, float *sums,
@@ -246,11 +278,11 @@ static size_t learn_rows(cm_linear_learner *learner, const cm_row_source *source
     if (learner->l1 != 0) {
         learnt = learn_with_penalty(learner, p, source, sums);
     } else if (learner->loss == CM_LOSS_LOGISTIC) {
-        learnt = learn_in_blocks(learner, CM_LOSS_LOGISTIC, p, source, sums);
+        learnt = learn_by_loss(learner, CM_LOSS_LOGISTIC, p, source, sums);
     } else if (learner->loss == CM_LOSS_HUBER) {
-        learnt = learn_in_blocks(learner, CM_LOSS_HUBER, p, source, sums);
+        learnt = learn_by_loss(learner, CM_LOSS_HUBER, p, source, sums);
     } else {
-        learnt = learn_in_blocks(learner, CM_LOSS_SQUARED, p, source, sums);
+        learnt = learn_by_loss(learner, CM_LOSS_SQUARED, p, source, sums);
     }
     memcpy(learner->weights, p.weights, p.width * sizeof(float));
     finish_preparation(&p, source, learnt);

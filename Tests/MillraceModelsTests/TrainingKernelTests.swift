@@ -18,30 +18,69 @@ import Testing
             $0 % 3 == 0 ? extremes[$0 / 3 % extremes.count] : Float(16 * random.unit() - 8)
         }
         let labels = (0..<rows).map { _ in Float(random.unit() < 0.5 ? 0 : 1) }
+        var single = LossFunction.Judgement()
+        single.reserve(rows: 1, width: 1)
         for factors in [[], Self.numbers(rows, &random).map(abs)] {
             var judgement = LossFunction.Judgement()
             judgement.reserve(rows: rows, width: 1)
-            let correct = RowLosses.logistic(
+            let found = RowLosses.logistic(
                 sums, labels: labels.span, factors: factors, rows: rows,
-                outputs: &judgement.outputs, delta: &judgement.delta, costs: &judgement.costs,
-                kernels)
-            var right = 0
+                outputs: &judgement.outputs, delta: &judgement.delta, kernels)
+            var total = (plain: 0.0, weighted: 0.0, right: 0)
             for row in 0..<rows {
                 let x = Double(sums[row])
                 let isPositive = labels[row] == 1
                 let margin = isPositive ? x : -x
-                right += (x > 0) == isPositive ? 1 : 0
+                total.right += (x > 0) == isPositive ? 1 : 0
                 let cost = max(-margin, 0) + log1p(exp(-abs(margin)))
-                expectNear(judgement.costs[row], cost, 1e-13)
+                let factor = factors.isEmpty ? 1 : Double(factors[row])
+                let one = RowLosses.logistic(
+                    [sums[row]], labels: labels.span.extracting(row..<row + 1),
+                    factors: factors.isEmpty ? [] : [factors[row]], rows: 1,
+                    outputs: &single.outputs, delta: &single.delta, kernels)
+                expectNear(one.plain, cost, 1e-13)
+                expectNear(one.weighted, cost * factor, 1e-13)
+                total.plain += cost
+                total.weighted += cost * factor
                 let p = x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x))
                 expectNear(Double(judgement.outputs[row]), p, 1e-7)
                 let wrong = margin >= 0 ? exp(-margin) / (1 + exp(-margin)) : 1 / (1 + exp(margin))
-                let factor = factors.isEmpty ? 1 : Double(factors[row])
                 expectNear(
                     Double(judgement.delta[row]), (isPositive ? -wrong : wrong) * factor, 1e-7)
             }
-            #expect(correct == right)
+            #expect(found.right == total.right)
+            expectNear(found.plain, total.plain, 1e-13)
+            expectNear(found.weighted, total.weighted, 1e-13)
+            // Without slopes all the rest is the same.
+            let outputs = judgement.outputs
+            judgement.delta = judgement.delta.map { _ in 7 }
+            let again = RowLosses.logistic(
+                sums, labels: labels.span, factors: factors, rows: rows,
+                outputs: &judgement.outputs, delta: &judgement.delta, wantsDelta: false, kernels)
+            #expect(again.plain == found.plain && again.weighted == found.weighted)
+            #expect(again.right == found.right && judgement.outputs == outputs)
+            #expect(judgement.delta.allSatisfy { $0 == 7 })
         }
+    }
+
+    /// Losses of rows that all count alike are the logarithm of a product, which never overflows.
+    @Test(arguments: KernelSet.available)
+    func lossesOfManyRowsAddUp(_ kernels: KernelSet) {
+        let rows = 40_003
+        var random = SplitMix64(seed: 9)
+        var sums = (0..<rows).map { _ in Float(0.01 * random.unit()) }
+        sums[rows - 1] = -40
+        let labels = [Float](repeating: 1, count: rows)
+        var judgement = LossFunction.Judgement()
+        judgement.reserve(rows: rows, width: 1)
+        let found = RowLosses.logistic(
+            sums, labels: labels.span, factors: [], rows: rows, outputs: &judgement.outputs,
+            delta: &judgement.delta, kernels)
+        let total = sums.reduce(0.0) {
+            $0 + max(-Double($1), 0) + log1p(exp(-abs(Double($1))))
+        }
+        expectNear(found.plain, total, 1e-12)
+        #expect(found.right == rows - 1 - sums.count { $0 == 0 })
     }
 
     /// Relatively near; numbers too small for a normal float32 count as zero.
@@ -71,27 +110,55 @@ import Testing
         let factors = Self.numbers(rows, &random).map(abs)
         var judgement = LossFunction.Judgement()
         judgement.reserve(rows: rows, width: classes)
-        let correct = RowLosses.softmax(
+        let found = RowLosses.softmax(
             sums, classes: classes, labels: labels.span, factors: factors, rows: rows,
-            outputs: &judgement.outputs, delta: &judgement.delta, costs: &judgement.costs, kernels)
-        var right = 0
+            outputs: &judgement.outputs, delta: &judgement.delta, kernels)
+        var total = (plain: 0.0, weighted: 0.0, right: 0)
+        var single = judgement
         for row in 0..<rows {
             let x = sums[row * classes..<(row + 1) * classes].map(Double.init)
             let largest = x.max() ?? 0
-            let total = x.reduce(0) { $0 + exp($1 - largest) }
+            let sum = x.reduce(0) { $0 + exp($1 - largest) }
             let target = Int(labels[row])
-            right += x.firstIndex(of: largest) == target ? 1 : 0
-            let cost = log(total) + largest - x[target]
-            #expect(abs(judgement.costs[row] - cost) <= 1e-12 * max(1, cost))
+            total.right += x.firstIndex(of: largest) == target ? 1 : 0
+            let cost = log(sum) + largest - x[target]
+            let one = RowLosses.softmax(
+                Array(sums[row * classes..<(row + 1) * classes]), classes: classes,
+                labels: labels.span.extracting(row..<row + 1), factors: [factors[row]], rows: 1,
+                outputs: &single.outputs, delta: &single.delta, kernels)
+            #expect(abs(one.plain - cost) <= 1e-12 * max(1, cost))
+            #expect(one.weighted == one.plain * Double(factors[row]))
+            total.plain += one.plain
+            total.weighted += one.weighted
             for i in 0..<classes {
-                let p = exp(x[i] - largest) / total
+                let p = exp(x[i] - largest) / sum
                 let at = row * classes + i
                 #expect(abs(Double(judgement.outputs[at]) - p) <= 1e-7 * p + 1e-37)
                 let slope = (i == target ? p - 1 : p) * Double(factors[row])
                 #expect(abs(Double(judgement.delta[at]) - slope) <= 1e-7 * abs(slope) + 1e-14)
             }
         }
-        #expect(correct == right)
+        #expect(found.right == total.right)
+        expectNear(found.plain, total.plain, 1e-14)
+        expectNear(found.weighted, total.weighted, 1e-14)
+    }
+
+    /// Of rows that are all of class 0.
+    private static func cost(
+        _ sums: [Float], _ classes: Int, rows: Int, _ kernels: KernelSet,
+        _ judgement: inout LossFunction.Judgement
+    ) -> Double {
+        let labels = [Float](repeating: 0, count: rows)
+        guard classes > 1 else {
+            return RowLosses.logistic(
+                sums, labels: labels.span, factors: [], rows: rows, outputs: &judgement.outputs,
+                delta: &judgement.delta, kernels
+            ).plain
+        }
+        return RowLosses.softmax(
+            sums, classes: classes, labels: labels.span, factors: [], rows: rows,
+            outputs: &judgement.outputs, delta: &judgement.delta, kernels
+        ).plain
     }
 
     @Test(arguments: KernelSet.available)
@@ -104,19 +171,10 @@ import Testing
                 var sums = [Float](repeating: 1, count: 5 * classes)
                 sums[2 * classes + place] = bad
                 judgement.reserve(rows: 5, width: classes)
-                let labels: [Float] = [0, 0, 0, 0, 0]
-                if classes == 1 {
-                    _ = RowLosses.logistic(
-                        sums, labels: labels.span, factors: [], rows: 5,
-                        outputs: &judgement.outputs, delta: &judgement.delta,
-                        costs: &judgement.costs, kernels)
-                } else {
-                    _ = RowLosses.softmax(
-                        sums, classes: classes, labels: labels.span, factors: [], rows: 5,
-                        outputs: &judgement.outputs, delta: &judgement.delta,
-                        costs: &judgement.costs, kernels)
+                let costs = [2, 3, 5].map { rows in
+                    Self.cost(sums, classes, rows: rows, kernels, &judgement)
                 }
-                for row in 0..<5 { #expect(judgement.costs[row].isFinite == (row != 2)) }
+                #expect(costs.map(\.isFinite) == [true, false, false])
             }
         }
     }

@@ -95,8 +95,9 @@ import Testing
     /// whoever goes on from an old checkpoint comes to the same bits.
     @Test func killedTrainersAgree() throws {
         let first = UInt64.random(in: 0...UInt64.max)
-        let whole = try Self.undisturbed()
-        print("exchange kills: first seed \(first), undisturbed \(whole / 1_000_000) ms")
+        // The longest wait before a kill: it follows what else runs here, which comes and goes.
+        var wait = try Self.undisturbed()
+        print("exchange kills: first seed \(first), undisturbed \(wait / 1_000_000) ms")
         var kills = 0
         for sequence in 0..<Self.sequences {
             let seed = first &+ UInt64(sequence)
@@ -108,10 +109,15 @@ import Testing
             }
             var old: [[UInt8]?] = [nil, nil]
             for _ in 0..<4 {
-                PinnedThread.sleep(nanoseconds: Int64(random.unit() * Double(whole)))
+                PinnedThread.sleep(nanoseconds: Int64(random.unit() * Double(wait)))
                 let index = Int(random.next() % 2)
                 processes[index].send(SIGKILL)
-                if try processes[index].outcome().signal == SIGKILL { kills += 1 }
+                if try processes[index].outcome().signal == SIGKILL {
+                    kills += 1
+                    wait += wait / 4
+                } else {
+                    wait /= 2
+                }
                 let path = Self.checkpoint(directory.path, Self.trainers[index].name)
                 if old[index] == nil, try Files.isThere(path) {
                     old[index] = try Files.read(path, maxBytes: 1 << 24)

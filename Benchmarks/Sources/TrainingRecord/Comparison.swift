@@ -6,6 +6,8 @@ internal import MillraceModels
 /// The same trainings by Millrace and by others, one after the other in each sample.
 struct Comparison {
     private static let rows = 256 * 400
+    /// Rows that stay in the caches: 5 MB of them, where all are 26 MB.
+    static let few = 256 * 80
 
     private let rows: Rows
     private let peer: Peer
@@ -45,9 +47,13 @@ struct Comparison {
     private mutating func sample() throws {
         let before = ip_fma_peak()
         var times: [String: Double] = [:]
-        times["logistic"] = try Work.logistic.train(rows, scaler: false).time
-        times["sklearn"] = try peer.run("sklearn").time
-        times["logistic, scaler"] = try Work.logistic.train(rows, scaler: true).time
+        times["logistic"] = try Work.logistic.train(rows, few: Self.few, scaler: false).time
+        times["sklearn"] = try peer.run("sklearn \(Self.few)").time
+        times["logistic, 26 MB"] = try Work.logistic.train(rows, scaler: false).time
+        times["sklearn, 26 MB"] = try peer.run("sklearn").time
+        times["logistic, scaler"] = try Work.logistic.train(
+            rows, few: Self.few, scaler: true
+        ).time
         times["vw"] = try peer.run("vw").time
         let between = ip_fma_peak()
         times["mlp"] = try Work.mlp.train(rows, scaler: false).time
@@ -71,8 +77,8 @@ struct Comparison {
         for (name, other, text, asked) in [
             ("logistic", "sklearn", "scikit-learn's `SGDClassifier.partial_fit`", 10.0),
             ("logistic, scaler", "sklearn", "the same, which has no scaler", 0),
-            ("logistic", "vw", "Vowpal Wabbit from its cache", 20),
-            ("logistic, scaler", "vw", "the same, which has no scaler", 0),
+            ("logistic, 26 MB", "sklearn, 26 MB", "the same, of as many rows", 0),
+            ("logistic, 26 MB", "vw", "Vowpal Wabbit from its cache", 20),
             ("mlp", "jax", "a jitted step of JAX", 1.6),
             ("mlp, scaler", "jax", "the same, which has no scaler", 0),
         ] { print(row(name, other, text, asked)) }

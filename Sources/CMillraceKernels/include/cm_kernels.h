@@ -109,6 +109,13 @@ typedef struct {
     int32_t zero_point;
 } cm_matrix;
 
+/// What predictions of some rows cost.
+typedef struct {
+    double plain;     // the sum of losses, whatever the rows' weights
+    double weighted;  // each times its row's weight
+    size_t right;     // how many rows' most probable class is theirs
+} cm_losses;
+
 /// What was found while predicting.
 typedef struct {
     uint64_t missing;     // features in whose place another value stood
@@ -308,15 +315,14 @@ typedef struct {
     cm_pairs_won (*count_pairs)(const float *scores, const bool *positives, size_t count,
                                 uint32_t *sorted, uint32_t *spare);
 
-    /// Of rows with log odds `sums` and labels 0 or 1: probabilities, log-losses `costs`, and their
-    /// slopes `delta`, times `factors` if not null. Returns how many are right.
-    size_t (*judge_logistic)(const float *sums, const float *labels, const float *factors,
-                             size_t rows, float *outputs, float *delta, double *costs);
+    /// Of rows with log odds `sums` and labels 0 or 1: probabilities, log-losses, and if `delta` is
+    /// not null their slopes, times `factors` if not null.
+    cm_losses (*judge_logistic)(const float *sums, const float *labels, const float *factors,
+                                size_t rows, float *outputs, float *delta);
 
-    /// The same of rows with a sum for each class; labels are below `classes`.
-    size_t (*judge_softmax)(const float *sums, size_t classes, const float *labels,
-                            const float *factors, size_t rows, float *outputs, float *delta,
-                            double *costs);
+    /// The same of rows with a sum for each class, with slopes; labels are below `classes`.
+    cm_losses (*judge_softmax)(const float *sums, size_t classes, const float *labels,
+                               const float *factors, size_t rows, float *outputs, float *delta);
 
     /// One step of an optimiser on `count` parameters with their gradient and the optimiser's state:
     /// velocity or mean gradient, FTRL's z (first); sum or mean of squared gradients (second).

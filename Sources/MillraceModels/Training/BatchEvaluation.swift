@@ -23,6 +23,12 @@ public struct BatchEvaluation: Sendable, Equatable {
     /// The share of rows that were right; NaN without rows.
     public var accuracy: Double { Double(correct) / Double(rows) }
 
+    mutating func take(_ losses: RowLosses.Found) {
+        plainLossSum = losses.plain
+        lossSum = losses.weighted
+        correct = losses.right
+    }
+
     mutating func add(_ other: BatchEvaluation) {
         rows += other.rows
         lossSum += other.lossSum
@@ -66,62 +72,56 @@ package struct LossFunction: Sendable {
     /// What becomes of rows.
     ///
     /// Predictions `outputs` and `delta`, the derivative of the weighted sum of the losses by the
-    /// logits, are `[rows, outputs]`; `costs` are the losses, whatever their weights. All may be
-    /// longer.
+    /// logits, are `[rows, outputs]`, and may be longer.
     package struct Judgement: Sendable {
         package var outputs: [Float] = []
         package var delta: [Float] = []
-        package var costs: [Double] = []
 
         package init() {}
 
         /// Makes room for rows.
         package mutating func reserve(rows: Int, width: Int) {
-            if costs.count < rows { costs = [Double](repeating: 0, count: rows) }
             guard outputs.count < rows * width else { return }
             outputs = [Float](repeating: 0, count: rows * width)
             delta = outputs
         }
     }
 
-    /// Loss, prediction and derivative of rows, from their logits.
+    /// Loss, prediction and, where it is wanted, derivative of rows, from their logits.
     ///
     /// `factors` are the weights, empty for 1. Losses come from logits, never from rounded
     /// probabilities, in double. Logits are `[rows, outputs]` and may be longer; labels are those
     /// that the objective accepts.
     package func evaluate(
         _ logits: [Float], labels: Span<Float>, factors: [Float], rows: Int,
-        into judgement: inout Judgement
+        wantsDelta: Bool = true, into judgement: inout Judgement
     ) -> BatchEvaluation {
         var evaluation = BatchEvaluation()
         evaluation.rows = rows
+        if factors.isEmpty {
+            evaluation.weightSum = Double(rows)
+        } else {
+            for row in 0..<rows { evaluation.weightSum += Double(factors[row]) }
+        }
         judgement.reserve(rows: rows, width: objective.outputs)
         switch objective {
         case .logistic:
-            evaluation.correct = RowLosses.logistic(
-                logits, labels: labels, factors: factors, rows: rows, outputs: &judgement.outputs,
-                delta: &judgement.delta, costs: &judgement.costs, kernels)
+            evaluation.take(
+                RowLosses.logistic(
+                    logits, labels: labels, factors: factors, rows: rows,
+                    outputs: &judgement.outputs, delta: &judgement.delta, wantsDelta: wantsDelta,
+                    kernels))
         case .softmax(let classes):
-            evaluation.correct = RowLosses.softmax(
-                logits, classes: classes, labels: labels, factors: factors, rows: rows,
-                outputs: &judgement.outputs, delta: &judgement.delta, costs: &judgement.costs,
-                kernels)
+            evaluation.take(
+                RowLosses.softmax(
+                    logits, classes: classes, labels: labels, factors: factors, rows: rows,
+                    outputs: &judgement.outputs, delta: &judgement.delta, kernels))
         case .regression:
             for row in 0..<rows {
                 judge(
                     row, Double(logits[row]), label: Double(labels[row]),
                     factor: factors.isEmpty ? 1 : Double(factors[row]), &judgement, &evaluation)
             }
-        }
-        for row in 0..<rows { evaluation.plainLossSum += judgement.costs[row] }
-        guard !factors.isEmpty else {
-            evaluation.lossSum = evaluation.plainLossSum
-            evaluation.weightSum = Double(rows)
-            return evaluation
-        }
-        for row in 0..<rows {
-            evaluation.lossSum += judgement.costs[row] * Double(factors[row])
-            evaluation.weightSum += Double(factors[row])
         }
         return evaluation
     }
@@ -135,12 +135,13 @@ package struct LossFunction: Sendable {
         evaluation.distanceSum += abs(error)
         evaluation.squareSum += error * error
         judgement.outputs[row] = Float(x)
+        var (cost, slope) = (0.5 * error * error, error)
         if case .huber(let delta) = loss, abs(error) > delta {
-            judgement.costs[row] = delta * (abs(error) - delta / 2)
-            judgement.delta[row] = Float((error > 0 ? delta : -delta) * factor)
-        } else {
-            judgement.costs[row] = 0.5 * error * error
-            judgement.delta[row] = Float(error * factor)
+            cost = delta * (abs(error) - delta / 2)
+            slope = error > 0 ? delta : -delta
         }
+        judgement.delta[row] = Float(slope * factor)
+        evaluation.plainLossSum += cost
+        evaluation.lossSum += cost * factor
     }
 }

@@ -140,7 +140,8 @@ struct TrainingLane: Sendable {
             reserveSums(rows)
         }
         let losses = function.evaluate(
-            found.sums, labels: rows.labels, factors: [], rows: rows.rows, into: &judgement)
+            found.sums, labels: rows.labels, factors: [], rows: rows.rows, wantsDelta: false,
+            into: &judgement)
         try check(losses)
         heldOut.count(found.sums, labels: rows.labels, losses, options.objective)
         outputCount = 0
@@ -340,7 +341,7 @@ struct TrainingLane: Sendable {
             guard isLearnt else { throw Self.diverged(options, metrics.rows) }
             let losses = function.evaluate(
                 found.sums, labels: rows.labels, factors: factors, rows: rows.rows,
-                into: &judgement)
+                wantsDelta: false, into: &judgement)
             try check(losses)
             outputCount = rows.rows * options.objective.outputs
             count(rows, losses)
