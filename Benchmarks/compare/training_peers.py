@@ -1,6 +1,6 @@
 """Trains what Millrace trains, one sample for each line on standard input; see compare/training.
 
-A line names the peer, and may say how many rows there are at most; the answer is how many rows were learnt, in how many seconds, and what came of
+A line names the peer; the answer is how many rows were learnt, in how many seconds, and what came of
 it: the loss of the last batch, or bias and weights.
 """
 
@@ -81,17 +81,14 @@ def train_jax():
     return (len(batches) - 1) * BATCH, time.perf_counter() - begin, float(value)
 
 
-def train_sklearn(rows=len(binary)):
-    """The first rows, again and again, as many as there are."""
+def train_sklearn():
     model = SGDClassifier(
         loss="log_loss", penalty=None, learning_rate="constant", eta0=RATE, shuffle=False
     )
-    passes = len(binary) // rows
     begin = time.perf_counter()
-    for _ in range(passes):
-        model.partial_fit(features[:rows], binary[:rows], classes=[0, 1])
+    model.partial_fit(features, binary, classes=[0, 1])
     seconds = time.perf_counter() - begin
-    return passes * rows, seconds, model.intercept_[0], *model.coef_[0]
+    return len(binary), seconds, model.intercept_[0], *model.coef_[0]
 
 
 def train_vw():
@@ -121,5 +118,4 @@ for peer in peers.values():
     peer()
 print("ready", flush=True)
 for line in sys.stdin:
-    name, *rows = line.split()
-    print(*peers[name](*map(int, rows)), flush=True)
+    print(*peers[line.strip()](), flush=True)

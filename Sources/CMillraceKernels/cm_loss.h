@@ -182,20 +182,31 @@ static size_t labels_outside(const float *labels, size_t rows, size_t classes) {
     return count;
 }
 
+// Up to half a vector of rows, at their places from 0 up.
+CM_INLINE void count_places(const float *odds, const float *labels, const size_t rows,
+                            double range, double per_bin, double last, uint64_t *positives,
+                            uint64_t *negatives) {
+    vd place = (load_doubles(odds, rows) + range) * per_bin;
+    // What is no number counts as the smallest.
+    place = choose_double(place >= 0.0, place, splat_double(0));
+    place = choose_double(place > last, splat_double(last), place);
+    const half_mask bins = __builtin_convertvector(place, half_mask);
+    CM_UNROLL for (size_t i = 0; i < rows; i++) {
+        uint64_t *counts = labels[i] == 1 ? positives : negatives;
+        counts[bins[i]]++;
+    }
+}
+
 // Counts rows in equal bins of their log odds from -range to range, those beyond in the outer ones.
 static void count_odds(const float *odds, const float *labels, size_t rows, double range,
                        size_t bins, uint64_t *positives, uint64_t *negatives) {
     const double per_bin = (double)bins / (2 * range), last = (double)(bins - 1);
-    for (size_t row = 0; row < rows; row += CM_HALF) {
-        const size_t n = up_to_half(rows - row);
-        vd place = (load_doubles(odds + row, n) + range) * per_bin;
-        // What is no number counts as the smallest.
-        place = choose_double(place >= 0.0, place, splat_double(0));
-        place = choose_double(place > last, splat_double(last), place);
-        vl bin = __builtin_convertvector(place, vl);
-        for (size_t i = 0; i < n; i++) {
-            uint64_t *counts = labels[row + i] == 1 ? positives : negatives;
-            counts[bin[i]]++;
-        }
+    size_t row = 0;
+    for (; row + CM_HALF <= rows; row += CM_HALF) {
+        count_places(odds + row, labels + row, CM_HALF, range, per_bin, last, positives, negatives);
+    }
+    if (row < rows) {
+        count_places(odds + row, labels + row, rows - row, range, per_bin, last, positives,
+                     negatives);
     }
 }

@@ -18,9 +18,9 @@ typedef struct {
     const float *x;
     size_t stride;
     fours labels, sides, rates;
-    fours reach[CM_GROUP];  // of each row's slope: how far it moves the sums of the rows behind it
-    four_masks numbers;     // whether it is a number
-    four_masks sound;       // whether they can be learnt by it
+    // Of each row's slope but the last one's: how far it moves the sums of the rows behind it.
+    fours reach[CM_GROUP - 1];
+    int is_sound;  // whether they can be learnt by it
 } row_block;
 
 static block_decay decay_of(double shrink) {
@@ -60,20 +60,20 @@ CM_INLINE fours double_sums(const vf *x) {
 }
 
 // From a row's products with those behind it.
-CM_INLINE void keep_reach(const int32_t loss, const block_decay *decay, row_block *block,
-                          const int row, fours products) {
-    const fours reach = CM_FMA(decay->left[row], products, decay->behind[row]) *
-                        (block->sides * (block->sides[row] * block->rates[row]));
-    block->reach[row] = reach;
-    block->numbers &= reach == reach;
-    block->sound &= loss == CM_LOSS_LOGISTIC ? magnitude_of(reach) <= 1.0
-                                             : magnitude_of(reach) < __builtin_inf();
+CM_INLINE fours reach_of(const block_decay *decay, const row_block *block, const int row,
+                         fours products) {
+    return CM_FMA(decay->left[row], products, decay->behind[row]) *
+           (block->sides * (block->sides[row] * block->rates[row]));
+}
+
+CM_INLINE four_masks is_within(const int32_t loss, fours reach) {
+    return loss == CM_LOSS_LOGISTIC ? magnitude_of(reach) <= 1.0
+                                    : magnitude_of(reach) < __builtin_inf();
 }
 
 // What the rows of a block have to do with each other.
 CM_INLINE void relate(const int32_t loss, const block_decay *decay, const preparation p,
                       row_block *block) {
-    block->numbers = block->sound = ~(four_masks){0};
     vf first[CM_GROUP] = {{0}, {0}, {0}, {0}}, second[CM_GROUP] = {{0}, {0}, {0}, {0}};
     const float *x = block->x;
     const size_t stride = block->stride;
@@ -87,9 +87,20 @@ CM_INLINE void relate(const int32_t loss, const block_decay *decay, const prepar
         }
     }
     const fours products = double_sums(first);
-    keep_reach(loss, decay, block, 0, products);
-    keep_reach(loss, decay, block, 1, double_sums(second));
-    keep_reach(loss, decay, block, 2, __builtin_shufflevector(products, products, 1, 1, 1, 0));
+    const fours one = reach_of(decay, block, 0, products);
+    const fours two = reach_of(decay, block, 1, double_sums(second));
+    const fours three =
+        reach_of(decay, block, 2, __builtin_shufflevector(products, products, 1, 1, 1, 0));
+    block->reach[0] = one, block->reach[1] = two, block->reach[2] = three;
+    block->is_sound =
+        all_four(is_within(loss, one) & is_within(loss, two) & is_within(loss, three));
+}
+
+// Whether no number is missing in the rows of a block that is not sound.
+CM_INLINE int has_numbers(const row_block *block) {
+    four_masks numbers = ~(four_masks){0};
+    for (int row = 0; row + 1 < CM_GROUP; row++) numbers &= block->reach[row] == block->reach[row];
+    return all_four(numbers);
 }
 
 // Everything about the block that begins with `row` but what it has to do with the weights; only
@@ -109,7 +120,7 @@ CM_INLINE void look_at(const int32_t loss, double rate, const block_decay *decay
     if (source->factors) block->rates = block->rates * four_doubles(source->factors + row);
     for (;; lies = 0) {
         relate(loss, decay, p, block);
-        if (!lies || all_four(block->numbers)) return;
+        if (!lies || block->is_sound || has_numbers(block)) return;
         block->x = fill_in(p, row, CM_GROUP);
         block->stride = p.ring_stride;
     }
@@ -221,7 +232,7 @@ CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
         block_run run = {.bias = bias, .moves = block->sides * block->rates};
         run.sums = CM_FMA(scale * decay.before * block->sides, products, bias * block->sides);
         const double largest = loss == CM_LOSS_LOGISTIC ? CM_LARGEST_EXPONENT : __builtin_inf();
-        const int is_sound = all_four(block->sound & (magnitude_of(run.sums) < largest));
+        const int is_sound = block->is_sound && all_four(magnitude_of(run.sums) < largest);
         prepare_group(p, ready);
         // Where steps are too large for this, or lead to no number, or scales too small.
         if (!is_sound || scale * decay.after[CM_GROUP - 1] < 1e-9) {

@@ -1,8 +1,9 @@
 internal import FoundationEssentials
 
 /// Writes numbers as little-endian float32.
-public func write(_ numbers: [Float], to path: String) throws {
-    let data = unsafe numbers.map(\.bitPattern.littleEndian).withUnsafeBytes { unsafe Data($0) }
+public func write(_ numbers: Span<Float>, to path: String) throws {
+    let bits = numbers.indices.map { numbers[$0].bitPattern.littleEndian }
+    let data = unsafe bits.withUnsafeBytes { unsafe Data($0) }
     try data.write(to: URL(filePath: path))
 }
 

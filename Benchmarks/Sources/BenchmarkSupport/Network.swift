@@ -66,6 +66,6 @@ public struct Network: Sendable {
 
     /// Writes each layer's weights `[inputs, outputs]`, then its bias, to `stem`.f32 in `directory`.
     public func writeWeights(to directory: String) throws {
-        try write(layers().flatMap { $0.weights + $0.bias }, to: "\(directory)/\(stem).f32")
+        try write(layers().flatMap { $0.weights + $0.bias }.span, to: "\(directory)/\(stem).f32")
     }
 }

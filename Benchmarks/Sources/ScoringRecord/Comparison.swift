@@ -30,7 +30,7 @@ struct Comparison {
             }
         }
         guard let peers else { return }
-        try write(digits.features, to: "\(peers)/features.f32")
+        try write(digits.features.span, to: "\(peers)/features.f32")
         for network in networks { try network.writeWeights(to: peers) }
     }
 

@@ -25,7 +25,7 @@ struct StreamComparison {
     init(directory: String, python: String, script: String) throws {
         let digits = try Digits(rows: Job.batch * 7)
         let networks = Network.all.filter { $0.widths[0] == Digits.columns }
-        try write(digits.features, to: "\(directory)/features.f32")
+        try write(digits.features.span, to: "\(directory)/features.f32")
         for network in networks { try network.writeWeights(to: directory) }
         let jobs = try networks.map { try Job($0, .float32, digits: digits) }
         pairs = [

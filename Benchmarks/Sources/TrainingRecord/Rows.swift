@@ -6,8 +6,8 @@ struct Rows {
     static let batch = 256
 
     let count: Int
-    /// `[count, columns]`, row-major.
-    let features: [Float]
+    /// `[count, columns]`, row-major; on huge pages, as those of who is compared are.
+    let features: HugePages
     /// The digits.
     let digits: [Float]
     /// 1 where the digit is 5 or more, otherwise 0.
@@ -29,9 +29,11 @@ struct Rows {
                     (values[row] - mean) / (deviation > 0 ? deviation : 1))
             }
         }
-        features = (0..<count).flatMap { row in
-            scaled[row % Digits.images * Self.columns..<(row % Digits.images + 1) * Self.columns]
-        }
+        features = HugePages(
+            (0..<count).flatMap { row in
+                let image = row % Digits.images
+                return scaled[image * Self.columns..<(image + 1) * Self.columns]
+            })
         digits = (0..<count).map { raw.labels[$0 % Digits.images] }
         halves = digits.map { $0 >= 5 ? 1 : 0 }
     }

@@ -31,13 +31,14 @@ final class Stream {
     private func write(_ labels: [Float], partition: Int) throws {
         var writer = try topic.writer(partition: partition)
         var builder = BatchBuilder(columns: Rows.columns)
+        let features = rows.features
         let (start, step) = (partition * Self.batch, topic.partitions * Self.batch)
         for first in stride(from: start, to: rows.count, by: step) {
             for row in first..<min(first + Self.batch, rows.count) {
                 do {
                     var target = builder.nextRow()
                     for i in 0..<Rows.columns {
-                        target[i] = rows.features[row * Rows.columns + i]
+                        target[i] = features.span[row * Rows.columns + i]
                     }
                 }
                 builder.commitRow(label: labels[row])

@@ -36,15 +36,11 @@ enum TrainingRecord {
     private static func memory(samples count: Int) throws {
         let rows = try Rows(Rows.batch * 400)
         for work in Work.allCases {
-            for few in [Comparison.few, rows.count] {
-                for scaler in [false, true] {
-                    let times = try (0..<count).map { _ in
-                        try work.train(rows, few: few, scaler: scaler).time
-                    }
-                    print(
-                        "- \(work)\(scaler ? " with scaler" : ""), \(few) rows: "
-                            + "\(Spread(times)) ns a row")
+            for scaler in [false, true] {
+                let times = try (0..<count).map { _ in
+                    try work.train(rows, scaler: scaler).time
                 }
+                print("- \(work)\(scaler ? " with scaler" : ""): \(Spread(times)) ns a row")
             }
         }
     }

@@ -1,3 +1,4 @@
+internal import BenchmarkSupport
 internal import CInferencePeers
 internal import MillraceModels
 
@@ -43,19 +44,17 @@ enum Work: String, CaseIterable {
 
     /// How many rows the trainer is given at once: of the perceptron, a batch; a step for each row
     /// comes to the same however many they are.
-    private var rowsAtOnce: Int { self == .mlp ? Rows.batch : 4 * Rows.batch }
+    private var rowsAtOnce: Int { self == .mlp ? Rows.batch : 8 * Rows.batch }
 
-    /// Nanoseconds a row, the loss of the last rows, and the model; `few` is of how many rows, again
-    /// and again, where not all are gone through once.
+    /// Nanoseconds a row, the loss of the last rows, and the model.
     func train(
-        _ rows: Rows, few: Int? = nil, scaler: Bool
+        _ rows: Rows, scaler: Bool
     ) throws -> (time: Double, loss: Double, model: Model) {
         let labels = labels(rows)
         var trainer = try Trainer(options(scaler: scaler))
         var loss = 0.0
         let begin = ip_now()
-        for place in stride(from: 0, to: rows.count, by: rowsAtOnce) {
-            let first = place % (few ?? rows.count)
+        for first in stride(from: 0, to: rows.count, by: rowsAtOnce) {
             let part = rows.features.span.extracting(
                 first * Rows.columns..<(first + rowsAtOnce) * Rows.columns)
             loss =

@@ -99,7 +99,7 @@ package enum RowLosses {
         let bins = positives.count
         precondition(
             rows >= 0 && min(odds.count, labels.count) >= rows && bins > 0
-                && negatives.count == bins && range > 0,
+                && bins <= Int(Int32.max) && negatives.count == bins && range > 0,
             "rows beyond their end")
         // SAFETY: the arrays hold the rows, and the kernel keeps places within the bins.
         unsafe odds.withUnsafeBufferPointer { odds in
