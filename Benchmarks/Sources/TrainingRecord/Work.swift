@@ -24,7 +24,7 @@ enum Work: String, CaseIterable {
             options.hidden = [128, 64]
             options.optimizer = .adam(rate: 0.001)
         }
-        options.batchRows = Rows.batch
+        options.batchRows = rowsAtOnce
         guard !scaler else { return options }
         options.scaledFeatures = [Bool](repeating: false, count: Rows.columns)
         options.imputation = [Imputation](repeating: .constant(0), count: Rows.columns)
@@ -42,9 +42,9 @@ enum Work: String, CaseIterable {
 
     func labels(_ rows: Rows) -> [Float] { self == .mlp ? rows.digits : rows.halves }
 
-    /// How many rows the trainer is given at once: of the perceptron, a batch; a step for each row
-    /// comes to the same however many they are.
-    private var rowsAtOnce: Int { self == .mlp ? Rows.batch : 8 * Rows.batch }
+    /// How many rows are learnt at once, from memory and from a topic: of the perceptron, those of a
+    /// step; a step for each row comes to the same however many they are.
+    private var rowsAtOnce: Int { self == .mlp ? Rows.batch : 4 * Rows.batch }
 
     /// Nanoseconds a row, the loss of the last rows, and the model.
     func train(
