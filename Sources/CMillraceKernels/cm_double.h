@@ -31,8 +31,6 @@ CM_INLINE void store_floats(float *p, vd x, size_t count) {
     }
 }
 
-CM_INLINE size_t up_to_half(size_t count) { return count < CM_HALF ? count : CM_HALF; }
-
 CM_INLINE vd choose_double(vl mask, vd a, vd b) {
     return (vd)((mask & (vl)a) | (~mask & (vl)b));
 }
@@ -84,10 +82,4 @@ CM_INLINE vd log_of_normal(vd x) {
     vd low = CM_FMA(e, splat_double(1.90821492927058770002e-10), s * (half_square + p * z));
     vd log = CM_FMA(e, splat_double(6.93147180369123816490e-01), f - (half_square - low));
     return choose_double(x - x == 0.0, log, x);
-}
-
-// log(1 + x) for 0 <= x <= 1, relatively accurate; `share` is 1 / (1 + x).
-CM_INLINE vd log_of_one_plus(vd x, vd share) {
-    vd u = 1.0 + x;
-    return log_of_normal(u) + (x - (u - 1.0)) * share;
 }

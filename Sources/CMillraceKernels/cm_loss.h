@@ -191,7 +191,8 @@ CM_INLINE void count_places(const float *odds, const float *labels, const size_t
     place = choose_double(place >= 0.0, place, splat_double(0));
     place = choose_double(place > last, splat_double(last), place);
     const half_mask bins = __builtin_convertvector(place, half_mask);
-    CM_UNROLL for (size_t i = 0; i < rows; i++) {
+    CM_UNROLL for (size_t i = 0; i < CM_HALF; i++) {
+        if (i >= rows) break;
         uint64_t *counts = labels[i] == 1 ? positives : negatives;
         counts[bins[i]]++;
     }

@@ -5,8 +5,8 @@
 // where they lie, and made ready only if a number is missing, which shows in what comes of them.
 // Written once for every set; see cm_body.h.
 
-#define CM_GROUP 4   // rows that are made ready together, a quarter of their columns at a time
-#define CM_RING 16   // rows that are kept: a power of two above three groups
+#define CM_GROUP 4   // rows that are made ready together
+#define CM_RING 16   // rows that are kept: a power of two above three groups and the row before them
 
 // How features become the model's input, as far as there is something to do.
 enum { CM_STAGE_WHOLE, CM_STAGE_IMPUTE };
@@ -97,29 +97,15 @@ CM_INLINE void prepare_line(const preparation p, const int32_t kind, const int32
     }
 }
 
-// Some lines of the group that begins with `row`.
 CM_INLINE void prepare_lines(const preparation p, const int32_t kind, const int32_t missing,
-                             size_t row, size_t first) {
-    for (size_t line = first; line < p.lines; line += CM_GROUP) {
+                             size_t row) {
+    for (size_t line = 0; line < p.lines; line++) {
         if (row + CM_GROUP <= p.rows) {
             prepare_line(p, kind, missing, row, CM_GROUP, line);
         } else {
             for (size_t r = row; r < p.rows; r++) prepare_line(p, kind, missing, r, 1, line);
         }
     }
-}
-
-CM_INLINE void prepare_part(const preparation p, size_t row, size_t part) {
-    if (row >= p.rows || p.in_place) return;
-    if (p.lines == 0) {
-        const size_t left = p.rows - row;
-        if (part > 0) return;
-        return condition(p.stage, p.x + row * p.stride, p.stride, left < CM_GROUP ? left : CM_GROUP,
-                         prepared(p, row), p.ring_stride, NULL);
-    }
-    if (p.missing != CM_IMPUTE) return prepare_lines(p, CM_STAGE_WHOLE, CM_PROPAGATE, row, part);
-    if (p.kind == CM_STAGE_IMPUTE) return prepare_lines(p, CM_STAGE_IMPUTE, CM_IMPUTE, row, part);
-    prepare_lines(p, CM_STAGE_WHOLE, CM_IMPUTE, row, part);
 }
 
 // Asks for a group some rows ahead, into the second cache: the first one has places for few lines that
@@ -137,7 +123,18 @@ CM_INLINE void ask_for_group(const preparation p, size_t row) {
 
 CM_INLINE void prepare_group(const preparation p, size_t row) {
     ask_for_group(p, row);
-    for (size_t part = 0; part < CM_GROUP; part++) prepare_part(p, row, part);
+    if (row >= p.rows || p.in_place) return;
+    if (p.lines == 0) {
+        const size_t left = p.rows - row;
+        condition(p.stage, p.x + row * p.stride, p.stride, left < CM_GROUP ? left : CM_GROUP,
+                  prepared(p, row), p.ring_stride, NULL);
+    } else if (p.missing != CM_IMPUTE) {
+        prepare_lines(p, CM_STAGE_WHOLE, CM_PROPAGATE, row);
+    } else if (p.kind == CM_STAGE_IMPUTE) {
+        prepare_lines(p, CM_STAGE_IMPUTE, CM_IMPUTE, row);
+    } else {
+        prepare_lines(p, CM_STAGE_WHOLE, CM_IMPUTE, row);
+    }
 }
 
 // Whether the stage does nothing but put something in the place of missing numbers.

@@ -147,8 +147,9 @@ typedef struct {
 } late_step;
 
 CM_INLINE void take_late(const preparation p, late_step *late) {
-    add_row(p.weights, late->x, late->step, p.width);
-    late->step = 0;
+    if (late->step != 0) add_row(p.weights, late->x, late->step, p.width);
+    // Of nothing that may be something else by the time it is gone through.
+    *late = (late_step){.x = p.weights};
 }
 
 // Products of a block's rows but for what the row before them moves them by.
@@ -234,7 +235,7 @@ CM_INLINE size_t learn_in_blocks(cm_linear_learner *learner, const int32_t loss,
         const double largest = loss == CM_LOSS_LOGISTIC ? CM_LARGEST_EXPONENT : __builtin_inf();
         const int is_sound = block->is_sound && all_four(magnitude_of(run.sums) < largest);
         prepare_group(p, ready);
-        // Where steps are too large for this, or lead to no number, or scales too small.
+        // Where steps or sums are too large for this, or lead to no number, or scales too small.
         if (!is_sound || scale * decay.after[CM_GROUP - 1] < 1e-9) {
             learner->bias = bias;
             learner->scale = scale;

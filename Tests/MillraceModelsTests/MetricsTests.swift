@@ -65,27 +65,25 @@ import Testing
         }
     }
 
-    /// Sums that go on side by side are those of one row after the other.
-    @Test func calibrationOfRowsIsThatOfEachInTurn() {
+    /// But for the width of a bin.
+    @Test func calibrationIsThatOfItsDefinition() throws {
         var draw = Draw(9)
         for count in [1, 2, 7, 5000] {
-            let scores = (0..<count).map { _ in
-                Float(1 / (1 + exponential(-Double(draw.number(-12...12)))))
+            var metrics = ClassificationMetrics()
+            var stated = [Double](repeating: 0, count: 10)
+            var happened = stated
+            for _ in 0..<count {
+                let odds = Double(draw.number(-12...12))
+                let probability = 1 / (1 + exponential(-odds))
+                let positive = Double(draw.number(0...1)) < probability
+                metrics.add(logOdds: odds, positive: positive)
+                let group = min(Int(probability * 10), 9)
+                stated[group] += probability
+                happened[group] += positive ? 1 : 0
             }
-            let positives = scores.map { draw.number(0...1) < $0 }
-            var groups = CalibrationGroups()
-            groups.add(probabilities: scores.span, positives: positives.span)
-            var distance = 0.0
-            for group in 0..<10 {
-                var (stated, happened) = (0.0, 0.0)
-                for (score, positive) in zip(scores, positives)
-                where min(Int(Double(score) * 10), 9) == group {
-                    stated += Double(score)
-                    happened += positive ? 1 : 0
-                }
-                distance += abs(stated - happened)
-            }
-            #expect(groups.error == distance / Double(count))
+            let distance = zip(stated, happened).reduce(0) { $0 + abs($1.0 - $1.1) }
+            let found = try #require(metrics.calibrationError)
+            #expect(abs(found - distance / Double(count)) < 1e-3, "\(count) rows")
         }
     }
 
@@ -117,6 +115,40 @@ import Testing
         let bound = try #require(metrics.aucErrorBound)
         #expect(bound < 1e-3)
         #expect(abs(try #require(metrics.auc) - exact) <= bound)
+    }
+
+    /// What metrics have counted since a moment is what others have that began then.
+    @Test func aWindowHasWhatWasCountedSince() {
+        var draw = Draw(6)
+        var life = ClassificationMetrics()
+        func count(_ rows: Int, _ metrics: inout ClassificationMetrics) {
+            for _ in 0..<rows {
+                let odds = Double(draw.number(-20...20))
+                let positive = draw.number(0...1) < 0.3
+                life.add(logOdds: odds, positive: positive)
+                metrics.add(logOdds: odds, positive: positive)
+            }
+        }
+        var before = ClassificationMetrics()
+        count(100, &before)
+        var window = ClassificationWindow(life)
+        for rows in [200, 1, 50] {
+            var alone = ClassificationMetrics()
+            count(rows, &alone)
+            let counted = window.take(life)
+            #expect(counted.rows == rows && counted.accuracy == alone.accuracy)
+            #expect(abs(counted.logLoss - alone.logLoss) < 1e-9)
+            #expect(counted.auc == alone.auc)
+            #expect(counted.calibrationError == alone.calibrationError)
+        }
+        let nothing = window.take(life)
+        #expect(nothing.rows == 0 && nothing.auc == nil && nothing.calibrationError == nil)
+        // More classes have no bins.
+        var three = ClassificationMetrics(classes: 3)
+        var others = ClassificationWindow(three)
+        three.add(probabilities: ([0.2, 0.7, 0.1] as [Float]).span, label: 1)
+        let counted = others.take(three)
+        #expect(counted.rows == 1 && counted.accuracy == 1 && counted.auc == nil)
     }
 
     @Test func lossAndAccuracy() {

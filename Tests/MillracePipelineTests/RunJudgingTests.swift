@@ -27,23 +27,6 @@ import Testing
         for row in 0..<1000 { metrics.add(probability: 0.25, positive: row % 4 != 0) }
         // Half of the rows are off by 0.5.
         #expect(metrics.calibrationError.map { abs($0 - 0.25) < 0.001 } == true)
-        var window = MetricsWindow(.logistic)
-        window.add([0.75, 0.75, 0.25, 0.25][...], labels: ([1, 0, 1, 0] as [Float]).span)
-        #expect(window.calibrationError == 0.25 && window.auc == 0.5)
-        // Also of rows that several lanes have kept, each with room for more.
-        for _ in 0..<2 {
-            var other = MetricsWindow(.logistic)
-            other.add([0.75, 0.25, 0.25][...], labels: ([1, 0, 1] as [Float]).span)
-            window.merge(other)
-        }
-        window.add([0.25][...], labels: ([0] as [Float]).span)
-        #expect(
-            window.auc
-                == ExactAUC.compute(
-                    scores: [0.75, 0.75, 0.25, 0.25, 0.75, 0.25, 0.25, 0.75, 0.25, 0.25, 0.25],
-                    positives: [
-                        true, false, true, false, true, false, true, true, false, true, false,
-                    ]))
     }
 
     @Test func heldOutLossesAreThoseOfTheModel() throws {

@@ -22,7 +22,8 @@ enum StreamFigures {
             for sample in 0...count {
                 let streamed = try stream.train(work.define, cores: [core], passes: passes)
                 let decoded = isLinear ? try stream.decode() : 0
-                let trained = try work.train(rows, scaler: true).time
+                // As many at once as a stage learns.
+                let trained = try work.train(rows, scaler: true, atOnce: Rows.batch).time
                 // The first one maps the files.
                 if sample > 0 { times.append((streamed, decoded + trained)) }
             }

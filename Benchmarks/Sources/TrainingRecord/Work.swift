@@ -24,7 +24,7 @@ enum Work: String, CaseIterable {
             options.hidden = [128, 64]
             options.optimizer = .adam(rate: 0.001)
         }
-        options.batchRows = rowsAtOnce
+        options.batchRows = Rows.batch
         guard !scaler else { return options }
         options.scaledFeatures = [Bool](repeating: false, count: Rows.columns)
         options.imputation = [Imputation](repeating: .constant(0), count: Rows.columns)
@@ -42,17 +42,18 @@ enum Work: String, CaseIterable {
 
     func labels(_ rows: Rows) -> [Float] { self == .mlp ? rows.digits : rows.halves }
 
-    /// How many rows are learnt at once, from memory and from a topic: of the perceptron, those of a
-    /// step; a step for each row comes to the same however many they are.
+    /// How many rows a trainer is given at once where nothing else is said: of the perceptron, those of
+    /// a step; a step for each row comes to the same however many they are.
     private var rowsAtOnce: Int { self == .mlp ? Rows.batch : 4 * Rows.batch }
 
     /// Nanoseconds a row, the loss of the last rows, and the model.
     func train(
-        _ rows: Rows, scaler: Bool
+        _ rows: Rows, scaler: Bool, atOnce: Int? = nil
     ) throws -> (time: Double, loss: Double, model: Model) {
         let labels = labels(rows)
         var trainer = try Trainer(options(scaler: scaler))
         var loss = 0.0
+        let rowsAtOnce = atOnce ?? self.rowsAtOnce
         let begin = ip_now()
         for first in stride(from: 0, to: rows.count, by: rowsAtOnce) {
             let part = rows.features.span.extracting(

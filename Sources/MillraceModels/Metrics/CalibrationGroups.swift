@@ -1,44 +1,15 @@
 internal import Glibc
 
 /// Rows in ten groups of stated probability, each as wide as the others.
-package struct CalibrationGroups: Sendable {
+struct CalibrationGroups: Sendable {
     private static let groups = 10
-    // In place: counting is done for each row of a stream.
     private var rows = InlineArray<10, Double>(repeating: 0)
     private var stated = InlineArray<10, Double>(repeating: 0)
     private var happened = InlineArray<10, Double>(repeating: 0)
 
-    package init() {}
-
     @inline(__always)
     private static func group(of probability: Double) -> Int {
         min(max(Int(probability * Double(groups)), 0), groups - 1)
-    }
-
-    /// Counts rows with a probability and an outcome each.
-    package mutating func add(probabilities: Span<Float>, positives: Span<Bool>) {
-        precondition(probabilities.count == positives.count, "an outcome for each row")
-        // Sums wait for memory: so there are two of each, for every other row. Counts are whole, and
-        // floats from 0.1 on add up without rounding, in any order; below it there is but one sum.
-        var counts = InlineArray<20, Int>(repeating: 0)
-        var hits = InlineArray<20, Int>(repeating: 0)
-        var sums = InlineArray<20, Double>(repeating: 0)
-        sums[0] = stated[0]
-        for row in probabilities.indices {
-            let probability = Double(probabilities[row])
-            let group = Self.group(of: probability)
-            let other = row & 1 == 0 ? group : group + Self.groups
-            counts[other] &+= 1
-            hits[other] &+= positives[row] ? 1 : 0
-            sums[group == 0 ? 0 : other] += probability
-        }
-        stated[0] = 0
-        for group in rows.indices {
-            let other = group + Self.groups
-            rows[group] += Double(counts[group] + counts[other])
-            happened[group] += Double(hits[group] + hits[other])
-            stated[group] += sums[group] + sums[other]
-        }
     }
 
     /// Counts rows in bins of one probability each, the least first.
@@ -71,7 +42,7 @@ package struct CalibrationGroups: Sendable {
     ///
     /// - Source: Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
     ///   2015 (expected calibration error).
-    package var error: Double {
+    var error: Double {
         var all = 0.0
         var distance = 0.0
         for group in rows.indices {

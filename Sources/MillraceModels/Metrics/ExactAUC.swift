@@ -7,12 +7,7 @@ public enum ExactAUC {
     /// Nil without a positive or without a negative.
     /// - Complexity: O(n).
     public static func compute(scores: [Float], positives: [Bool]) -> Double? {
-        compute(scores: scores.span, positives: positives.span)
-    }
-
-    /// The same of rows that are somewhere in memory.
-    package static func compute(scores: Span<Float>, positives: Span<Bool>) -> Double? {
-        let won = PairsWon(scores: scores, positives: positives)
+        let won = PairsWon(scores: scores.span, positives: positives.span)
         guard won.positives > 0, won.negatives > 0 else { return nil }
         return Double(won.twice) / 2 / (Double(won.positives) * Double(won.negatives))
     }

@@ -87,8 +87,9 @@ package struct LossFunction: Sendable {
         }
     }
 
-    /// Loss, prediction and, where it is wanted, derivative of rows, from their logits.
+    /// Loss, prediction and derivative of rows, from their logits.
     ///
+    /// A logistic loss leaves `delta` as it is where that is not wanted.
     /// `factors` are the weights, empty for 1. Losses come from logits, never from rounded
     /// probabilities, in double. Logits are `[rows, outputs]` and may be longer; labels are those
     /// that the objective accepts.

@@ -119,12 +119,8 @@ package final class LaneTrainer: @unchecked Sendable {
     /// One lane that learns row by row needs no replica.
     private var isDirect: Bool { lanes.count == 1 && options.mode == .sequential }
 
-    /// The predictions of the rows last given to a lane, made before they were learnt.
-    package func outputs(of index: Int) -> ArraySlice<Float> {
-        // Not a copy of the lane, which would count references to all that it has.
-        let lane = lanes[index]
-        return lane.lane.judgement.outputs[..<lane.lane.outputCount]
-    }
+    /// Whether a lane has learnt the rows last given to it, or they wait for `combine`.
+    package func hasTaken(_ index: Int) -> Bool { lanes[index].lane.outputCount > 0 }
 
     /// Ends a round: the model learns what the lanes have found out.
     ///

@@ -79,9 +79,7 @@ final class TrainLane {
             while first < all.rows {
                 let rows = all.rows(first..<min(first + batchRows, all.rows))
                 trainer.contribute(rows, to: lane)
-                let outputs = trainer.outputs(of: lane)
-                if outputs.isEmpty { break }
-                window.add(outputs, labels: rows.labels)
+                guard trainer.hasTaken(lane) else { break }
                 first += rows.rows
             }
         }

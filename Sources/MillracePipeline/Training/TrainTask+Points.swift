@@ -263,10 +263,11 @@ extension TrainTask {
             record.accuracy = found.accuracy
             record.windowAccuracy = hasRows ? window.accuracy : found.accuracy
             record.auc = found.auc
-            record.windowAUC = hasRows ? window.auc : found.auc
             record.calibrationError = found.calibrationError
+            let counted = classification?.take(found)
+            record.windowAUC = hasRows ? counted?.auc : found.auc
             record.windowCalibrationError =
-                hasRows ? window.calibrationError : found.calibrationError
+                hasRows ? counted?.calibrationError : found.calibrationError
         }
         if let found = life.regression, found.rows > 0 {
             record.rmse = found.rmse

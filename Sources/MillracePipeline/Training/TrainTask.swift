@@ -44,6 +44,8 @@ final class TrainTask: @unchecked Sendable {
     let logger: Logger
     let setup: TrainingSetup
     let trainer: LaneTrainer
+    /// What the trainer's metrics have counted since the last record; nil for a regression.
+    var classification: ClassificationWindow?
     var position: TrainingPosition
     var heldOut: HeldOutRows
     /// What the slots are to commit before their next round.
@@ -130,6 +132,7 @@ final class TrainTask: @unchecked Sendable {
         reports = (0..<around.slots).map { _ in SlotReport() }
         let begun = try Self.begin(stage, around, setup, lanes: plan.lanes)
         trainer = begun.trainer
+        classification = begun.trainer.metrics.classification.map(ClassificationWindow.init)
         position = begun.position
         heldOut = begun.heldOut
         exchanger = begun.exchanger
