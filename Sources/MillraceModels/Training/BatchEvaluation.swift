@@ -18,18 +18,22 @@ public struct BatchEvaluation: Sendable, Equatable {
     /// The sum of the squared distances of predicted from true numbers; 0 for a classification.
     public internal(set) var squareSum = 0.0
 
+    /// Of no rows.
+    package init() {}
+
     /// The weighted mean of the losses; NaN without rows.
     public var loss: Double { lossSum / weightSum }
     /// The share of rows that were right; NaN without rows.
     public var accuracy: Double { Double(correct) / Double(rows) }
 
-    mutating func take(_ losses: RowLosses.Found) {
+    fileprivate mutating func take(_ losses: RowLosses.Found) {
         plainLossSum = losses.plain
         lossSum = losses.weighted
         correct = losses.right
     }
 
-    mutating func add(_ other: BatchEvaluation) {
+    /// Adds what was found of other rows.
+    package mutating func add(_ other: BatchEvaluation) {
         rows += other.rows
         lossSum += other.lossSum
         weightSum += other.weightSum

@@ -11,13 +11,12 @@ final class TrainLane {
     private let width: Int
     private(set) var block = RowBlock()
     /// What is known of the rows since the last record of metrics.
-    var window: MetricsWindow
+    var window = BatchEvaluation()
 
-    init(_ partition: Int, feed: RowFeed, width: Int, objective: Objective) {
+    init(_ partition: Int, feed: RowFeed, width: Int) {
         self.partition = partition
         self.feed = feed
         self.width = width
-        window = MetricsWindow(objective)
     }
 
     var nextOffset: UInt64 { feed.nextOffset }

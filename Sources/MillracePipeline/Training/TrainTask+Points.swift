@@ -257,7 +257,8 @@ extension TrainTask {
         let hasRows = window.rows > 0
         var record = MetricsRecord(
             rows: trainer.rowsSeen, sourceRows: position.sourceRows, epoch: position.epoch,
-            steps: trainer.steps, loss: loss, windowLoss: hasRows ? window.loss : loss)
+            steps: trainer.steps, loss: loss,
+            windowLoss: hasRows ? window.plainLossSum / Double(window.rows) : loss)
         record.rejectedRows = position.rejectedRows
         if let found = life.classification, found.rows > 0 {
             record.accuracy = found.accuracy
@@ -271,7 +272,8 @@ extension TrainTask {
         }
         if let found = life.regression, found.rows > 0 {
             record.rmse = found.rmse
-            record.windowRMSE = hasRows ? window.rmse : found.rmse
+            record.windowRMSE =
+                hasRows ? (window.squareSum / Double(window.rows)).squareRoot() : found.rmse
         }
         record.heldOut = heldOutRecord()
         record.gate = position.gate

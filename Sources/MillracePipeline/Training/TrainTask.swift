@@ -328,11 +328,11 @@ final class TrainTask: @unchecked Sendable {
     }
 
     /// What is known of the rows since the last record; begins anew.
-    func takeWindow() -> MetricsWindow {
-        var whole = MetricsWindow(setup.options.objective)
+    func takeWindow() -> BatchEvaluation {
+        var whole = BatchEvaluation()
         for lane in lanes {
-            whole.merge(lane.window)
-            lane.window = MetricsWindow(setup.options.objective)
+            whole.add(lane.window)
+            lane.window = BatchEvaluation()
         }
         return whole
     }
@@ -357,9 +357,7 @@ final class TrainTask: @unchecked Sendable {
             let feed = try RowFeed(
                 rows, partition, setup.options.objective, holdOut: stage.holdOut, from: offset,
                 end: end)
-            return TrainLane(
-                partition, feed: feed, width: rows.features,
-                objective: setup.options.objective)
+            return TrainLane(partition, feed: feed, width: rows.features)
         }
     }
 
