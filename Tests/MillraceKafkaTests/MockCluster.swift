@@ -74,12 +74,22 @@
             unsafe rd_kafka_mock_topic_set_error(cluster, topic, error)
         }
 
-        /// Takes all brokers down, or up again.
-        func setDown(_ isDown: Bool) {
+        /// Takes all brokers down, or up again; or one of them, counted from 1.
+        func setDown(_ isDown: Bool, broker: Int32 = -1) {
             _ =
                 unsafe isDown
-                ? rd_kafka_mock_broker_set_down(cluster, -1)
-                : rd_kafka_mock_broker_set_up(cluster, -1)
+                ? rd_kafka_mock_broker_set_down(cluster, broker)
+                : rd_kafka_mock_broker_set_up(cluster, broker)
+        }
+
+        /// Says which broker looks after a group.
+        func coordinate(group: String, by broker: Int32) {
+            _ = unsafe rd_kafka_mock_coordinator_set(cluster, "group", group, broker)
+        }
+
+        /// Says which broker looks after what is written under a transactional id.
+        func coordinate(transactions id: String, by broker: Int32) {
+            _ = unsafe rd_kafka_mock_coordinator_set(cluster, "transaction", id, broker)
         }
 
         /// Delays every answer.

@@ -231,15 +231,10 @@
             _ = try trained.log.create(
                 "predicted", TopicConfiguration(partitions: 1, kind: .predictions))
             try trained.send(0..<50, to: "in", partitions: 1, of: cluster)
-            let source = KafkaTopicDefinition(
-                address: try cluster.address("in"), properties: .shortSessions,
-                patienceMilliseconds: 60_000)
             let stage = try RunningStage(
-                trained.run(
-                    PipelineDefinition.scoring(
-                        from: ("in", source), to: ("predicted", nil),
-                        model: ModelReference(parsing: "m"), group: TrainedLog.group,
-                        data: trained.log.data.path), follow: true))
+                trained.stage(from: cluster.address("in"), to: nil, follow: true) {
+                    $0.patienceMilliseconds = 60_000
+                })
             try loseBrokers(stage, seconds: 8)
             try #require(
                 eventually { logged("predicted", partitions: 1) >= 100 || stage.hasEnded })
@@ -247,13 +242,17 @@
             try checkLog("predicted", partitions: 1, count: 100)
         }
 
-        @Test func brokersThatStayAway() throws {
+        /// Brokers that stay away end the stage, wherever it writes.
+        @Test(arguments: [true, false]) func brokersThatStayAway(_ writesToKafka: Bool) throws {
             try cluster.create("in", partitions: 1)
             try cluster.create("out", partitions: 1)
+            _ = try trained.log.create(
+                "predicted", TopicConfiguration(partitions: 1, kind: .predictions))
             try trained.send(0..<50, to: "in", partitions: 1, of: cluster)
             let stage = try RunningStage(
                 trained.stage(
-                    from: cluster.address("in"), to: cluster.address("out"), follow: true
+                    from: cluster.address("in"),
+                    to: writesToKafka ? cluster.address("out") : nil, follow: true
                 ) {
                     $0.patienceMilliseconds = 3_000
                 })

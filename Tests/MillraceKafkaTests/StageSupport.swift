@@ -61,21 +61,26 @@
             try #require(rows.count == count && expected.count == count)
         }
 
-        /// A stage that scores with the model, from and to what the names say.
+        /// A stage that scores with the model, from and to what the names say; without an output into
+        /// the log's topic `predicted`.
         func stage(
-            from input: KafkaAddress, to output: KafkaAddress, follow: Bool = false,
+            from input: KafkaAddress, to output: KafkaAddress?, follow: Bool = false,
             group: String = Self.group, _ change: (inout KafkaTopicDefinition) -> Void = { _ in }
         ) throws -> PipelineRun {
             var source = KafkaTopicDefinition(
                 address: input, properties: .shortSessions, patienceMilliseconds: 30_000)
             change(&source)
-            let target = KafkaTopicDefinition(
-                address: output, predictionFormat: source.predictionFormat,
-                properties: source.properties, patienceMilliseconds: source.patienceMilliseconds)
+            let target = output.map {
+                KafkaTopicDefinition(
+                    address: $0, predictionFormat: source.predictionFormat,
+                    properties: source.properties,
+                    patienceMilliseconds: source.patienceMilliseconds)
+            }
             return try run(
                 PipelineDefinition.scoring(
-                    from: ("in", source), to: ("out", target), model: ModelReference(parsing: "m"),
-                    group: group, data: log.data.path), follow: follow)
+                    from: ("in", source), to: (target == nil ? "predicted" : "out", target),
+                    model: ModelReference(parsing: "m"), group: group, data: log.data.path),
+                follow: follow)
         }
 
         /// Runs the tool in a process of its own, and kills it when `body` has done what it does

@@ -1,6 +1,5 @@
 #if Kafka
     internal import CRdKafka
-    internal import MillraceSystem
 
     /// The end of a client, for which nobody waits for ever.
     ///
@@ -12,7 +11,6 @@
         private let flags: Int32
         /// Kept, since callbacks may come until the end.
         private let notes: ClientNotes
-        private let isOver = Gate()
 
         /// How long the end is waited for; afterwards it comes when it comes, on its own thread.
         private static let mostMilliseconds = 5_000
@@ -26,18 +24,9 @@
 
         /// Destroys the client.
         func happen() {
-            do throws(SystemError) {
-                _ = try PinnedThread(name: "kafka end", core: nil) { self.destroy() }
-                _ = isOver.wait(milliseconds: Self.mostMilliseconds)
-            } catch {
-                // Without a thread there is no other way than to wait.
-                destroy()
-            }
+            _ = DetachedCall.answer(within: Self.mostMilliseconds) { self.destroy() }
         }
 
-        private func destroy() {
-            unsafe rd_kafka_destroy_flags(pointer, flags)
-            isOver.open()
-        }
+        private func destroy() { unsafe rd_kafka_destroy_flags(pointer, flags) }
     }
 #endif

@@ -309,6 +309,9 @@
 
         private var left: Int64 { (end - Clock.monotonicNanoseconds()) / 1_000_000 }
 
+        /// How much of the time there still is.
+        var leftMilliseconds: Int { Int(max(0, left)) }
+
         /// How long to wait for one answer: short, so that a request to stop is noticed.
         var sliceMilliseconds: Int32 { Int32(max(1, min(left, Int64(Self.slice)))) }
 

@@ -11,6 +11,8 @@
         private var topics: [String: OpaquePointer] = unsafe [:]
         /// Whether a transaction has begun that was neither committed nor aborted.
         private(set) var isInTransaction = false
+        /// Whether a call was given up that librdkafka has not come back from, and allows no other.
+        private var isStuck = false
 
         /// A transaction that came to nothing, and may be tried again.
         struct Aborted: Error { let reason: KafkaError }
@@ -62,7 +64,7 @@
                 isInTransaction = true
                 return
             }
-            throw unsafe describe(failure).error
+            throw unsafe TransactionFailure(failure, of: client).error
         }
 
         /// Writes everything and makes it visible at once.
@@ -86,18 +88,19 @@
         }
 
         /// Makes offsets that a member of a group has consumed part of the transaction.
+        ///
+        /// - Throws: `KafkaError`; with code `noBroker` the producer may be of no use any more.
         func send(
             offsets: [(topic: String, partition: Int, offset: Int64)], of member: GroupIdentity,
             _ patience: Patience
         ) throws(KafkaError) -> Aborted? {
-            let entries = offsets.map { ($0.topic, Int?($0.partition), Int64?($0.offset)) }
-            guard let list = unsafe PartitionList.make(entries) else {
-                throw client.error(rd_kafka_last_error())
-            }
-            defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
-            return try unsafe insist(patience) {
-                unsafe rd_kafka_send_offsets_to_transaction(
-                    self.client.pointer, list, member.pointer, $0)
+            let offsets = try TransactionOffsets(offsets, of: member, client)
+            return try insist(patience) { () throws(KafkaError) in
+                guard let outcome = offsets.send(patience) else {
+                    isStuck = true
+                    throw client.error(RD_KAFKA_RESP_ERR__TIMED_OUT)
+                }
+                return outcome
             }
         }
 
@@ -114,6 +117,7 @@
 
         /// Takes everything back since `begin`.
         func abort(_ patience: Patience) throws(KafkaError) {
+            guard !isStuck else { throw client.error(RD_KAFKA_RESP_ERR__TIMED_OUT) }
             try unsafe insist(patience) {
                 unsafe rd_kafka_abort_transaction(self.client.pointer, $0)
             }
@@ -125,13 +129,24 @@
         private func insist(
             _ patience: Patience, _ call: (_ milliseconds: Int32) -> OpaquePointer?
         ) throws(KafkaError) -> Aborted? {
+            try insist(patience) { () throws(KafkaError) in
+                unsafe call(patience.sliceMilliseconds).map {
+                    unsafe TransactionFailure($0, of: client)
+                }
+            }
+        }
+
+        private func insist(
+            _ patience: Patience, _ step: () throws(KafkaError) -> TransactionFailure?
+        ) throws(KafkaError) -> Aborted? {
             while true {
-                guard let failure = unsafe call(patience.sliceMilliseconds) else { return nil }
-                let (error, mayRetry, mustAbort) = unsafe describe(failure)
-                if mustAbort { return Aborted(reason: delivery ?? error) }
-                guard mayRetry || error.code == .noBroker else { throw error }
+                guard let failure = try step() else { return nil }
+                if failure.mustAbort { return Aborted(reason: delivery ?? failure.error) }
+                guard failure.mayRetry || failure.error.code == .noBroker else {
+                    throw failure.error
+                }
                 if let hopeless = client.hopeless { throw hopeless }
-                try patience.check(error)
+                try patience.check(failure.error)
             }
         }
 
@@ -140,20 +155,6 @@
             client.notes.takeDelivery().map {
                 client.error($0.code, at: "\(client.address), partition \($0.partition)")
             }
-        }
-
-        /// Reads an error of librdkafka and frees it.
-        @unsafe
-        private func describe(
-            _ failure: OpaquePointer
-        ) -> (error: KafkaError, mayRetry: Bool, mustAbort: Bool) {
-            defer { unsafe rd_kafka_error_destroy(failure) }
-            let code = unsafe rd_kafka_error_code(failure)
-            let text = unsafe rd_kafka_error_string(failure).map { unsafe String(cString: $0) }
-            return (
-                client.error(code, text), unsafe rd_kafka_error_is_retriable(failure) != 0,
-                unsafe rd_kafka_error_txn_requires_abort(failure) != 0
-            )
         }
 
         // MARK: Records
