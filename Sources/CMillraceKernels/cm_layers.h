@@ -30,7 +30,30 @@ typedef struct {
     const float *bias;   // what sums begin with; null where they go on from y
     int32_t activation;  // of those that need no polynomial
     size_t blocks;       // register blocks one below the other
+    cm_slopes slopes;    // of a rectifier, or none
+    int asks;            // whether rows come from memory, element by element
 } part;
+
+CM_INLINE cm_slopes slopes_from(cm_slopes by, size_t column) {
+    by.values += column;
+    by.totals += column;
+    return by;
+}
+
+// Multiplies a register block's sums by slopes, and adds what comes of it to their columns' totals.
+CM_INLINE void multiply_slopes(vf sums[CM_ROWS][CM_VECTORS * CM_WIDE], const int rows,
+                               const int vectors, const cm_slopes *by, const int32_t function,
+                               size_t stride) {
+    CM_UNROLL for (int v = 0; v < vectors; v++) {
+        vf total = load(by->totals + v * CM_LANES);
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            vf value = load(by->values + (size_t)r * stride + v * CM_LANES);
+            sums[r][v] = times_derivative(function, sums[r][v], value, value);
+            total = total + sums[r][v];
+        }
+        store(by->totals + v * CM_LANES, total);
+    }
+}
 
 // One input of a register block: `weights` are those of one panel, and of others behind it.
 CM_INLINE void add_input(vf sums[CM_ROWS][CM_VECTORS * CM_WIDE], const int rows, const int vectors,
@@ -48,6 +71,15 @@ CM_INLINE void add_input(vf sums[CM_ROWS][CM_VECTORS * CM_WIDE], const int rows,
     }
 }
 
+// Asks for rows that come from memory while those before them are multiplied.
+CM_INLINE void ask_for_rows(const float *x, const int rows, size_t stride, size_t depth) {
+    for (size_t at = 0; at < depth; at += 16) {
+        CM_UNROLL for (int r = 0; r < rows; r++) {
+            __builtin_prefetch(x + (size_t)r * stride + at, 0, 2);
+        }
+    }
+}
+
 // Register blocks one below the other: the sums of each output run over the inputs in order, in
 // one accumulator, beginning with the bias. In a panel of one vector, which would wait for it, they
 // run in CM_CHAINS of them in turn, the last few inputs in the first, and are added up pairwise.
@@ -57,6 +89,8 @@ CM_INLINE void block(const part *p, const int rows, const int vectors, const int
     const size_t x_stride = p->x_stride, x_step = p->x_step, y_stride = p->y_stride;
     const float *x = p->x, *bias = p->bias;
     float *y = p->y;
+    cm_slopes by = p->slopes;
+    const int asks = p->asks;
     for (size_t count = p->blocks; count > 0; count--) {
         vf chain[CM_CHAINS][CM_ROWS][CM_VECTORS * CM_WIDE] = {{{{0}}}};
         vf(*sums)[CM_VECTORS * CM_WIDE] = chain[0];
@@ -68,6 +102,7 @@ CM_INLINE void block(const part *p, const int rows, const int vectors, const int
         }
         const float *weights = p->weights, *row[CM_ROWS];
         CM_UNROLL for (int r = 0; r < rows; r++) row[r] = x + (size_t)r * x_stride;
+        if (asks && count > 1) ask_for_rows(x + rows * x_stride, rows, x_stride, depth);
         size_t at = 0, k = 0;
         CM_UNROLL_DEPTH for (; k + chains <= depth; k += chains) {
             CM_UNROLL for (int c = 0; c < chains; c++, at += x_step) {
@@ -92,6 +127,13 @@ CM_INLINE void block(const part *p, const int rows, const int vectors, const int
             CM_UNROLL for (int r = 0; r < rows; r++) {
                 CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vleaky(sums[r][v]);
             }
+        } else if (by.values) {
+            if (by.function == CM_RELU) {
+                multiply_slopes(sums, rows, vectors * panels, &by, CM_RELU, y_stride);
+            } else {
+                multiply_slopes(sums, rows, vectors * panels, &by, CM_LEAKY_RELU, y_stride);
+            }
+            by.values += rows * y_stride;
         }
         CM_UNROLL for (int r = 0; r < rows; r++) {
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
@@ -162,6 +204,7 @@ static void run_blocks(const block_function *of_rows, part *p, size_t rows) {
         of_rows[height - 1](p);
         p->x += height * p->blocks * p->x_stride;
         p->y += height * p->blocks * p->y_stride;
+        if (p->slopes.values) p->slopes.values += height * p->blocks * p->y_stride;
     }
 }
 
@@ -173,6 +216,7 @@ static void panel_product(const cm_layer *layer, part *p, size_t rows, size_t ve
     const int32_t activation = layer->activation;
     const float *weights = p->weights, *x = p->x, *bias = p->bias;
     float *y = p->y;
+    const cm_slopes by = p->slopes;
     for (size_t from = 0; from < inputs; from += CM_DEPTH) {
         const int last = inputs - from <= CM_DEPTH;
         p->depth = last ? inputs - from : CM_DEPTH;
@@ -181,6 +225,7 @@ static void panel_product(const cm_layer *layer, part *p, size_t rows, size_t ve
         p->y = y;
         p->bias = from == 0 ? bias : NULL;
         p->activation = last ? activation : CM_IDENTITY;
+        p->slopes = last ? by : (cm_slopes){0};
         if (panels == 1) {
             run_blocks(blocks[vectors - 1], p, rows);
         } else {
@@ -192,7 +237,7 @@ static void panel_product(const cm_layer *layer, part *p, size_t rows, size_t ve
 }
 
 static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_t x_step,
-                   size_t rows, float *y, size_t y_stride) {
+                   size_t rows, float *y, size_t y_stride, cm_slopes by, int asks) {
     const size_t panel = CM_LANES * CM_VECTORS;
     for (size_t column = 0; column < layer->outputs;) {
         size_t left = layer->outputs - column;
@@ -201,7 +246,9 @@ static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_
         size_t together = panels_at_a_time(rows, left);
         part p = {.weights = layer->weights + column * layer->inputs, .x = x,
                   .x_stride = x_stride, .x_step = x_step, .panel_size = panel * layer->inputs,
-                  .y = y + column, .y_stride = y_stride, .bias = layer->bias + column};
+                  .y = y + column, .y_stride = y_stride, .bias = layer->bias + column,
+                  .asks = asks && column == 0};
+        if (by.values) p.slopes = slopes_from(by, column);
         panel_product(layer, &p, rows, vectors, together);
         column += together * panel;
     }

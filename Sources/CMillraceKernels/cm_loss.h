@@ -120,13 +120,14 @@ CM_INLINE void judge_lanes(const float *sums, size_t classes, const float *label
     const vd target = column_of(labels, 1, rows);
     const vd factor = factors ? column_of(factors, 1, rows) : splat_double(1);
     vd largest = column_of(sums, classes, rows), best = {0}, own = {0}, total = {0};
-    for (size_t i = 0; i < classes; i++) {
+    vd class = {0};
+    for (size_t i = 0; i < classes; i++, class += 1.0) {
         vd x = column_of(sums + i, classes, rows);
         if (i < CM_KEPT_CLASSES) kept[i] = x;
         vl greater = x > largest;
         largest = choose_double(greater, x, largest);
-        best = choose_double(greater, splat_double((double)i), best);
-        own = choose_double(target == (double)i, x, own);
+        best = choose_double(greater, class, best);
+        own = choose_double(target == class, x, own);
     }
     for (size_t i = 0; i < classes; i++) {
         vd x = i < CM_KEPT_CLASSES ? kept[i] : column_of(sums + i, classes, rows);
@@ -135,13 +136,14 @@ CM_INLINE void judge_lanes(const float *sums, size_t classes, const float *label
         total = total + e;
     }
     const vd share = 1.0 / total;
-    for (size_t i = 0; i < classes; i++) {
+    class = splat_double(0);
+    for (size_t i = 0; i < classes; i++, class += 1.0) {
         vd e = i < CM_KEPT_CLASSES
                    ? kept[i]
                    : exp_of_negative(column_of(sums + i, classes, rows) - largest);
         vd p = e * share;
         store_column(outputs + i, classes, rows, p);
-        p = choose_double(target == (double)i, p - 1.0, p);
+        p = choose_double(target == class, p - 1.0, p);
         store_column(delta + i, classes, rows, p * factor);
     }
     vd cost = log_of_normal(total) + (largest - own);

@@ -19,34 +19,60 @@ static void pack_rows_of_b(const cm_product *p, float *to) {
     }
 }
 
-// Four places of four columns, each column a row as it is stored, put crosswise.
-CM_INLINE void turn_four(const float *from, size_t stride, float *to, size_t width) {
-    quarter rows[4];
-    CM_UNROLL for (int i = 0; i < 4; i++) memcpy(rows + i, from + (size_t)i * stride, 16);
-    quarter a = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
-    quarter b = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
-    quarter c = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
-    quarter d = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
-    const quarter turned[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5),
-                               __builtin_shufflevector(a, b, 2, 3, 6, 7),
-                               __builtin_shufflevector(c, d, 0, 1, 4, 5),
-                               __builtin_shufflevector(c, d, 2, 3, 6, 7)};
-    CM_UNROLL for (int i = 0; i < 4; i++) memcpy(to + (size_t)i * width, turned + i, 16);
+typedef float eight __attribute__((vector_size(32)));
+
+// Four columns of eight rows as columns of four and the four below them: each becomes a row.
+CM_INLINE void turn_half(const float *from, size_t stride, float *to, size_t to_stride) {
+    eight rows[4];
+    CM_UNROLL for (int i = 0; i < 4; i++) {
+        quarter upper, lower;
+        memcpy(&upper, from + (size_t)i * stride, 16);
+        memcpy(&lower, from + (size_t)(i + 4) * stride, 16);
+        rows[i] = __builtin_shufflevector(upper, lower, 0, 1, 2, 3, 4, 5, 6, 7);
+    }
+    eight a = __builtin_shufflevector(rows[0], rows[1], 0, 8, 1, 9, 4, 12, 5, 13);
+    eight b = __builtin_shufflevector(rows[2], rows[3], 0, 8, 1, 9, 4, 12, 5, 13);
+    eight c = __builtin_shufflevector(rows[0], rows[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    eight d = __builtin_shufflevector(rows[2], rows[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    const eight turned[4] = {__builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13),
+                             __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15),
+                             __builtin_shufflevector(c, d, 0, 1, 8, 9, 4, 5, 12, 13),
+                             __builtin_shufflevector(c, d, 2, 3, 10, 11, 6, 7, 14, 15)};
+    CM_UNROLL for (int i = 0; i < 4; i++) memcpy(to + (size_t)i * to_stride, turned + i, 32);
+}
+
+CM_INLINE void turn_eight(const float *from, size_t stride, float *to, size_t to_stride) {
+    turn_half(from, stride, to, to_stride);
+    turn_half(from + 4, stride, to + 4 * to_stride, to_stride);
+}
+
+CM_INLINE void turn_one(const float *from, size_t stride, size_t rows, size_t columns, float *to,
+                        size_t to_stride) {
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = 0; i < columns; i++) to[i * to_stride + row] = from[row * stride + i];
+    }
+}
+
+// Eight rows; the last columns begin before the end of those in front of them.
+CM_INLINE void turn_eight_rows(const float *from, size_t stride, size_t columns, float *to,
+                               size_t to_stride) {
+    if (columns < 8) return turn_one(from, stride, 8, columns, to, to_stride);
+    size_t i = 0;
+    for (; i + 8 < columns; i += 8) turn_eight(from + i, stride, to + i * to_stride, to_stride);
+    i = columns - 8;
+    turn_eight(from + i, stride, to + i * to_stride, to_stride);
 }
 
 // to[columns, rows] = from[rows, columns], crosswise.
-static void turn(const float *from, size_t rows, size_t columns, float *to, size_t to_stride) {
-    const size_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
-    for (size_t row = 0; row < whole_rows; row += 4) {
-        for (size_t i = 0; i < whole_columns; i += 4) {
-            turn_four(from + row * columns + i, columns, to + i * to_stride + row, to_stride);
-        }
+static void turn(const float *from, size_t stride, size_t rows, size_t columns, float *to,
+                 size_t to_stride) {
+    if (rows < 8) return turn_one(from, stride, rows, columns, to, to_stride);
+    size_t row = 0;
+    for (; row + 8 < rows; row += 8) {
+        turn_eight_rows(from + row * stride, stride, columns, to + row, to_stride);
     }
-    for (size_t row = 0; row < rows; row++) {
-        for (size_t i = row < whole_rows ? whole_columns : 0; i < columns; i++) {
-            to[i * to_stride + row] = from[row * columns + i];
-        }
-    }
+    row = rows - 8;
+    turn_eight_rows(from + row * stride, stride, columns, to + row, to_stride);
 }
 
 // The same of b[columns, depth].
@@ -55,21 +81,8 @@ static void pack_columns_of_b(const cm_product *p, float *to) {
     for (size_t column = 0; column < p->columns; column += panel) {
         const size_t left = p->columns - column < panel ? p->columns - column : panel;
         const size_t width = whole_vectors(left);
-        const float *from = p->b + column * p->b_stride;
-        size_t k = 0;
-        for (; k + 4 <= p->depth; k += 4, to += 4 * width) {
-            size_t i = 0;
-            for (; i + 4 <= left; i += 4) {
-                turn_four(from + i * p->b_stride + k, p->b_stride, to + i, width);
-            }
-            for (; i < width; i++) {
-                CM_UNROLL for (size_t j = 0; j < 4; j++) {
-                    to[j * width + i] = i < left ? from[i * p->b_stride + k + j] : 0;
-                }
-            }
-        }
-        for (; k < p->depth; k++, to += width) {
-            for (size_t i = 0; i < left; i++) to[i] = from[i * p->b_stride + k];
+        turn(p->b + column * p->b_stride, p->b_stride, left, p->depth, to, width);
+        for (size_t k = 0; k < p->depth; k++, to += width) {
             for (size_t i = left; i < width; i++) to[i] = 0;
         }
     }
@@ -90,7 +103,29 @@ CM_INLINE int is_crosswise(const cm_product *p) {
                                  !is_panel(p->columns, p->b_stride));
 }
 
-static void multiply(const cm_product *p, float *scratch) {
+// Whether the columns behind the last whole vector are had without filling one up: by half a vector
+// that is full, and one by one.
+CM_INLINE int are_few(const cm_product *p, size_t columns, cm_slopes by) {
+    const cm_columns few = divide_columns(columns);
+    return columns > 0 && p->a_step == 1 && !p->b_transposed && !by.values && few.paneled == 0 &&
+           (few.half == 0 || few.single > 0 || few.half * 2 == CM_LANES);
+}
+
+// These columns of b[depth, columns], from the first of them on, as `dense` reads them.
+static void pack_few(const cm_product *p, size_t first, float *to) {
+    const cm_columns few = divide_columns(p->columns - first);
+    const float *from = p->b + first;
+    for (size_t k = 0; k < p->depth; k++, to += few.half) {
+        memcpy(to, from + k * p->b_stride, few.half * sizeof(float));
+    }
+    for (size_t i = 0; i < few.single; i++, to += whole_vectors(p->depth)) {
+        turn_one(from + few.half + i, p->b_stride, p->depth, 1, to, p->depth);
+        memset(to + p->depth, 0, (whole_vectors(p->depth) - p->depth) * sizeof(float));
+    }
+}
+
+static void multiply(const cm_product *p, cm_slopes by, float *scratch) {
+    const int asks = p->a_in_memory && p->a_step == 1;
     const size_t panel = CM_LANES * CM_VECTORS;
     const size_t main = p->columns / panel * panel;
     const size_t rest = p->columns - main;
@@ -99,24 +134,33 @@ static void multiply(const cm_product *p, float *scratch) {
     float *tail = packed + p->depth * (main + padded);
     memset(bias, 0, (main + padded) * sizeof(float));
     if (p->bias) memcpy(bias, p->bias, p->columns * sizeof(float));
+    const int has_few = rest < CM_LANES && are_few(p, rest, by);
     // Rows of one whole panel are packed as they are.
     const int is_packed = !p->b_transposed && is_panel(p->columns, p->b_stride);
     if (p->b_transposed) {
         pack_columns_of_b(p, packed);
-    } else if (!is_packed) {
+    } else if (!is_packed && !(has_few && main == 0)) {
         pack_rows_of_b(p, packed);
     }
     cm_layer layer = {.weights = is_packed ? p->b : packed, .bias = bias, .inputs = p->depth,
                       .outputs = main, .activation = p->activation};
-    panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c, p->c_stride);
+    panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c, p->c_stride, by, asks);
     if (rest == 0) return;
     layer.weights += main * p->depth;
     layer.bias += main;
     layer.outputs = rest;
     if (rest == padded) {
-        return panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c + main, p->c_stride);
+        if (by.values) by = slopes_from(by, main);
+        return panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c + main, p->c_stride, by,
+                      asks && main == 0);
     }
-    panels(&layer, p->a, p->a_row, p->a_step, p->rows, tail, padded);
+    if (has_few) {
+        pack_few(p, main, packed);
+        layer.weights = packed;
+        return dense(&layer, p->a, p->a_row, p->rows, p->c + main, p->c_stride);
+    }
+    panels(&layer, p->a, p->a_row, p->a_step, p->rows, tail, padded, (cm_slopes){0},
+           asks && main == 0);
     for (size_t row = 0; row < p->rows; row++) {
         const float *from = tail + row * padded;
         float *to = p->c + row * p->c_stride + main;
@@ -126,14 +170,27 @@ static void multiply(const cm_product *p, float *scratch) {
     }
 }
 
+// A product whose elements are slopes, those of rectifiers multiplied while they are in registers.
+static void multiply_to_slopes(const cm_product *p, float *scratch) {
+    const cm_slopes by = p->slopes;
+    const int is_rectifier = by.function == CM_RELU || by.function == CM_LEAKY_RELU;
+    if (is_rectifier && p->columns % CM_LANES == 0) {
+        memset(by.totals, 0, p->columns * sizeof(float));
+        return multiply(p, by, scratch);
+    }
+    multiply(p, (cm_slopes){0}, scratch);
+    differentiate(by.function, by.z, by.values, p->c, p->rows, p->columns, by.totals);
+}
+
 static void product(const cm_product *p, float *scratch) {
-    if (!is_crosswise(p)) return multiply(p, scratch);
+    if (p->slopes.values) return multiply_to_slopes(p, scratch);
+    if (!is_crosswise(p)) return multiply(p, (cm_slopes){0}, scratch);
     const cm_product crosswise = {.rows = p->columns, .columns = p->rows, .depth = p->depth,
                                   .a = p->b, .a_row = 1, .a_step = p->b_stride, .b = p->a,
                                   .b_stride = p->a_step, .c = scratch, .c_stride = p->rows,
                                   .activation = CM_IDENTITY};
-    multiply(&crosswise, scratch + p->rows * p->columns);
-    turn(scratch, p->columns, p->rows, p->c, p->c_stride);
+    multiply(&crosswise, (cm_slopes){0}, scratch + p->rows * p->columns);
+    turn(scratch, p->rows, p->columns, p->rows, p->c, p->c_stride);
 }
 
 CM_INLINE size_t multiply_scratch(size_t rows, size_t columns, size_t depth) {

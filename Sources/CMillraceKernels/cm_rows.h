@@ -219,8 +219,8 @@ CM_INLINE void differentiate_part(const int32_t activation, const int vectors, s
     for (size_t at = 0; at < rows * columns; at += columns) {
         CM_UNROLL for (int v = 0; v < vectors; v++) {
             const size_t i = at + (size_t)v * CM_LANES;
-            vf slope = derivative(activation, load_first(z + i, count), load_first(a + i, count));
-            vf value = load_first(delta + i, count) * slope;
+            vf value = times_derivative(activation, load_first(delta + i, count),
+                                        load_first(z + i, count), load_first(a + i, count));
             store_first(delta + i, value, count);
             sum[v] = sum[v] + value;
         }

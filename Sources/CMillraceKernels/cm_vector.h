@@ -173,3 +173,9 @@ CM_INLINE vf derivative(int32_t activation, vf z, vf a) {
     default: return splat(1.0f);
     }
 }
+
+// delta times the derivative; what meets a slope of nothing is nothing, whatever it was.
+CM_INLINE vf times_derivative(int32_t activation, vf delta, vf z, vf a) {
+    if (activation == CM_RELU) return choose(z > 0.0f, delta, splat(0.0f));
+    return delta * derivative(activation, z, a);
+}

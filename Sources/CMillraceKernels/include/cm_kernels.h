@@ -155,14 +155,27 @@ typedef struct {
                      const float *b, float *c, size_t c_stride);
 } cm_network;
 
+/// What a product is multiplied by: the derivative of a function, from its arguments z and its values,
+/// of the product's shape. totals[columns] become the sums of the columns of what comes of it, rows
+/// from first to last.
+typedef struct {
+    int32_t function;
+    const float *z, *values;  // null for no derivative
+    float *totals;
+} cm_slopes;
+
 /// c[rows, columns] = activation(a b + bias), summing over `depth`, rows of c `c_stride` apart.
 ///
 /// Element (i, k) of `a` is a[i * a_row + k * a_step]; `b` is [depth, columns], or
 /// [columns, depth] when `b_transposed`, rows `b_stride` apart. `bias` may be null.
+///
+/// With `slopes` it is a plain product, without bias and activation, rows of c `columns` apart; it has
+/// the bits that `differentiate` makes of it.
 typedef struct {
     size_t rows, columns, depth;
     const float *a;
     size_t a_row, a_step;
+    int32_t a_in_memory;  // whether rows of `a` are in no cache yet; no bit depends on it
     const float *b;
     size_t b_stride;
     int32_t b_transposed;
@@ -170,6 +183,7 @@ typedef struct {
     int32_t activation;
     float *c;
     size_t c_stride;
+    cm_slopes slopes;
 } cm_product;
 
 /// How parameters follow from their gradient.

@@ -2,7 +2,7 @@ internal import CMillraceKernels
 
 /// Matrix products of training on one thread, by the kernels of a set.
 ///
-/// Own kernels sum each element from the first to the last place of the depth in one accumulator,
+/// Own kernels sum the places of the depth in an order that the shape of the second factor decides,
 /// so that its bits do not depend on the number of rows; `blas` leaves the order to OpenBLAS.
 /// **Layout**: row-major, without gaps between rows.
 /// **Thread-safety**: one owner.
@@ -45,21 +45,71 @@ package struct MatrixProduct: Sendable {
         if kernels == .blas {
             return BLAS.multiply(form, size, a, b, startB: startB, into: &c, startC: startC)
         }
-        own(form, size, a, b, startB: startB, into: &c, startC: startC)
+        unsafe own(form, size, a, b, startB: startB, into: &c, startC: startC)
+    }
+
+    /// What `slopes` multiplies by: the derivative of `function`, from its `values` and, where these do
+    /// not tell, its arguments `z`, both `[rows, columns]` as the product.
+    package struct Derivative {
+        let function: Nonlinearity
+        let z: [Float]?
+        let values: [Float]
+
+        package init(_ function: Nonlinearity, z: [Float]?, values: [Float]) {
+            self.function = function
+            self.z = z
+            self.values = values
+        }
+    }
+
+    /// `c[rows, columns] = (a * b) * derivative`, element by element, for `b` as `[columns, depth]`;
+    /// then `sums`, from element `start` on, gets the sums of the columns of `c`, rows from first to
+    /// last.
+    ///
+    /// `b` begins at element `startB` of its array.
+    package mutating func slopes(
+        _ size: Size, _ a: Span<Float>, _ b: [Float], startB: Int, _ derivative: Derivative,
+        into c: inout [Float], sums: inout [Float], start: Int
+    ) {
+        guard kernels != .blas else {
+            multiply(.transposedRight, size, a, b, startB: startB, into: &c)
+            return Elementwise.differentiate(
+                derivative.function, z: derivative.z, a: derivative.values, delta: &c,
+                rows: size.rows, columns: size.columns, sums: &sums, start: start,
+                kernels: kernels)
+        }
+        let z = derivative.z ?? derivative.values
+        Shape.check(
+            min(z.count, derivative.values.count), rows: size.rows, columns: size.columns,
+            stride: size.columns)
+        Shape.check(sums.count, from: start, rows: 1, columns: size.columns, stride: size.columns)
+        // SAFETY: the arrays hold what the product has, and the sums begin within theirs.
+        unsafe z.withUnsafeBufferPointer { z in
+            unsafe derivative.values.withUnsafeBufferPointer { values in
+                unsafe sums.withUnsafeMutableBufferPointer { sums in
+                    let slopes = unsafe cm_slopes(
+                        function: derivative.function.rawValue, z: z.baseAddress,
+                        values: values.baseAddress,
+                        totals: sums.baseAddress.unsafelyUnwrapped + start)
+                    unsafe own(
+                        .transposedRight, size, a, b, startB: startB, into: &c, slopes: slopes)
+                }
+            }
+        }
     }
 
     /// `y = function(x * w + bias)` for `[rows, depth]`; `w` is `[depth, columns]`.
     ///
     /// Weights and bias begin at elements of `parameters`. `z` gets what the function is applied to
-    /// where its derivative needs that.
+    /// where its derivative needs that. Rows that come `fromMemory` are asked for some ahead.
     package mutating func layer(
-        _ size: Size, _ x: Span<Float>, parameters: [Float], weights: Int, bias: Int,
-        _ function: Nonlinearity, z: inout [Float], y: inout [Float]
+        _ size: Size, _ x: Span<Float>, fromMemory: Bool = false, parameters: [Float],
+        weights: Int, bias: Int, _ function: Nonlinearity, z: inout [Float], y: inout [Float]
     ) {
         guard kernels == .blas || function.derivativeNeedsArgument else {
-            return own(
-                .plain, size, x, parameters, startB: weights, bias: bias, function: function,
-                into: &y)
+            return unsafe own(
+                .plain, size, x, fromMemory: fromMemory, parameters, startB: weights, bias: bias,
+                function: function, into: &y)
         }
         if function.derivativeNeedsArgument {
             multiply(.plain, size, x, parameters, startB: weights, into: &z)
@@ -90,9 +140,13 @@ package struct MatrixProduct: Sendable {
         }
     }
 
+    /// `slopes` are null, or hold what the product has.
+    @unsafe
     private mutating func own(
-        _ form: Form, _ size: Size, _ a: Span<Float>, _ b: [Float], startB: Int, bias: Int? = nil,
-        function: Nonlinearity = .identity, into c: inout [Float], startC: Int = 0
+        _ form: Form, _ size: Size, _ a: Span<Float>, fromMemory: Bool = false, _ b: [Float],
+        startB: Int, bias: Int? = nil, function: Nonlinearity = .identity, into c: inout [Float],
+        startC: Int = 0,
+        slopes: cm_slopes = unsafe cm_slopes()
     ) {
         let strides = Strides(form, size)
         strides.check(size, a, b, startB: startB, c, startC: startC)
@@ -113,11 +167,13 @@ package struct MatrixProduct: Sendable {
                         var product = unsafe cm_product(
                             rows: size.rows, columns: size.columns, depth: size.depth,
                             a: a.baseAddress, a_row: isLeft ? 1 : strides.a,
-                            a_step: isLeft ? strides.a : 1, b: parameters + startB,
+                            a_step: isLeft ? strides.a : 1, a_in_memory: fromMemory ? 1 : 0,
+                            b: parameters + startB,
                             b_stride: strides.b, b_transposed: form == .transposedRight ? 1 : 0,
                             bias: bias.map { unsafe parameters + $0 },
                             activation: function.rawValue,
-                            c: c.baseAddress.unsafelyUnwrapped + startC, c_stride: size.columns)
+                            c: c.baseAddress.unsafelyUnwrapped + startC, c_stride: size.columns,
+                            slopes: slopes)
                         unsafe table.functions.pointee.product(&product, scratch.baseAddress)
                     }
                 }

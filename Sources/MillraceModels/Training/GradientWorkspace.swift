@@ -45,7 +45,7 @@ struct GradientWorkspace: Sendable {
             let below = index == 0 ? [] : values[index - 1]
             product.layer(
                 MatrixProduct.Size(rows: rows, columns: layer.outputs, depth: layer.inputs),
-                index == 0 ? input : below.span, parameters: parameters,
+                index == 0 ? input : below.span, fromMemory: index == 0, parameters: parameters,
                 weights: layer.weights.lowerBound, bias: layer.bias.lowerBound, layer.function,
                 z: &sums[index], y: &values[index])
         }
@@ -70,16 +70,15 @@ struct GradientWorkspace: Sendable {
                     start: layer.bias.lowerBound)
             }
             guard index > 0 else { break }
-            product.multiply(
-                .transposedRight,
-                MatrixProduct.Size(rows: rows, columns: layer.inputs, depth: layer.outputs),
-                above.span, parameters, startB: layer.weights.lowerBound, into: &nextDelta)
             let former = shape.layers[index - 1]
-            Elementwise.differentiate(
-                former.function,
-                z: former.function.derivativeNeedsArgument ? sums[index - 1] : nil, a: below,
-                delta: &nextDelta, rows: rows, columns: layer.inputs, sums: &gradient,
-                start: former.bias.lowerBound, kernels: product.kernels)
+            product.slopes(
+                MatrixProduct.Size(rows: rows, columns: layer.inputs, depth: layer.outputs),
+                above.span, parameters, startB: layer.weights.lowerBound,
+                MatrixProduct.Derivative(
+                    former.function,
+                    z: former.function.derivativeNeedsArgument ? sums[index - 1] : nil,
+                    values: below),
+                into: &nextDelta, sums: &gradient, start: former.bias.lowerBound)
             swap(&delta, &nextDelta)
         }
     }

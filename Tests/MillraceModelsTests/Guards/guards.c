@@ -1,6 +1,6 @@
-// Random networks through every kernel set that this processor has, each buffer behind a page that
-// cannot be touched and right before another one. float32 is held against double; sets that claim the
-// same bits, against each other.
+// Random networks, and products of training, through every kernel set that this processor has, each
+// buffer behind a page that cannot be touched and right before another one. float32 is held against
+// double; sets that claim the same bits, against each other.
 #define _GNU_SOURCE
 #include "cm_kernels.h"
 #include "cm_narrow.h"
@@ -87,7 +87,7 @@ typedef struct {
 
 static size_t word_of(form f) { return f == PAIRS ? 2 : f == BYTES ? 4 : 1; }
 
-static uint32_t element(form f, float weight) {
+static uint32_t element_of(form f, float weight) {
     return f == PAIRS ? cm_to_bfloat16(weight) : (uint8_t)(int8_t)lrintf(weight * 127);
 }
 
@@ -136,7 +136,7 @@ static const float *pack(const kernels *k, const model *m, size_t i) {
         const size_t width = left < panel ? left : panel;
         for (size_t n = 0; n < inputs; n++) {
             uint32_t *to = panels + first * words + n / word * width + j - first;
-            *to |= element(k->form, w[n * outputs + j]) << 32 / word * (n % word);
+            *to |= element_of(k->form, w[n * outputs + j]) << 32 / word * (n % word);
         }
     }
     return (const float *)panels;
@@ -289,6 +289,73 @@ static model drawn(void) {
     return m;
 }
 
+// MARK: Products of training
+
+static float *drawn_numbers(size_t count) {
+    float *x = guarded(count * sizeof(float));
+    for (size_t i = 0; i < count; i++) x[i] = number();
+    return x;
+}
+
+// A product of one of the forms that training has; with slopes where the second factor is turned.
+static cm_product drawn_product(void) {
+    cm_product p = {.rows = 1 + draw(80), .columns = 1 + draw(150), .depth = 1 + draw(150)};
+    const int is_turned = draw(3) == 0, is_crosswise = !is_turned && draw(2);
+    p.a = drawn_numbers(p.rows * p.depth);
+    p.a_row = is_crosswise ? 1 : p.depth;
+    p.a_step = is_crosswise ? p.rows : 1;
+    p.a_in_memory = (int32_t)draw(2);
+    p.b = drawn_numbers(p.depth * p.columns);
+    p.b_stride = is_turned ? p.depth : p.columns;
+    p.b_transposed = is_turned;
+    p.c_stride = p.columns;
+    if (is_turned) {
+        p.slopes.function = (int32_t)draw(3);
+        p.slopes.z = p.slopes.values = drawn_numbers(p.rows * p.columns);
+    } else if (!is_crosswise) {
+        p.bias = drawn_numbers(p.columns);
+        p.activation = (int32_t)draw(6);
+    }
+    return p;
+}
+
+static double slope(const cm_slopes *by, size_t at) {
+    if (!by->values || by->function == CM_IDENTITY || by->values[at] > 0) return 1;
+    return by->function == CM_RELU ? 0 : 0.01;
+}
+
+static double element(const cm_product *p, size_t i, size_t j) {
+    double sum = p->bias ? (double)p->bias[j] : 0;
+    for (size_t k = 0; k < p->depth; k++) {
+        const size_t at = p->b_transposed ? j * p->b_stride + k : k * p->b_stride + j;
+        sum += (double)p->a[i * p->a_row + k * p->a_step] * (double)p->b[at];
+    }
+    return activated(p->activation, sum) * slope(&p->slopes, i * p->columns + j);
+}
+
+static void multiply(const kernels *k, cm_product p) {
+    p.c = guarded(p.rows * p.columns * sizeof(float));
+    if (p.slopes.values) p.slopes.totals = guarded(p.columns * sizeof(float));
+    k->floats->product(
+        &p, guarded(k->floats->product_scratch(p.rows, p.columns, p.depth) * sizeof(float)));
+    for (size_t j = 0; j < p.columns; j++) {
+        float total = 0;
+        for (size_t i = 0; i < p.rows; i++) {
+            const double found = (double)p.c[i * p.columns + j], expected = element(&p, i, j);
+            total += p.c[i * p.columns + j];
+            if (fabs(found - expected) < 1e-4) continue;
+            fprintf(stderr, "%s, product %zux%zu by %zux%zu, element %zu, %zu: %a, not %a\n",
+                    k->name, p.rows, p.depth, p.depth, p.columns, i, j, found, expected);
+            exit(1);
+        }
+        if (p.slopes.values && total != p.slopes.totals[j]) {
+            fprintf(stderr, "%s, total of column %zu: %a, not %a\n", k->name, j,
+                    (double)p.slopes.totals[j], (double)total);
+            exit(1);
+        }
+    }
+}
+
 int main(int count, char **arguments) {
     const int networks = count > 1 ? atoi(arguments[1]) : 600;
     kernels all[9];
@@ -307,7 +374,7 @@ int main(int count, char **arguments) {
     OTHER_SET(pairs_avx512, PAIRS)
     OTHER_SET(bytes_software, BYTES)
     OTHER_SET(bytes_avx512, BYTES)
-    printf("seed %llu, %d networks:", (unsigned long long)seed, networks);
+    printf("seed %llu, %d networks and products:", (unsigned long long)seed, networks);
     for (size_t i = 0; i < sets; i++) printf(" %s", all[i].name);
     puts("");
     for (int round = 0; round < networks; round++) {
@@ -331,6 +398,13 @@ int main(int count, char **arguments) {
             release(kept);
         }
         free(before);
+        release(0);
+        const cm_product product = drawn_product();
+        const size_t factors = mappings;
+        for (size_t i = 0; i < sets && all[i].form == FLOATS; i++) {
+            multiply(&all[i], product);
+            release(factors);
+        }
         release(0);
     }
     puts("nothing outside a buffer was touched");
