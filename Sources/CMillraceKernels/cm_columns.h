@@ -213,7 +213,7 @@ static void dense(const cm_layer *layer, const float *x, size_t x_stride, size_t
     if (columns.paneled) {
         cm_layer paneled = *layer;
         paneled.outputs = columns.paneled;
-        panels(&paneled, x, x_stride, 1, rows, y, y_stride, (cm_slopes){0}, 0);
+        panels(&paneled, x, x_stride, 1, rows, y, y_stride, NULL, 0);
     }
     if (columns.paneled == layer->outputs) return;
     weights += columns.paneled * inputs;

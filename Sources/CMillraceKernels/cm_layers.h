@@ -2,6 +2,7 @@
 // cm_body.h.
 
 #define CM_ROWS 6
+#define CM_LOW_ROWS 2  // of a register block that has no slopes and asks for nothing
 
 // y = activation(y) for whole vectors: room for the padded columns is there.
 //
@@ -30,28 +31,26 @@ typedef struct {
     const float *bias;   // what sums begin with; null where they go on from y
     int32_t activation;  // of those that need no polynomial
     size_t blocks;       // register blocks one below the other
-    cm_slopes slopes;    // of a rectifier, or none
-    int asks;            // whether rows come from memory, element by element
+    const cm_product *slopes_of;  // whose slopes, of a rectifier, are multiplied; null for none
+    int asks;                     // whether rows come from memory, element by element
 } part;
 
-CM_INLINE cm_slopes slopes_from(cm_slopes by, size_t column) {
-    by.values += column;
-    by.totals += column;
-    return by;
-}
-
-// Multiplies a register block's sums by slopes, and adds what comes of it to their columns' totals.
+// Multiplies a register block's sums by the slopes of their product, and adds what comes of it to their
+// columns' totals.
 CM_INLINE void multiply_slopes(vf sums[CM_ROWS][CM_VECTORS * CM_WIDE], const int rows,
-                               const int vectors, const cm_slopes *by, const int32_t function,
-                               size_t stride) {
+                               const int vectors, const cm_product *of, const int32_t function,
+                               const float *y) {
+    const size_t at = (size_t)(y - of->c);
+    const float *values = of->slopes.values + at;
+    float *totals = of->slopes.totals + at % of->columns;
     CM_UNROLL for (int v = 0; v < vectors; v++) {
-        vf total = load(by->totals + v * CM_LANES);
+        vf total = load(totals + v * CM_LANES);
         CM_UNROLL for (int r = 0; r < rows; r++) {
-            vf value = load(by->values + (size_t)r * stride + v * CM_LANES);
+            vf value = load(values + (size_t)r * of->columns + v * CM_LANES);
             sums[r][v] = times_derivative(function, sums[r][v], value, value);
             total = total + sums[r][v];
         }
-        store(by->totals + v * CM_LANES, total);
+        store(totals + v * CM_LANES, total);
     }
 }
 
@@ -89,20 +88,28 @@ CM_INLINE void block(const part *p, const int rows, const int vectors, const int
     const size_t x_stride = p->x_stride, x_step = p->x_step, y_stride = p->y_stride;
     const float *x = p->x, *bias = p->bias;
     float *y = p->y;
-    cm_slopes by = p->slopes;
+    const cm_product *slopes_of = p->slopes_of;
     const int asks = p->asks;
+    // One or two rows are predicted in less time than what they have no use for would take.
+    const int is_high = rows > CM_LOW_ROWS;
     for (size_t count = p->blocks; count > 0; count--) {
         vf chain[CM_CHAINS][CM_ROWS][CM_VECTORS * CM_WIDE] = {{{{0}}}};
         vf(*sums)[CM_VECTORS * CM_WIDE] = chain[0];
-        CM_UNROLL for (int r = 0; r < rows; r++) {
+        if (bias) {
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
-                const float *from = bias ? bias : y + (size_t)r * y_stride;
-                sums[r][v] = load(from + v * CM_LANES);
+                const vf start = load(bias + v * CM_LANES);
+                CM_UNROLL for (int r = 0; r < rows; r++) sums[r][v] = start;
+            }
+        } else {
+            CM_UNROLL for (int r = 0; r < rows; r++) {
+                CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
+                    sums[r][v] = load(y + (size_t)r * y_stride + v * CM_LANES);
+                }
             }
         }
         const float *weights = p->weights, *row[CM_ROWS];
         CM_UNROLL for (int r = 0; r < rows; r++) row[r] = x + (size_t)r * x_stride;
-        if (asks && count > 1) ask_for_rows(x + rows * x_stride, rows, x_stride, depth);
+        if (is_high && asks && count > 1) ask_for_rows(x + rows * x_stride, rows, x_stride, depth);
         size_t at = 0, k = 0;
         CM_UNROLL_DEPTH for (; k + chains <= depth; k += chains) {
             CM_UNROLL for (int c = 0; c < chains; c++, at += x_step) {
@@ -127,13 +134,10 @@ CM_INLINE void block(const part *p, const int rows, const int vectors, const int
             CM_UNROLL for (int r = 0; r < rows; r++) {
                 CM_UNROLL for (int v = 0; v < vectors * panels; v++) sums[r][v] = vleaky(sums[r][v]);
             }
-        } else if (by.values) {
-            if (by.function == CM_RELU) {
-                multiply_slopes(sums, rows, vectors * panels, &by, CM_RELU, y_stride);
-            } else {
-                multiply_slopes(sums, rows, vectors * panels, &by, CM_LEAKY_RELU, y_stride);
-            }
-            by.values += rows * y_stride;
+        } else if (is_high && slopes_of && slopes_of->slopes.function == CM_RELU) {
+            multiply_slopes(sums, rows, vectors * panels, slopes_of, CM_RELU, y);
+        } else if (is_high && slopes_of) {
+            multiply_slopes(sums, rows, vectors * panels, slopes_of, CM_LEAKY_RELU, y);
         }
         CM_UNROLL for (int r = 0; r < rows; r++) {
             CM_UNROLL for (int v = 0; v < vectors * panels; v++) {
@@ -204,7 +208,6 @@ static void run_blocks(const block_function *of_rows, part *p, size_t rows) {
         of_rows[height - 1](p);
         p->x += height * p->blocks * p->x_stride;
         p->y += height * p->blocks * p->y_stride;
-        if (p->slopes.values) p->slopes.values += height * p->blocks * p->y_stride;
     }
 }
 
@@ -216,7 +219,7 @@ static void panel_product(const cm_layer *layer, part *p, size_t rows, size_t ve
     const int32_t activation = layer->activation;
     const float *weights = p->weights, *x = p->x, *bias = p->bias;
     float *y = p->y;
-    const cm_slopes by = p->slopes;
+    const cm_product *slopes_of = p->slopes_of;
     for (size_t from = 0; from < inputs; from += CM_DEPTH) {
         const int last = inputs - from <= CM_DEPTH;
         p->depth = last ? inputs - from : CM_DEPTH;
@@ -225,7 +228,7 @@ static void panel_product(const cm_layer *layer, part *p, size_t rows, size_t ve
         p->y = y;
         p->bias = from == 0 ? bias : NULL;
         p->activation = last ? activation : CM_IDENTITY;
-        p->slopes = last ? by : (cm_slopes){0};
+        p->slopes_of = last ? slopes_of : NULL;
         if (panels == 1) {
             run_blocks(blocks[vectors - 1], p, rows);
         } else {
@@ -237,7 +240,8 @@ static void panel_product(const cm_layer *layer, part *p, size_t rows, size_t ve
 }
 
 static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_t x_step,
-                   size_t rows, float *y, size_t y_stride, cm_slopes by, int asks) {
+                   size_t rows, float *y, size_t y_stride,
+                   const cm_product *slopes_of, int asks) {
     const size_t panel = CM_LANES * CM_VECTORS;
     for (size_t column = 0; column < layer->outputs;) {
         size_t left = layer->outputs - column;
@@ -247,8 +251,7 @@ static void panels(const cm_layer *layer, const float *x, size_t x_stride, size_
         part p = {.weights = layer->weights + column * layer->inputs, .x = x,
                   .x_stride = x_stride, .x_step = x_step, .panel_size = panel * layer->inputs,
                   .y = y + column, .y_stride = y_stride, .bias = layer->bias + column,
-                  .asks = asks && column == 0};
-        if (by.values) p.slopes = slopes_from(by, column);
+                  .slopes_of = slopes_of, .asks = asks && column == 0};
         panel_product(layer, &p, rows, vectors, together);
         column += together * panel;
     }

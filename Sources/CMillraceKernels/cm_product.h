@@ -105,9 +105,9 @@ CM_INLINE int is_crosswise(const cm_product *p) {
 
 // Whether the columns behind the last whole vector are had without filling one up: by half a vector
 // that is full, and one by one.
-CM_INLINE int are_few(const cm_product *p, size_t columns, cm_slopes by) {
+CM_INLINE int are_few(const cm_product *p, size_t columns) {
     const cm_columns few = divide_columns(columns);
-    return columns > 0 && p->a_step == 1 && !p->b_transposed && !by.values && few.paneled == 0 &&
+    return columns > 0 && p->a_step == 1 && !p->b_transposed && few.paneled == 0 &&
            (few.half == 0 || few.single > 0 || few.half * 2 == CM_LANES);
 }
 
@@ -124,7 +124,8 @@ static void pack_few(const cm_product *p, size_t first, float *to) {
     }
 }
 
-static void multiply(const cm_product *p, cm_slopes by, float *scratch) {
+// `slopes_of` is `p`, where slopes are multiplied on the way, or null.
+static void multiply(const cm_product *p, const cm_product *slopes_of, float *scratch) {
     const int asks = p->a_in_memory && p->a_step == 1;
     const size_t panel = CM_LANES * CM_VECTORS;
     const size_t main = p->columns / panel * panel;
@@ -134,7 +135,7 @@ static void multiply(const cm_product *p, cm_slopes by, float *scratch) {
     float *tail = packed + p->depth * (main + padded);
     memset(bias, 0, (main + padded) * sizeof(float));
     if (p->bias) memcpy(bias, p->bias, p->columns * sizeof(float));
-    const int has_few = rest < CM_LANES && are_few(p, rest, by);
+    const int has_few = rest < CM_LANES && are_few(p, rest);
     // Rows of one whole panel are packed as they are.
     const int is_packed = !p->b_transposed && is_panel(p->columns, p->b_stride);
     if (p->b_transposed) {
@@ -144,23 +145,21 @@ static void multiply(const cm_product *p, cm_slopes by, float *scratch) {
     }
     cm_layer layer = {.weights = is_packed ? p->b : packed, .bias = bias, .inputs = p->depth,
                       .outputs = main, .activation = p->activation};
-    panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c, p->c_stride, by, asks);
+    panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c, p->c_stride, slopes_of, asks);
     if (rest == 0) return;
     layer.weights += main * p->depth;
     layer.bias += main;
     layer.outputs = rest;
     if (rest == padded) {
-        if (by.values) by = slopes_from(by, main);
-        return panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c + main, p->c_stride, by,
-                      asks && main == 0);
+        return panels(&layer, p->a, p->a_row, p->a_step, p->rows, p->c + main, p->c_stride,
+                      slopes_of, asks && main == 0);
     }
     if (has_few) {
         pack_few(p, main, packed);
         layer.weights = packed;
         return dense(&layer, p->a, p->a_row, p->rows, p->c + main, p->c_stride);
     }
-    panels(&layer, p->a, p->a_row, p->a_step, p->rows, tail, padded, (cm_slopes){0},
-           asks && main == 0);
+    panels(&layer, p->a, p->a_row, p->a_step, p->rows, tail, padded, NULL, asks && main == 0);
     for (size_t row = 0; row < p->rows; row++) {
         const float *from = tail + row * padded;
         float *to = p->c + row * p->c_stride + main;
@@ -174,22 +173,22 @@ static void multiply(const cm_product *p, cm_slopes by, float *scratch) {
 static void multiply_to_slopes(const cm_product *p, float *scratch) {
     const cm_slopes by = p->slopes;
     const int is_rectifier = by.function == CM_RELU || by.function == CM_LEAKY_RELU;
-    if (is_rectifier && p->columns % CM_LANES == 0) {
+    if (is_rectifier && p->rows > CM_LOW_ROWS && p->columns % CM_LANES == 0) {
         memset(by.totals, 0, p->columns * sizeof(float));
-        return multiply(p, by, scratch);
+        return multiply(p, p, scratch);
     }
-    multiply(p, (cm_slopes){0}, scratch);
+    multiply(p, NULL, scratch);
     differentiate(by.function, by.z, by.values, p->c, p->rows, p->columns, by.totals);
 }
 
 static void product(const cm_product *p, float *scratch) {
     if (p->slopes.values) return multiply_to_slopes(p, scratch);
-    if (!is_crosswise(p)) return multiply(p, (cm_slopes){0}, scratch);
+    if (!is_crosswise(p)) return multiply(p, NULL, scratch);
     const cm_product crosswise = {.rows = p->columns, .columns = p->rows, .depth = p->depth,
                                   .a = p->b, .a_row = 1, .a_step = p->b_stride, .b = p->a,
                                   .b_stride = p->a_step, .c = scratch, .c_stride = p->rows,
                                   .activation = CM_IDENTITY};
-    multiply(&crosswise, (cm_slopes){0}, scratch + p->rows * p->columns);
+    multiply(&crosswise, NULL, scratch + p->rows * p->columns);
     turn(scratch, p->rows, p->columns, p->rows, p->c, p->c_stride);
 }
 

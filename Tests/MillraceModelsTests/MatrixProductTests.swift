@@ -148,11 +148,13 @@ import Testing
 
     /// Slopes that are multiplied within a product have the bits of both steps, in panels that are
     /// full and others.
-    @Test(arguments: KernelSet.available, [16, 64, 85, 144])
-    func slopesOfAProductAreThoseOfBothSteps(_ kernels: KernelSet, _ columns: Int) {
+    @Test(
+        arguments: KernelSet.available,
+        [(1, 64), (2, 144), (3, 64), (23, 16), (23, 64), (23, 85), (256, 144)])
+    func slopesOfAProductAreThoseOfBothSteps(_ kernels: KernelSet, _ shape: (Int, Int)) {
         var random = SplitMix64(seed: 14)
         var product = MatrixProduct(kernels)
-        let (rows, depth) = (23, 150)
+        let ((rows, columns), depth) = (shape, 150)
         let size = MatrixProduct.Size(rows: rows, columns: columns, depth: depth)
         let a = Self.numbers(rows * depth, &random)
         let b = Self.numbers(3 + columns * depth, &random)
