@@ -36,6 +36,8 @@
 
 #include "cm_forward.h"
 
+#include "cm_turn.h"
+
 #include "cm_product.h"
 
 #include "cm_moments.h"

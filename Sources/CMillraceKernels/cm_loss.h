@@ -112,32 +112,69 @@ CM_INLINE void store_column(float *x, size_t columns, size_t rows, vd values) {
     }
 }
 
+// How many columns are taken and stored together where all rows are there.
+#define CM_COLUMNS (CM_HALF == 8 ? 8 : 1)
+
+CM_INLINE void columns_of(const float *x, size_t columns, vd to[CM_COLUMNS]) {
+#if CM_HALF == 8
+    eight v[8];
+    load_eight(x, columns, v);
+    turn_vectors(v);
+    CM_UNROLL for (int i = 0; i < 8; i++) to[i] = __builtin_convertvector(v[i], vd);
+#else
+    to[0] = column_of(x, columns, CM_HALF);
+#endif
+}
+
+CM_INLINE void store_columns(float *x, size_t columns, const vd from[CM_COLUMNS]) {
+#if CM_HALF == 8
+    eight v[8];
+    CM_UNROLL for (int i = 0; i < 8; i++) v[i] = __builtin_convertvector(from[i], eight);
+    turn_vectors(v);
+    store_eight(x, columns, v);
+#else
+    store_column(x, columns, CM_HALF, from[0]);
+#endif
+}
+
 // Up to CM_HALF rows, one in each lane; a prediction is the first of the largest sums.
 CM_INLINE void judge_lanes(const float *sums, size_t classes, const float *labels,
                            const float *factors, size_t rows, float *outputs, float *delta,
                            loss_sums *found) {
     vd kept[CM_KEPT_CLASSES];
+    const size_t known = classes < CM_KEPT_CLASSES ? classes : CM_KEPT_CLASSES;
+    const size_t turned = rows == CM_HALF ? known / CM_COLUMNS * CM_COLUMNS : 0;
     const vd target = column_of(labels, 1, rows);
     const vd factor = factors ? column_of(factors, 1, rows) : splat_double(1);
-    vd largest = column_of(sums, classes, rows), best = {0}, own = {0}, total = {0};
-    vd class = {0};
+    for (size_t i = 0; i < turned; i += CM_COLUMNS) columns_of(sums + i, classes, kept + i);
+    for (size_t i = turned; i < known; i++) kept[i] = column_of(sums + i, classes, rows);
+    vd largest = kept[0], best = {0}, own = {0}, total = {0}, class = {0};
     for (size_t i = 0; i < classes; i++, class += 1.0) {
-        vd x = column_of(sums + i, classes, rows);
-        if (i < CM_KEPT_CLASSES) kept[i] = x;
+        vd x = i < CM_KEPT_CLASSES ? kept[i] : column_of(sums + i, classes, rows);
         vl greater = x > largest;
         largest = choose_double(greater, x, largest);
         best = choose_double(greater, class, best);
         own = choose_double(target == class, x, own);
     }
-    for (size_t i = 0; i < classes; i++) {
-        vd x = i < CM_KEPT_CLASSES ? kept[i] : column_of(sums + i, classes, rows);
-        vd e = exp_of_negative(x - largest);
-        if (i < CM_KEPT_CLASSES) kept[i] = e;
-        total = total + e;
+    for (size_t i = 0; i < known; i++) {
+        kept[i] = exp_of_negative(kept[i] - largest);
+        total = total + kept[i];
+    }
+    for (size_t i = known; i < classes; i++) {
+        total = total + exp_of_negative(column_of(sums + i, classes, rows) - largest);
     }
     const vd share = 1.0 / total;
     class = splat_double(0);
-    for (size_t i = 0; i < classes; i++, class += 1.0) {
+    for (size_t i = 0; i < turned; i += CM_COLUMNS) {
+        vd shares[CM_COLUMNS], slopes[CM_COLUMNS];
+        CM_UNROLL for (size_t j = 0; j < CM_COLUMNS; j++, class += 1.0) {
+            vd p = shares[j] = kept[i + j] * share;
+            slopes[j] = choose_double(target == class, p - 1.0, p) * factor;
+        }
+        store_columns(outputs + i, classes, shares);
+        store_columns(delta + i, classes, slopes);
+    }
+    for (size_t i = turned; i < classes; i++, class += 1.0) {
         vd e = i < CM_KEPT_CLASSES
                    ? kept[i]
                    : exp_of_negative(column_of(sums + i, classes, rows) - largest);

@@ -19,63 +19,7 @@ static void pack_rows_of_b(const cm_product *p, float *to) {
     }
 }
 
-typedef float eight __attribute__((vector_size(32)));
-
-// Four columns of eight rows as columns of four and the four below them: each becomes a row.
-CM_INLINE void turn_half(const float *from, size_t stride, float *to, size_t to_stride) {
-    eight rows[4];
-    CM_UNROLL for (int i = 0; i < 4; i++) {
-        quarter upper, lower;
-        memcpy(&upper, from + (size_t)i * stride, 16);
-        memcpy(&lower, from + (size_t)(i + 4) * stride, 16);
-        rows[i] = __builtin_shufflevector(upper, lower, 0, 1, 2, 3, 4, 5, 6, 7);
-    }
-    eight a = __builtin_shufflevector(rows[0], rows[1], 0, 8, 1, 9, 4, 12, 5, 13);
-    eight b = __builtin_shufflevector(rows[2], rows[3], 0, 8, 1, 9, 4, 12, 5, 13);
-    eight c = __builtin_shufflevector(rows[0], rows[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    eight d = __builtin_shufflevector(rows[2], rows[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    const eight turned[4] = {__builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13),
-                             __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15),
-                             __builtin_shufflevector(c, d, 0, 1, 8, 9, 4, 5, 12, 13),
-                             __builtin_shufflevector(c, d, 2, 3, 10, 11, 6, 7, 14, 15)};
-    CM_UNROLL for (int i = 0; i < 4; i++) memcpy(to + (size_t)i * to_stride, turned + i, 32);
-}
-
-CM_INLINE void turn_eight(const float *from, size_t stride, float *to, size_t to_stride) {
-    turn_half(from, stride, to, to_stride);
-    turn_half(from + 4, stride, to + 4 * to_stride, to_stride);
-}
-
-CM_INLINE void turn_one(const float *from, size_t stride, size_t rows, size_t columns, float *to,
-                        size_t to_stride) {
-    for (size_t row = 0; row < rows; row++) {
-        for (size_t i = 0; i < columns; i++) to[i * to_stride + row] = from[row * stride + i];
-    }
-}
-
-// Eight rows; the last columns begin before the end of those in front of them.
-CM_INLINE void turn_eight_rows(const float *from, size_t stride, size_t columns, float *to,
-                               size_t to_stride) {
-    if (columns < 8) return turn_one(from, stride, 8, columns, to, to_stride);
-    size_t i = 0;
-    for (; i + 8 < columns; i += 8) turn_eight(from + i, stride, to + i * to_stride, to_stride);
-    i = columns - 8;
-    turn_eight(from + i, stride, to + i * to_stride, to_stride);
-}
-
-// to[columns, rows] = from[rows, columns], crosswise.
-static void turn(const float *from, size_t stride, size_t rows, size_t columns, float *to,
-                 size_t to_stride) {
-    if (rows < 8) return turn_one(from, stride, rows, columns, to, to_stride);
-    size_t row = 0;
-    for (; row + 8 < rows; row += 8) {
-        turn_eight_rows(from + row * stride, stride, columns, to + row, to_stride);
-    }
-    row = rows - 8;
-    turn_eight_rows(from + row * stride, stride, columns, to + row, to_stride);
-}
-
-// The same of b[columns, depth].
+// The same of b[columns, depth], put crosswise.
 static void pack_columns_of_b(const cm_product *p, float *to) {
     const size_t panel = CM_LANES * CM_VECTORS;
     for (size_t column = 0; column < p->columns; column += panel) {
