@@ -162,20 +162,17 @@ CM_INLINE vf apply(int32_t activation, vf x) {
     }
 }
 
-CM_INLINE vf derivative(int32_t activation, vf z, vf a) {
-    switch (activation) {
-    case CM_RELU: return choose(z > 0.0f, splat(1.0f), splat(0.0f));
-    case CM_LEAKY_RELU: return choose(z > 0.0f, splat(1.0f), splat(0.01f));
-    case CM_TANH: return 1.0f - a * a;
-    case CM_SIGMOID: return a * (1.0f - a);
-    case CM_GELU: return vnormal(z) + z * 0.39894228040143268f * vexp(z * z * -0.5f);
-    case CM_EXP: return a;
-    default: return splat(1.0f);
-    }
-}
-
-// delta times the derivative; what meets a slope of nothing is nothing, whatever it was.
+// delta times the derivative of an activation, from its argument z and its value a; what meets a
+// rectifier's slope of nothing is nothing, whatever it was.
 CM_INLINE vf times_derivative(int32_t activation, vf delta, vf z, vf a) {
-    if (activation == CM_RELU) return choose(z > 0.0f, delta, splat(0.0f));
-    return delta * derivative(activation, z, a);
+    switch (activation) {
+    case CM_RELU: return choose(z > 0.0f, delta, splat(0.0f));
+    case CM_LEAKY_RELU: return delta * choose(z > 0.0f, splat(1.0f), splat(0.01f));
+    case CM_TANH: return delta * (1.0f - a * a);
+    case CM_SIGMOID: return delta * (a * (1.0f - a));
+    case CM_GELU:
+        return delta * (vnormal(z) + z * 0.39894228040143268f * vexp(z * z * -0.5f));
+    case CM_EXP: return delta * a;
+    default: return delta;
+    }
 }

@@ -55,6 +55,16 @@ import Testing
         }
     }
 
+    /// Whether a product whose second factor is not turned has its last columns by half a vector or one
+    /// by one.
+    private static func endsInFew(_ columns: Int, _ kernels: KernelSet) -> Bool {
+        switch kernels {
+        case .avx512: [1, 2, 3, 4, 8, 9, 10, 11].contains(columns % 64)
+        case .avx2: (1...4).contains(columns % 16)
+        default: (1...3).contains(columns % 8)
+        }
+    }
+
     /// However factors are stored; but where few columns are multiplied the other way round, or one by
     /// one.
     @Test(arguments: KernelSet.available.filter { $0 != .blas }, shapes)
@@ -75,7 +85,7 @@ import Testing
         product.multiply(
             .transposedRight, shape.size, a.span, turned(b, depth, columns), into: &right)
         #expect(left == plain || columns % 64 != 0)
-        #expect(right == plain || columns % 16 != 0)
+        #expect(right == plain || Self.endsInFew(columns, kernels))
     }
 
     @Test(arguments: KernelSet.available.filter { $0 != .blas })

@@ -145,8 +145,7 @@ package struct MatrixProduct: Sendable {
     private mutating func own(
         _ form: Form, _ size: Size, _ a: Span<Float>, fromMemory: Bool = false, _ b: [Float],
         startB: Int, bias: Int? = nil, function: Nonlinearity = .identity, into c: inout [Float],
-        startC: Int = 0,
-        slopes: cm_slopes = unsafe cm_slopes()
+        startC: Int = 0, slopes: cm_slopes = unsafe cm_slopes()
     ) {
         let strides = Strides(form, size)
         strides.check(size, a, b, startB: startB, c, startC: startC)
@@ -168,8 +167,8 @@ package struct MatrixProduct: Sendable {
                             rows: size.rows, columns: size.columns, depth: size.depth,
                             a: a.baseAddress, a_row: isLeft ? 1 : strides.a,
                             a_step: isLeft ? strides.a : 1, a_in_memory: fromMemory ? 1 : 0,
-                            b: parameters + startB,
-                            b_stride: strides.b, b_transposed: form == .transposedRight ? 1 : 0,
+                            b: parameters + startB, b_stride: strides.b,
+                            b_transposed: form == .transposedRight ? 1 : 0,
                             bias: bias.map { unsafe parameters + $0 },
                             activation: function.rawValue,
                             c: c.baseAddress.unsafelyUnwrapped + startC, c_stride: size.columns,
